@@ -1,0 +1,3 @@
+module github.com/casementhq/casement
+
+go 1.26.8
