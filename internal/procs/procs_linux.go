@@ -1,0 +1,163 @@
+package procs
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/procfs"
+)
+
+// tick is one unit of USER_HZ, which the kernel fixes at 100 for everything in /proc.
+const tick = time.Second / 100
+
+var pageSize = uint64(os.Getpagesize())
+
+var bootTime = sync.OnceValues(func() (time.Time, error) {
+	pfs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return time.Time{}, err
+	}
+	st, err := pfs.Stat()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Unix(int64(st.BootTime), 0), nil
+})
+
+// BootTime returns when the host started. It is read once: a clock that is
+// set later must not move the start times of running processes.
+func BootTime() (time.Time, error) { return bootTime() }
+
+// PIDs returns the process ids in the order of the listing.
+func PIDs() ([]int, error) {
+	d, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	pids := make([]int, 0, len(names))
+	for _, n := range names {
+		if n[0] < '0' || n[0] > '9' {
+			continue
+		}
+		if pid, err := strconv.Atoi(n); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
+
+// List returns all processes. One that ends meanwhile is left out.
+func List(ctx context.Context, want Fields) ([]Process, error) {
+	pids, err := PIDs()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Process, 0, len(pids))
+	for _, pid := range pids {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		p, err := One(pid, want)
+		if errors.Is(err, ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// One returns one process without listing the others. It fails with
+// ErrNotExist where there is none.
+func One(pid int, want Fields) (Process, error) {
+	if pid <= 0 {
+		return Process{}, ErrNotExist
+	}
+	pfs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return Process{}, err
+	}
+	pr, err := pfs.Proc(pid)
+	if err != nil {
+		return Process{}, gone(err)
+	}
+	st, err := pr.Stat()
+	if err != nil {
+		return Process{}, gone(err)
+	}
+	p := Process{PID: pid}
+	p.fillStat(&st)
+	p.fillRest(pr, want)
+	return p, nil
+}
+
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		return ErrNotExist
+	}
+	return err
+}
+
+func (p *Process) fillStat(st *procfs.ProcStat) {
+	p.Known |= Stat
+	p.PPID, p.PGID, p.Session = st.PPID, st.PGRP, st.Session
+	p.Name = st.Comm
+	if st.State != "" {
+		p.State = st.State[0]
+	}
+	p.Priority, p.Nice, p.Threads = st.Priority, st.Nice, st.NumThreads
+	p.UserTime, p.SystemTime = time.Duration(st.UTime)*tick, time.Duration(st.STime)*tick
+	p.MinorFaults, p.MajorFaults = uint64(st.MinFlt), uint64(st.MajFlt)
+	p.VirtualBytes = uint64(st.VSize)
+	if st.RSS > 0 {
+		p.ResidentBytes = uint64(st.RSS) * pageSize
+	}
+	if boot, err := BootTime(); err == nil && st.Starttime <= math.MaxInt64/uint64(tick) {
+		p.StartTime = boot.Add(time.Duration(st.Starttime) * tick)
+	}
+}
+
+func (p *Process) fillRest(pr procfs.Proc, want Fields) {
+	if want&Status != 0 {
+		if s, err := pr.NewStatus(); err == nil {
+			p.UID, p.EUID = uint32(s.UIDs[0]), uint32(s.UIDs[1])
+			p.GID, p.EGID = uint32(s.GIDs[0]), uint32(s.GIDs[1])
+			p.Known |= Status
+		}
+	}
+	if want&Cmdline != 0 {
+		if c, err := pr.CmdLine(); err == nil {
+			p.Cmdline, p.Known = c, p.Known|Cmdline
+		}
+	}
+	if want&Exe != 0 {
+		if e, err := pr.Executable(); err == nil && e != "" {
+			p.Exe, p.Known = e, p.Known|Exe
+		}
+	}
+	if want&IO != 0 {
+		if i, err := pr.IO(); err == nil {
+			p.ReadBytes, p.WriteBytes, p.ReadCalls, p.WriteCalls = i.ReadBytes, i.WriteBytes, i.SyscR, i.SyscW
+			p.Known |= IO
+		}
+	}
+	if want&FDs != 0 {
+		if n, err := pr.FileDescriptorsLen(); err == nil {
+			p.FDs, p.Known = n, p.Known|FDs
+		}
+	}
+}
