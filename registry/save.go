@@ -1,0 +1,46 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// save writes the tree beside the hive, flushes it and renames it over the hive. The
+// caller holds the lock, so that the name of the new file may be fixed: what a killed
+// process left behind is removed here.
+func (h *Hive) save(t *Tree) (err error) {
+	tmp := h.path + ".new"
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing an unfinished file: %w", err)
+	}
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(tmp)
+		}
+	}()
+	if err := WriteReg(f, t); err != nil {
+		return err
+	}
+	if err := keepOwner(f, h.path); err != nil {
+		return fmt.Errorf("keeping the owner of the hive: %w", err)
+	}
+	if err := h.seal(f); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, h.path); err != nil {
+		return err
+	}
+	syncDir(filepath.Dir(h.path))
+	return nil
+}
