@@ -1,0 +1,92 @@
+// Package auth holds what every authentication mechanism of Casement has in common: token exchange,
+// the identity that it proves, and the protection of messages afterwards. It knows no transport: HTTP
+// and DCE/RPC frame the same contexts.
+//
+// A mechanism steps tokens through an Initiator or an Acceptor until it is done; only then is there a
+// Context. Nothing may be believed about the peer before that.
+package auth
+
+import "context"
+
+// Names of mechanisms, as they stand in [Identity.Mechanism].
+const (
+	NTLM        = "NTLM"
+	Kerberos    = "Kerberos"
+	Basic       = "Basic"
+	Certificate = "Certificate"
+)
+
+// Identity is who the peer proved to be. On an initiator it is the identity that was presented.
+type Identity struct {
+	// User and Domain are the account's names as the peer spelled them; Domain is empty for a local
+	// account and for a name of the form user@realm, which then stands whole in User.
+	User, Domain string
+	// Workstation is the name that the client gave for its machine. It is not proved.
+	Workstation string
+	// Mechanism is one of NTLM, Kerberos, Basic and Certificate.
+	Mechanism string
+	// Anonymous says that the peer asked for no identity at all; User and Domain are empty then.
+	Anonymous bool
+	// Protected says that the context can seal messages: a session key exists and sealing was negotiated.
+	Protected bool
+}
+
+// String gives DOMAIN\user, the user alone when there is no domain, or ANONYMOUS.
+func (id Identity) String() string {
+	switch {
+	case id.Anonymous:
+		return "ANONYMOUS"
+	case id.Domain != "":
+		return id.Domain + `\` + id.User
+	default:
+		return id.User
+	}
+}
+
+// Buffer is one piece of a message that is protected as a whole. All pieces are covered by the signature,
+// in their order; those that are not SignOnly are encrypted in place as well. See [MS-NLMP] 3.4.6.
+type Buffer struct {
+	Data     []byte
+	SignOnly bool
+}
+
+// Context is the outcome of a finished exchange. It protects messages in both directions, each of which
+// counts on its own. A Context is not safe for concurrent use within one direction; one goroutine may
+// protect messages (Seal, Sign) while another checks them (Unseal, Verify).
+type Context interface {
+	// Identity returns who the peer is (acceptor) or who we said to be (initiator).
+	Identity() Identity
+	// SessionKey returns a copy of the exported session key, or nil when the mechanism made none.
+	SessionKey() []byte
+	// SignatureSize returns the length in bytes of what Seal and Sign return.
+	SignatureSize() int
+	// Seal encrypts the buffers that are not SignOnly in place and returns the signature over all of them.
+	// It fails with ErrNotProtected if the exchange did not agree on confidentiality.
+	Seal(bufs []Buffer) (signature []byte, err error)
+	// Unseal decrypts in place and always verifies. It fails with ErrMessageAltered when the signature or
+	// the sequence number is not the expected one; the context is unusable from then on and the buffers
+	// hold no plaintext.
+	Unseal(bufs []Buffer, signature []byte) error
+	// Sign returns the signature over all buffers and encrypts none.
+	Sign(bufs []Buffer) ([]byte, error)
+	// Verify checks such a signature, with the errors of Unseal.
+	Verify(bufs []Buffer, signature []byte) error
+}
+
+// Initiator is the side that starts the exchange (a client).
+type Initiator interface {
+	// Step takes the peer's token (nil for the first call) and returns the one to send. When done is
+	// true no further token is awaited, though out may still have to be sent.
+	Step(ctx context.Context, in []byte) (out []byte, done bool, err error)
+	// Context returns the finished context, nil before Step said done.
+	Context() Context
+}
+
+// Acceptor is the side that answers (a service). An error of Step is final: the exchange must start anew.
+type Acceptor interface {
+	// Step takes the peer's token and returns the one to send back. When done is true the peer's proof is
+	// complete; out may still have to be sent and may be empty.
+	Step(ctx context.Context, in []byte) (out []byte, done bool, err error)
+	// Context returns the finished context, nil before Step said done.
+	Context() Context
+}
