@@ -8,13 +8,18 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// HostMemory returns the memory of the host.
+// HostMemory is [Table.HostMemory] of this host.
 func HostMemory() (Memory, error) {
-	pfs, err := procfs.NewDefaultFS()
+	t, err := local()
 	if err != nil {
 		return Memory{}, err
 	}
-	m, err := pfs.Meminfo()
+	return t.HostMemory()
+}
+
+// HostMemory returns the memory of the host.
+func (t *Table) HostMemory() (Memory, error) {
+	m, err := t.fs.Meminfo()
 	if err != nil {
 		return Memory{}, err
 	}
@@ -26,13 +31,18 @@ func HostMemory() (Memory, error) {
 	}, nil
 }
 
-// Host returns the activity of the host since boot.
+// Host is [Table.Host] of this host.
 func Host() (HostStat, error) {
-	pfs, err := procfs.NewDefaultFS()
+	t, err := local()
 	if err != nil {
 		return HostStat{}, err
 	}
-	s, err := pfs.Stat()
+	return t.Host()
+}
+
+// Host returns the activity of the host since boot.
+func (t *Table) Host() (HostStat, error) {
+	s, err := t.fs.Stat()
 	if err != nil {
 		return HostStat{}, err
 	}
@@ -55,26 +65,36 @@ func times(c procfs.CPUStat) CPUTimes {
 	}
 }
 
-// LoadAverage returns the load of the host.
+// LoadAverage is [Table.LoadAverage] of this host.
 func LoadAverage() (Load, error) {
-	pfs, err := procfs.NewDefaultFS()
+	t, err := local()
 	if err != nil {
 		return Load{}, err
 	}
-	l, err := pfs.LoadAvg()
+	return t.LoadAverage()
+}
+
+// LoadAverage returns the load of the host.
+func (t *Table) LoadAverage() (Load, error) {
+	l, err := t.fs.LoadAvg()
 	if err != nil {
 		return Load{}, err
 	}
 	return Load{One: l.Load1, Five: l.Load5, Fifteen: l.Load15}, nil
 }
 
-// CPUs returns the logical processors.
+// CPUs is [Table.CPUs] of this host.
 func CPUs() ([]CPU, error) {
-	pfs, err := procfs.NewDefaultFS()
+	t, err := local()
 	if err != nil {
 		return nil, err
 	}
-	infos, err := pfs.CPUInfo()
+	return t.CPUs()
+}
+
+// CPUs returns the logical processors.
+func (t *Table) CPUs() ([]CPU, error) {
+	infos, err := t.fs.CPUInfo()
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ type Fields uint16
 // owner where noted; without them the field is missing from Known.
 const (
 	Stat    Fields = 1 << iota // ids, state, times, memory
-	Status                     // real user and group
+	Status                     // users, groups, memory peaks
 	Cmdline                    // argument vector
 	Exe                        // path of the program (owner or root)
 	IO                         // storage bytes and calls (owner or root)
@@ -45,12 +45,14 @@ type Process struct {
 
 	// Status
 	UID, GID, EUID, EGID uint32
+	// Zero for kernel threads and zombies, which have no memory of their own.
+	PeakVirtualBytes, PeakResidentBytes, AnonymousBytes, SwapBytes uint64
 
 	Cmdline []string
 	Exe     string
 
-	// IO
-	ReadBytes, WriteBytes, ReadCalls, WriteCalls uint64
+	// IO: bytes of storage, calls, and bytes that went through those calls
+	ReadBytes, WriteBytes, ReadCalls, WriteCalls, ReadChars, WriteChars uint64
 
 	FDs int
 }

@@ -19,25 +19,78 @@ const tick = time.Second / 100
 
 var pageSize = uint64(os.Getpagesize())
 
-var bootTime = sync.OnceValues(func() (time.Time, error) {
-	pfs, err := procfs.NewDefaultFS()
-	if err != nil {
-		return time.Time{}, err
+// Table reads one mounted proc file system.
+type Table struct {
+	dir  string
+	fs   procfs.FS
+	boot func() (time.Time, error)
+}
+
+// Open reads the proc file system that is mounted at dir; "" is /proc.
+func Open(dir string) (*Table, error) {
+	if dir == "" {
+		dir = procfs.DefaultMountPoint
 	}
-	st, err := pfs.Stat()
+	pfs, err := procfs.NewFS(dir)
 	if err != nil {
-		return time.Time{}, err
+		return nil, err
 	}
-	return time.Unix(int64(st.BootTime), 0), nil
-})
+	t := &Table{dir: dir, fs: pfs}
+	t.boot = sync.OnceValues(func() (time.Time, error) {
+		st, err := pfs.Stat()
+		if err != nil {
+			return time.Time{}, err
+		}
+		return time.Unix(int64(st.BootTime), 0), nil
+	})
+	return t, nil
+}
+
+var local = sync.OnceValues(func() (*Table, error) { return Open("") })
 
 // BootTime returns when the host started. It is read once: a clock that is
 // set later must not move the start times of running processes.
-func BootTime() (time.Time, error) { return bootTime() }
+func (t *Table) BootTime() (time.Time, error) { return t.boot() }
+
+// BootTime is [Table.BootTime] of this host.
+func BootTime() (time.Time, error) {
+	t, err := local()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return t.BootTime()
+}
+
+// PIDs is [Table.PIDs] of this host.
+func PIDs() ([]int, error) {
+	t, err := local()
+	if err != nil {
+		return nil, err
+	}
+	return t.PIDs()
+}
+
+// List is [Table.List] of this host.
+func List(ctx context.Context, want Fields) ([]Process, error) {
+	t, err := local()
+	if err != nil {
+		return nil, err
+	}
+	return t.List(ctx, want)
+}
+
+// One is [Table.One] of this host.
+func One(pid int, want Fields) (Process, error) {
+	t, err := local()
+	if err != nil {
+		return Process{}, err
+	}
+	return t.One(pid, want)
+}
 
 // PIDs returns the process ids in the order of the listing.
-func PIDs() ([]int, error) {
-	d, err := os.Open("/proc")
+func (t *Table) PIDs() ([]int, error) {
+	d, err := os.Open(t.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -59,39 +112,50 @@ func PIDs() ([]int, error) {
 }
 
 // List returns all processes. One that ends meanwhile is left out.
-func List(ctx context.Context, want Fields) ([]Process, error) {
-	pids, err := PIDs()
+func (t *Table) List(ctx context.Context, want Fields) ([]Process, error) {
+	var out []Process
+	err := t.Each(ctx, want, func(p *Process) error {
+		out = append(out, *p)
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	out := make([]Process, 0, len(pids))
-	for _, pid := range pids {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		p, err := One(pid, want)
-		if errors.Is(err, ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, p)
 	}
 	return out, nil
 }
 
+// Each calls f with every process, reading one at a time. One that ends
+// meanwhile is left out. p is valid only during its call.
+func (t *Table) Each(ctx context.Context, want Fields, f func(p *Process) error) error {
+	pids, err := t.PIDs()
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		p, err := t.One(pid, want)
+		if errors.Is(err, ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := f(&p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // One returns one process without listing the others. It fails with
 // ErrNotExist where there is none.
-func One(pid int, want Fields) (Process, error) {
+func (t *Table) One(pid int, want Fields) (Process, error) {
 	if pid <= 0 {
 		return Process{}, ErrNotExist
 	}
-	pfs, err := procfs.NewDefaultFS()
-	if err != nil {
-		return Process{}, err
-	}
-	pr, err := pfs.Proc(pid)
+	pr, err := t.fs.Proc(pid)
 	if err != nil {
 		return Process{}, gone(err)
 	}
@@ -101,6 +165,9 @@ func One(pid int, want Fields) (Process, error) {
 	}
 	p := Process{PID: pid}
 	p.fillStat(&st)
+	if boot, err := t.BootTime(); err == nil && st.Starttime <= math.MaxInt64/uint64(tick) {
+		p.StartTime = boot.Add(time.Duration(st.Starttime) * tick)
+	}
 	p.fillRest(pr, want)
 	return p, nil
 }
@@ -126,9 +193,6 @@ func (p *Process) fillStat(st *procfs.ProcStat) {
 	if st.RSS > 0 {
 		p.ResidentBytes = uint64(st.RSS) * pageSize
 	}
-	if boot, err := BootTime(); err == nil && st.Starttime <= math.MaxInt64/uint64(tick) {
-		p.StartTime = boot.Add(time.Duration(st.Starttime) * tick)
-	}
 }
 
 func (p *Process) fillRest(pr procfs.Proc, want Fields) {
@@ -136,6 +200,8 @@ func (p *Process) fillRest(pr procfs.Proc, want Fields) {
 		if s, err := pr.NewStatus(); err == nil {
 			p.UID, p.EUID = uint32(s.UIDs[0]), uint32(s.UIDs[1])
 			p.GID, p.EGID = uint32(s.GIDs[0]), uint32(s.GIDs[1])
+			p.PeakVirtualBytes, p.PeakResidentBytes = s.VmPeak, s.VmHWM
+			p.AnonymousBytes, p.SwapBytes = s.RssAnon, s.VmSwap
 			p.Known |= Status
 		}
 	}
@@ -152,6 +218,7 @@ func (p *Process) fillRest(pr procfs.Proc, want Fields) {
 	if want&IO != 0 {
 		if i, err := pr.IO(); err == nil {
 			p.ReadBytes, p.WriteBytes, p.ReadCalls, p.WriteCalls = i.ReadBytes, i.WriteBytes, i.SyscR, i.SyscW
+			p.ReadChars, p.WriteChars = i.RChar, i.WChar
 			p.Known |= IO
 		}
 	}

@@ -15,6 +15,45 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 )
 
+// Table is the process table of this host; there is only one.
+type Table struct{}
+
+// Open returns the process table of this host; dir has no meaning here.
+func Open(string) (*Table, error) { return &Table{}, nil }
+
+// BootTime is [BootTime].
+func (*Table) BootTime() (time.Time, error) { return BootTime() }
+
+// PIDs is [PIDs].
+func (*Table) PIDs() ([]int, error) { return PIDs() }
+
+// List is [List].
+func (*Table) List(ctx context.Context, want Fields) ([]Process, error) { return List(ctx, want) }
+
+// Each calls f with every process of a list that was read before.
+func (*Table) Each(ctx context.Context, want Fields, f func(p *Process) error) error {
+	all, err := List(ctx, want)
+	for i := 0; err == nil && i < len(all); i++ {
+		err = f(&all[i])
+	}
+	return err
+}
+
+// One is [One].
+func (*Table) One(pid int, want Fields) (Process, error) { return One(pid, want) }
+
+// HostMemory is [HostMemory].
+func (*Table) HostMemory() (Memory, error) { return HostMemory() }
+
+// Host is [Host].
+func (*Table) Host() (HostStat, error) { return Host() }
+
+// LoadAverage is [LoadAverage].
+func (*Table) LoadAverage() (Load, error) { return LoadAverage() }
+
+// CPUs is [CPUs].
+func (*Table) CPUs() ([]CPU, error) { return CPUs() }
+
 var bootTime = sync.OnceValues(func() (time.Time, error) {
 	s, err := host.BootTime()
 	return time.Unix(int64(s), 0), err
