@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"crypto/sha512"
+	"crypto/subtle"
 	"crypto/x509"
 	"encoding/binary"
 )
@@ -46,4 +47,49 @@ func (b *ChannelBindings) MD5() [16]byte {
 	buf := make([]byte, 20, 20+len(b.ApplicationData))
 	binary.LittleEndian.PutUint32(buf[16:], uint32(len(b.ApplicationData)))
 	return md5.Sum(append(buf, b.ApplicationData...))
+}
+
+// Hardening says how much a service insists on channel bindings (WinRM: CbtHardeningLevel). It matters only
+// where the service knows its own binding, that is under TLS. See [MS-WSMV] 2.2.4.34.
+type Hardening int
+
+// Levels of [Hardening].
+const (
+	// Relaxed checks a binding that was sent and permits its absence. It is the default.
+	Relaxed Hardening = iota
+	// None ignores bindings.
+	None
+	// Strict demands a matching binding.
+	Strict
+)
+
+// String returns the level's name as WinRM's configuration spells it.
+func (h Hardening) String() string {
+	switch h {
+	case None:
+		return "None"
+	case Strict:
+		return "Strict"
+	default:
+		return "Relaxed"
+	}
+}
+
+// Check compares the hash that a peer sent with the service's own binding. A hash of zeros counts as absent,
+// and a nil binding (no TLS) makes every hash acceptable. The error is ErrBadBindings.
+func (h Hardening) Check(own *ChannelBindings, sent [16]byte) error {
+	if own == nil || h == None {
+		return nil
+	}
+	if sent == ([16]byte{}) {
+		if h == Strict {
+			return ErrBadBindings
+		}
+		return nil
+	}
+	want := own.MD5()
+	if subtle.ConstantTimeCompare(want[:], sent[:]) != 1 {
+		return ErrBadBindings
+	}
+	return nil
 }
