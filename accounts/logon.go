@@ -1,0 +1,157 @@
+package accounts
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// ErrLogonFailure is matched by every failed logon, whatever its reason. It is all that the network may learn.
+// Its code is 0xC000006D (STATUS_LOGON_FAILURE).
+var ErrLogonFailure = errors.New("logon failure: unknown user name or bad password (0xC000006D STATUS_LOGON_FAILURE)")
+
+// Reasons of a LogonError, for the log. An unknown user has ErrNoSuchUser.
+var (
+	ErrWrongPassword = errors.New("wrong password")
+	ErrDisabled      = errors.New("the account is disabled")
+	ErrNoPassword    = errors.New("the account has no password; set one with casement user passwd")
+	ErrTooManyTries  = errors.New("too many failed logons")
+)
+
+// LogonError is a failed logon with its reason. It matches ErrLogonFailure and the reason. Its text is for the
+// log; the peer gets the text of ErrLogonFailure, so that it cannot tell the reasons apart.
+type LogonError struct {
+	// User is the name as the peer gave it, cut to 64 bytes.
+	User string
+	// Reason is one of the reasons above, or why the accounts could not be read.
+	Reason error
+	// Wait is how long the next attempt must wait, with ErrTooManyTries.
+	Wait time.Duration
+}
+
+// Error gives the reason, for the log.
+func (e *LogonError) Error() string {
+	if e.Wait > 0 {
+		return fmt.Sprintf("logon of %q failed: %v, the next attempt is possible in %s", e.User, e.Reason, e.Wait.Round(time.Second))
+	}
+	return fmt.Sprintf("logon of %q failed: %v", e.User, e.Reason)
+}
+
+// Unwrap makes the error match ErrLogonFailure and its reason.
+func (e *LogonError) Unwrap() []error { return []error{ErrLogonFailure, e.Reason} }
+
+func logonError(user string, reason error) *LogonError {
+	if len(user) > 64 {
+		user = user[:64]
+	}
+	return &LogonError{User: user, Reason: reason}
+}
+
+// NTHash returns the NT hash of a user for NTLM. The domain is empty, a dot or the machine name. With an error, a
+// LogonError, the hash is a decoy that is always the same for a name: the caller goes on with it and fails at the
+// end, so that an unknown user takes the same work and time as a wrong password. It does not look at failed
+// logons; see Allow.
+func (s *Store) NTHash(domain, user string) ([16]byte, error) {
+	if domain == "" {
+		domain, user = SplitName(user)
+	}
+	decoy := s.decoyFor(user)
+	st, err := s.current()
+	if err != nil {
+		return decoy, logonError(user, err)
+	}
+	rec, err := st.findUserIn(domain, user)
+	switch {
+	case err != nil:
+		return decoy, logonError(user, err)
+	case rec.NTHash == nil:
+		return decoy, logonError(user, ErrNoPassword)
+	case rec.Disabled:
+		return decoy, logonError(user, ErrDisabled)
+	}
+	return *rec.NTHash, nil
+}
+
+// decoyFor makes the hash that stands for a user without one.
+func (s *Store) decoyFor(user string) (out [16]byte) {
+	m := hmac.New(sha256.New, s.decoy[:])
+	m.Write([]byte(foldName(user)))
+	copy(out[:], m.Sum(nil))
+	return out
+}
+
+// VerifyPassword checks a password that came from an address (zero: from this machine), counts failures, and
+// returns the user. The error is a LogonError. It does the same work for unknown users as for known ones and
+// compares in constant time.
+func (s *Store) VerifyPassword(name, password string, from netip.Addr) (User, error) {
+	if s.hash == nil {
+		return User{}, logonError(name, ErrNoHash)
+	}
+	blocked := s.Allow(name, from)
+	want, err := s.NTHash("", name)
+	var got [16]byte
+	if len(password) <= 4*MaxPassword {
+		got = s.hash(password)
+	}
+	same := subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	switch {
+	case blocked != nil:
+		return User{}, blocked
+	case err == nil && (!same || password == ""):
+		err = logonError(name, ErrWrongPassword)
+	}
+	if err != nil {
+		s.Failed(name, from)
+		return User{}, err
+	}
+	u, err := s.LookupUser(name)
+	if err != nil {
+		return User{}, logonError(name, err)
+	}
+	s.Succeeded(name, from)
+	return u, nil
+}
+
+// Allow reports whether a logon may be tried now. Its error is a LogonError with ErrTooManyTries and the time to
+// wait. Mechanisms that verify by themselves, such as NTLM, call it before, and Failed or Succeeded after.
+func (s *Store) Allow(name string, from netip.Addr) error {
+	if wait := s.guard.wait(s.guardName(name), from); wait > 0 {
+		e := logonError(name, ErrTooManyTries)
+		e.Wait = wait
+		return e
+	}
+	return nil
+}
+
+// Failed counts a failed logon.
+func (s *Store) Failed(name string, from netip.Addr) { s.guard.failed(s.guardName(name), from) }
+
+// Succeeded ends the count of failed logons of this user from this address.
+func (s *Store) Succeeded(name string, from netip.Addr) { s.guard.success(s.guardName(name), from) }
+
+// Lockouts returns the delays that are in force, the longest first. They live in memory: a restart ends them.
+func (s *Store) Lockouts() []Lockout { return s.guard.lockouts() }
+
+// guardName is the name under which failures are counted: all forms of one user's name count together, and the
+// names of strangers have a bounded length.
+func (s *Store) guardName(name string) string {
+	domain, user := SplitName(name)
+	if machine, err := s.Machine(); domain == "." || err == nil && strings.EqualFold(domain, machine) {
+		domain = ""
+	}
+	if domain != "" {
+		user = domain + `\` + user
+	}
+	if user = foldName(user); len(user) > 64 {
+		user = user[:64]
+	}
+	if user == "" {
+		return "(empty)"
+	}
+	return user
+}

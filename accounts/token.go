@@ -1,0 +1,127 @@
+package accounts
+
+import (
+	"slices"
+
+	"github.com/casementhq/casement/security"
+)
+
+// TokenOptions says how the caller came in. The zero value is a network logon under User Account Control.
+type TokenOptions struct {
+	// LogonType decides between NETWORK, INTERACTIVE, SERVICE and BATCH. Default: network.
+	LogonType security.LogonType
+	// LocalAccountTokenFilterPolicy is the setting of that name: true gives local administrators their full
+	// token over the network. Default: false, which filters it, except that of the built-in Administrator.
+	LocalAccountTokenFilterPolicy bool
+}
+
+// Token makes the token of a local user, who has already proved who they are. The error is a LogonError when the
+// user is unknown or disabled by now.
+func (s *Store) Token(name string, o TokenOptions) (security.Token, error) {
+	st, err := s.current()
+	if err != nil {
+		return security.Token{}, logonError(name, err)
+	}
+	u, err := st.findUser(name)
+	if err != nil {
+		return security.Token{}, logonError(name, err)
+	}
+	if u.Disabled {
+		return security.Token{}, logonError(name, ErrDisabled)
+	}
+	groups := []security.SID{st.MachineSID.WithRID(ridNone), security.SIDLocalAccount}
+	t := st.token(st.MachineSID.WithRID(u.RID), groups, o.LogonType)
+	t.UserName, t.Domain = u.Name, st.Machine
+	if t.Has(security.SIDAdministrators) {
+		t.Groups = append(t.Groups, security.GroupEntry{SID: security.SIDLocalAccountAdmin})
+		network := o.LogonType == security.LogonNetwork
+		if network && u.RID != security.RIDAdministrator && !o.LocalAccountTokenFilterPolicy {
+			t = security.Filter(t)
+		}
+	}
+	return t, nil
+}
+
+// Foreign is an identity that another authority vouches for, such as a Kerberos domain.
+type Foreign struct {
+	User             security.SID
+	UserName, Domain string
+	// Groups are the groups that the authority names.
+	Groups []security.SID
+}
+
+// ForeignToken makes the token of a foreign identity: its own groups, and the local groups of which it or one of
+// its groups is a member. User Account Control does not filter it over the network, as it does not filter
+// domain accounts.
+func (s *Store) ForeignToken(f Foreign, logon security.LogonType) (security.Token, error) {
+	st, err := s.current()
+	if err != nil {
+		return security.Token{}, logonError(f.UserName, err)
+	}
+	// A foreign authority cannot speak for this machine: local SIDs from it are dropped.
+	local := func(g security.SID) bool { return g.Domain() == st.MachineSID || !accountSID(g) }
+	if f.User.IsZero() || local(f.User) {
+		return security.Token{}, logonError(f.UserName, ErrNoSuchUser)
+	}
+	groups := slices.DeleteFunc(slices.Clone(f.Groups), local)
+	t := st.token(f.User, groups, logon)
+	t.UserName, t.Domain = f.UserName, f.Domain
+	return t, nil
+}
+
+// accountSID reports whether sid is one of a domain (S-1-5-21-…).
+func accountSID(sid security.SID) bool {
+	sub := sid.SubAuthorities()
+	return sid.Authority() == 5 && len(sub) == 5 && sub[0] == 21
+}
+
+// token collects the groups: what every caller has, those given, and the local groups of which any of them is a
+// member.
+func (st *state) token(user security.SID, groups []security.SID, logon security.LogonType) security.Token {
+	t := security.Token{User: user, LogonType: logon}
+	add := func(sid security.SID) {
+		if !t.Has(sid) {
+			t.Groups = append(t.Groups, security.GroupEntry{SID: sid})
+		}
+	}
+	for _, g := range groups {
+		add(g)
+	}
+	add(security.SIDEveryone)
+	if user != st.MachineSID.WithRID(security.RIDGuest) {
+		add(security.SIDAuthenticatedUsers)
+		add(security.SIDThisOrganization)
+	}
+	add(logonSID(logon))
+	for i := range st.Groups {
+		if slices.ContainsFunc(st.Groups[i].Members, t.Has) {
+			add(st.Groups[i].SID)
+		}
+	}
+	t.Privileges = slices.Clone(userPrivileges)
+	if t.Has(security.SIDAdministrators) {
+		t.Privileges = append(t.Privileges, adminPrivileges...)
+	}
+	return t
+}
+
+func logonSID(logon security.LogonType) security.SID {
+	switch logon {
+	case security.LogonInteractive:
+		return security.SIDInteractive
+	case security.LogonService:
+		return security.SIDService
+	case security.LogonBatch:
+		return security.SIDBatch
+	default:
+		return security.SIDNetwork
+	}
+}
+
+// What Windows gives by default to users and to administrators.
+var (
+	userPrivileges  = []security.Privilege{security.SeChangeNotify, security.SeIncreaseWorkingSet, security.SeTimeZone, security.SeUndock}
+	adminPrivileges = []security.Privilege{security.SeSecurity, security.SeTakeOwnership, security.SeBackup, security.SeRestore,
+		security.SeDebug, security.SeShutdown, security.SeRemoteShutdown, security.SeLoadDriver,
+		security.SeSystemEnvironment, security.SeSystemtime, security.SeImpersonate}
+)
