@@ -20,9 +20,6 @@ func (m *challenge) decode(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if m.flags&flagRequestTarget == 0 {
-		name = nil
-	}
 	if m.targetName, err = text(name, m.flags); err != nil {
 		return err
 	}

@@ -1,0 +1,74 @@
+package ntlm
+
+import (
+	"testing"
+
+	"github.com/casementhq/casement/auth"
+)
+
+func FuzzNegotiate(f *testing.F) {
+	f.Add((&negotiate{flags: initiatorFlags}).encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, a := pair("")
+		_, done, err := a.Step(t.Context(), b)
+		if done || (err == nil && a.challenge == nil) {
+			t.Fatal("a NEGOTIATE alone finished the exchange")
+		}
+	})
+}
+
+func FuzzChallenge(f *testing.F) {
+	f.Add(unhex(f, vectorChallenge))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		i, _ := pair("x")
+		if _, _, err := i.Step(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		out, done, err := i.Step(t.Context(), b)
+		if err != nil {
+			return
+		}
+		var m authenticate
+		if err := m.decode(out); !done || err != nil {
+			t.Fatalf("own answer is not readable: %v", err)
+		}
+	})
+}
+
+func FuzzAuthenticate(f *testing.F) {
+	f.Add(unhex(f, vectorAuthenticate))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, a := pair("x")
+		a.negotiate, a.flags = []byte{}, vectorFlags
+		if _, done, _ := a.Step(t.Context(), b); done {
+			t.Fatal("no password was known")
+		}
+		var m authenticate
+		if m.decode(b) != nil {
+			return
+		}
+		var c clientChallenge
+		if len(m.ntResponse) < 16 || c.decode(m.ntResponse[16:]) != nil {
+			return
+		}
+		var again clientChallenge
+		if err := again.decode(c.encode()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func benchmarkSeal(b *testing.B, size int) {
+	s := newSession(auth.Identity{}, initiatorFlags, make([]byte, 16), true, false)
+	bufs := []auth.Buffer{{Data: make([]byte, size)}}
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Seal(bufs); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSeal4K(b *testing.B)   { benchmarkSeal(b, 4<<10) }
+func BenchmarkSeal150K(b *testing.B) { benchmarkSeal(b, 150<<10) }
