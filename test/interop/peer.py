@@ -1,0 +1,101 @@
+"""What the peer scripts share: named checks as JSON lines, and facts about this host that do not come from Casement."""
+
+import json
+import os
+import sys
+import traceback
+import xml.etree.ElementTree as ET
+from urllib.parse import urlsplit
+
+HTTP = os.environ["CASEMENT_HTTP"]
+HTTPS = os.environ["CASEMENT_HTTPS"]
+USER = os.environ["CASEMENT_USER"]
+PASSWORD = os.environ["CASEMENT_PASSWORD"]
+
+WMI = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/"
+CONFIG = "http://schemas.microsoft.com/wbem/wsman/1/config"
+SERVICE_AUTH = CONFIG + "/service/auth"
+
+
+class Skip(Exception):
+    """Raised by a check that cannot run here; the text says why."""
+
+
+def check(name):
+    """Decorator: run the function now, and print what came of it. A returned string is the detail."""
+
+    def run(function):
+        try:
+            detail = function() or ""
+            emit(name, True, str(detail)[:500])
+        except Skip as why:
+            emit(name, True, "skip: %s" % why)
+        except Exception as error:  # a check that breaks is a failed check, and the next one runs
+            where = traceback.extract_tb(sys.exc_info()[2])[-1]
+            emit(name, False, "%s: %s (%s:%d)" % (type(error).__name__, error, os.path.basename(where.filename), where.lineno))
+        return function
+
+    return run
+
+
+def emit(name, ok, detail=""):
+    print(json.dumps({"name": name, "ok": ok, "detail": detail}), flush=True)
+
+
+def finished():
+    emit("finished", True)
+
+
+def equal(got, want, what=""):
+    if got != want:
+        raise AssertionError("%s: got %r, want %r" % (what or "value", got, want))
+
+
+def os_release():
+    """/etc/os-release as a dictionary."""
+    import platform
+
+    return platform.freedesktop_os_release()
+
+
+def meminfo(field):
+    """A field of /proc/meminfo in kB."""
+    with open("/proc/meminfo") as lines:
+        for line in lines:
+            name, value = line.split(":")
+            if name == field:
+                return int(value.split()[0])
+    raise KeyError(field)
+
+
+def wsman(ssl=False, auth="ntlm", user=USER, password=PASSWORD, **more):
+    """A pypsrp WSMan to one of the two listeners; sealed over HTTP unless told otherwise."""
+    from pypsrp.wsman import WSMan
+
+    at = urlsplit(HTTPS if ssl else HTTP)
+    more.setdefault("encryption", "auto" if ssl else "always")
+    return WSMan(at.hostname, port=at.port, ssl=ssl, auth=auth, username=user, password=password, cert_validation=False, **more)
+
+
+def configure(**values):
+    """Changes settings of winrm/config/service/auth by Get and Put, as the winrm tool of Windows does."""
+    client = wsman()
+    try:
+        body = client.get(SERVICE_AUTH)
+        auth = body[0]
+        namespace = auth.tag.partition("}")[0].lstrip("{")
+        for name, value in values.items():
+            element = auth.find("{%s}%s" % (namespace, name))
+            if element is None:
+                element = ET.SubElement(auth, "{%s}%s" % (namespace, name))
+            element.text = value
+            for attribute in list(element.attrib):
+                del element.attrib[attribute]
+        from pypsrp.wsman import WSManAction
+
+        client.invoke(WSManAction.PUT, SERVICE_AUTH, auth)
+        now = client.get(SERVICE_AUTH)[0]
+        for name, value in values.items():
+            equal(now.findtext("{%s}%s" % (namespace, name)), value, name)
+    finally:
+        client.close()
