@@ -1,0 +1,181 @@
+package service
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha1" // #nosec G505 -- a Windows thumbprint is the SHA-1 of the certificate
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/casementhq/casement/settings"
+)
+
+// Certificates is the machine's certificate store: a folder of PEM files, each
+// a certificate, its chain and its key.
+type Certificates struct{ dir string }
+
+// OpenCertificates opens the store in dir; a folder that is not there is empty.
+func OpenCertificates(dir string) (*Certificates, error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("open the certificates: %s is not a folder", dir)
+	}
+	return &Certificates{dir: dir}, nil
+}
+
+// Thumbprint is the SHA-1 of a certificate in 40 capital hexadecimal digits.
+func Thumbprint(cert *x509.Certificate) string {
+	sum := sha1.Sum(cert.Raw) // #nosec G401 -- see the import
+	return strings.ToUpper(hex.EncodeToString(sum[:]))
+}
+
+// Find loads the certificate with a thumbprint; case and blanks do not matter.
+// It fails with fs.ErrNotExist.
+func (c *Certificates) Find(thumbprint string) (*tls.Certificate, error) {
+	name := strings.ToUpper(strings.ReplaceAll(thumbprint, " ", ""))
+	if len(name) != 40 {
+		return nil, fmt.Errorf("certificate %q: %w", thumbprint, fs.ErrNotExist)
+	}
+	if _, err := hex.DecodeString(name); err != nil {
+		return nil, fmt.Errorf("certificate %q: %w", thumbprint, fs.ErrNotExist)
+	}
+	return c.load(filepath.Join(c.dir, name+".pem"))
+}
+
+func (c *Certificates) load(file string) (*tls.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(file, file)
+	if err != nil {
+		return nil, fmt.Errorf("load a certificate: %w", err)
+	}
+	if pair.Leaf == nil {
+		if pair.Leaf, err = x509.ParseCertificate(pair.Certificate[0]); err != nil {
+			return nil, fmt.Errorf("load %s: %w", file, err)
+		}
+	}
+	return &pair, nil
+}
+
+// All lists the certificates that can be loaded.
+func (c *Certificates) All() ([]*tls.Certificate, error) {
+	files, err := filepath.Glob(filepath.Join(c.dir, "*.pem"))
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(files)
+	var all []*tls.Certificate
+	var bad error
+	for _, f := range files {
+		cert, err := c.load(f)
+		if err != nil {
+			bad = errors.Join(bad, err)
+			continue
+		}
+		all = append(all, cert)
+	}
+	return all, bad
+}
+
+// Usable are the facts that a listener needs of the certificates that are
+// valid at now.
+func (c *Certificates) Usable(now time.Time) []settings.Certificate {
+	all, _ := c.All()
+	var usable []settings.Certificate
+	for _, cert := range all {
+		leaf := cert.Leaf
+		if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
+			continue
+		}
+		names := slices.Clone(leaf.DNSNames)
+		if cn := leaf.Subject.CommonName; cn != "" && !slices.Contains(names, cn) {
+			names = append([]string{cn}, names...)
+		}
+		for _, ip := range leaf.IPAddresses {
+			names = append(names, ip.String())
+		}
+		usable = append(usable, settings.Certificate{
+			Thumbprint: Thumbprint(leaf), Names: names,
+			ServerAuth: len(leaf.ExtKeyUsage) == 0 && len(leaf.UnknownExtKeyUsage) == 0 ||
+				slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageServerAuth) || slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny),
+		})
+	}
+	return usable
+}
+
+// Add stores a certificate with its key and returns its thumbprint.
+func (c *Certificates) Add(certPEM, keyPEM []byte) (string, error) {
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return "", fmt.Errorf("add a certificate: %w", err)
+	}
+	leaf, err := x509.ParseCertificate(pair.Certificate[0])
+	if err != nil {
+		return "", fmt.Errorf("add a certificate: %w", err)
+	}
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return "", fmt.Errorf("add a certificate: %w", err)
+	}
+	print := Thumbprint(leaf)
+	name := filepath.Join(c.dir, print+".pem")
+	temp, err := os.CreateTemp(c.dir, ".new-*")
+	if err != nil {
+		return "", fmt.Errorf("add a certificate: %w", err)
+	}
+	defer os.Remove(temp.Name())
+	_, err = temp.Write(append(append(slices.Clone(certPEM), '\n'), keyPEM...))
+	err = errors.Join(err, temp.Sync(), temp.Close())
+	if err == nil {
+		err = os.Rename(temp.Name(), name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("add a certificate: %w", err)
+	}
+	return print, nil
+}
+
+// SelfSigned makes and stores a certificate for names and addresses that this
+// machine signed itself, valid for a year from now, and returns its thumbprint.
+func (c *Certificates) SelfSigned(now time.Time, names []string, ips []net.IP) (string, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return "", err
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: names[0]},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames: names, IPAddresses: ips, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return "", err
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return "", err
+	}
+	return c.Add(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}))
+}
+
+// SelfIssued tells whether a certificate was signed by its own key, which
+// quickconfig does not accept for HTTPS.
+func SelfIssued(cert *x509.Certificate) bool {
+	return cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil
+}

@@ -1,0 +1,206 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/casementhq/casement/accounts"
+	"github.com/casementhq/casement/auth/ntlm"
+	"github.com/casementhq/casement/registry"
+	"github.com/casementhq/casement/settings"
+)
+
+// stateFormat is the version of the state folder that this program writes. An
+// older one always loads.
+const stateFormat = 1
+
+// ErrNoState is returned for a folder that holds no state yet.
+var ErrNoState = errors.New("no Casement state")
+
+// State is an open state folder: the hive, the accounts, the certificates.
+//
+//	format               the version of the folder, a number
+//	hive.reg             the HKLM hive
+//	Registry.pol         machine policy, optional
+//	accounts.json        local users and groups, mode 0600
+//	certificates/*.pem   certificates of this machine with their keys, mode 0600
+//	local.sock           where local sessions enter while a service runs
+type State struct {
+	Dir          string
+	Hive         *registry.Hive
+	Accounts     *accounts.Store
+	Certificates *Certificates
+	Logger       *slog.Logger
+
+	mu   sync.Mutex
+	live *Live
+}
+
+// StateOptions say how a state folder is opened.
+type StateOptions struct {
+	// Service takes the hive for life; a second service is refused.
+	Service bool
+	// Create makes a folder that is not there, or is empty. Default: ErrNoState.
+	Create bool
+	// Defaults is written into a new folder. Default: current.
+	Defaults settings.Defaults
+	Logger   *slog.Logger
+}
+
+// OpenState opens a state folder.
+func OpenState(dir string, o StateOptions) (_ *State, err error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &State{Dir: dir, Logger: o.Logger}
+	if err := s.prepare(o); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if s.Hive, err = registry.Open(filepath.Join(dir, "hive.reg"), registry.Options{Service: o.Service, Logger: o.Logger}); err != nil {
+		return nil, fmt.Errorf("open the state in %s: %w", dir, err)
+	}
+	if s.Accounts, err = openAccounts(dir, o); err != nil {
+		return nil, fmt.Errorf("open the accounts in %s: %w", dir, err)
+	}
+	if s.Certificates, err = OpenCertificates(filepath.Join(dir, "certificates")); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepare checks the version of the folder, and makes it where that is asked.
+func (s *State) prepare(o StateOptions) error {
+	name := filepath.Join(s.Dir, "format")
+	b, err := os.ReadFile(name)
+	if err == nil {
+		return checkFormat(s.Dir, string(b))
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("open the state in %s: %w", s.Dir, err)
+	}
+	if !o.Create {
+		return fmt.Errorf("%w in %s: 'casement up' or 'winrm quickconfig' makes one, --state names another folder", ErrNoState, s.Dir)
+	}
+	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+		return fmt.Errorf("make the state folder: %w", err)
+	}
+	entries, err := os.ReadDir(s.Dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !ours(e.Name()) {
+			return fmt.Errorf("make the state folder: %s is not empty and holds %s, which is not Casement's", s.Dir, e.Name())
+		}
+	}
+	return os.WriteFile(name, []byte(strconv.Itoa(stateFormat)+"\n"), 0o600)
+}
+
+// ours tells what a start that was cut short may have left in a new folder.
+func ours(name string) bool {
+	return strings.HasPrefix(name, "hive.reg") || strings.HasPrefix(name, "accounts") ||
+		name == "certificates" || strings.HasPrefix(name, "Registry.pol") || name == "unattend.xml"
+}
+
+func checkFormat(dir, text string) error {
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || n < 1 {
+		return fmt.Errorf("open the state in %s: the file format holds %q, want a number", dir, text)
+	}
+	if n > stateFormat {
+		return fmt.Errorf("open the state in %s: it has format %d and this program knows up to %d; use a newer casement", dir, n, stateFormat)
+	}
+	return nil
+}
+
+func openAccounts(dir string, o StateOptions) (*accounts.Store, error) {
+	ao := accounts.Options{Hash: ntlm.NTHash, Logger: o.Logger}
+	store, err := accounts.Open(dir, ao)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) || !o.Create {
+		return store, err
+	}
+	return accounts.Create(dir, machineName(), ao)
+}
+
+// machineName is the NetBIOS form of the host's name: its first label, in
+// capitals, at most 15 characters.
+func machineName() string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		return "CASEMENT"
+	}
+	label, _, _ := strings.Cut(host, ".")
+	label = strings.ToUpper(label)
+	if len(label) > 15 {
+		label = label[:15]
+	}
+	return label
+}
+
+// Close gives the folder back.
+func (s *State) Close() error {
+	if s.Hive == nil {
+		return nil
+	}
+	return s.Hive.Close()
+}
+
+// Live is what the configuration says at one moment. It is immutable.
+type Live struct {
+	tree      *registry.Tree
+	Defaults  settings.Defaults
+	WinRM     *settings.WinRM
+	Listeners []settings.Listener
+	Plugins   []settings.Plugin
+	Security  settings.SecurityTable
+	// FilterTokens is false where LocalAccountTokenFilterPolicy gives local
+	// administrators their full token over the network.
+	FilterTokens bool
+	Problems     []settings.Problem
+}
+
+// Live is the configuration as it stands now. It costs nothing while the hive
+// does not change.
+func (s *State) Live() *Live {
+	tree := s.Hive.Snapshot()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live != nil && s.live.tree == tree {
+		return s.live
+	}
+	l := &Live{tree: tree, Defaults: settings.LoadDefaults(tree)}
+	var problems []settings.Problem
+	l.WinRM, problems = settings.Load(tree, l.Defaults)
+	l.Problems = append(l.Problems, problems...)
+	l.Listeners, problems = settings.Listeners(tree, l.WinRM)
+	l.Problems = append(l.Problems, problems...)
+	l.Plugins, problems = settings.Plugins(tree)
+	l.Problems = append(l.Problems, problems...)
+	l.Security, problems = settings.LoadSecurity(tree, l.Plugins)
+	l.Problems = append(l.Problems, problems...)
+	l.FilterTokens = !settings.LocalAccountTokenFilterPolicy(tree)
+	for _, p := range l.Problems {
+		s.Logger.Warn("a setting cannot be used, its default holds", "setting", p.Setting, "key", p.Key, "error", p.Err)
+	}
+	s.live = l
+	return l
+}
+
+// Tree is the registry snapshot that l was read from.
+func (l *Live) Tree() *registry.Tree { return l.tree }
