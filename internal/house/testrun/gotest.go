@@ -98,7 +98,10 @@ func (c *counter) fail(e event, name string) {
 		c.run.fail(name, c.text(name))
 		return
 	}
-	if c.packageFailures[e.Package] == 0 && !strings.Contains(c.text(name), "[build failed]") {
+	if strings.Contains(c.text(name), "[build failed]") {
+		return // the event build-fail has told it
+	}
+	if c.packageFailures[e.Package] == 0 {
 		c.failures++
 		c.run.fail(name, c.text(name))
 		return
