@@ -32,6 +32,7 @@ func FuzzSDDL(f *testing.F) {
 	f.Add("O:NSG:BAD:P(A;;GA;;;BA)(A;;GR;;;IU)S:P(AU;FA;GA;;;WD)(AU;SA;GXGW;;;WD)")
 	f.Add("D:PARAINO_ACCESS_CONTROLS:(OU;SAFA;WP;;bf967aba-0de6-11d0-a285-00aa003049e2;WD)")
 	f.Add("D:(XA;;FX;;;WD;#6172747800000000)(ML;;NWNR;;;HI)")
+	f.Add(`D:(XA;;FX;;;WD;((@User.a%0020b==-1 || !Exists c) && (d Any_of{"x",#00,SID(BA)})))`)
 	f.Fuzz(func(t *testing.T, text string) {
 		sd, err := ParseSDDL(text)
 		if err != nil {
@@ -58,6 +59,14 @@ func FuzzSDDL(f *testing.F) {
 
 func FuzzSecurityDescriptor(f *testing.F) {
 	f.Add(exampleBytes(f))
+	for _, text := range []string{"O:SYD:(XA;;FX;;;WD;(a == {1,\"x\"} || !Member_of{SID(BA)}))", "S:(OU;SAFA;WP;;bf967aba-0de6-11d0-a285-00aa003049e2;WD)"} {
+		sd, err := ParseSDDL(text)
+		if err != nil {
+			f.Fatal(err)
+		}
+		b, _ := sd.Bytes()
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		sd, err := DecodeSecurityDescriptor(b)
 		if err != nil {

@@ -86,7 +86,7 @@ func TestSDDLRefused(t *testing.T) {
 		"X:BA", "O:", "O:ZZ", "O:BAO:BA", "D:(A;;GA;;;BA", "D:(A;;GA;;BA)", "D:(Q;;GA;;;BA)", "D:(A;QQ;GA;;;BA)",
 		"D:(A;;G;;;BA)", "D:(A;;ZZ;;;BA)", "D:(A;;0x1FFFFFFFF;;;BA)", "D:(A;;0b1;;;BA)", "D:(A;;1_0;;;BA)",
 		"D:(A;;GA;bf967950-0de6-11d0-a285-00aa003049e2;;BA)", "D:(OA;;GA;bf967950;;BA)", "D:(A;;GA;;;)", "D:(A;;GA;;;DA)",
-		"D:(A;;GA;;;BA)x", "D:NO_ACCESS_CONTROL(A;;GA;;;BA)", "D:(XA;;GA;;;BA;(Title==\"VP\"))", "D:(A;;GA;;;BA;#00)",
+		"D:(A;;GA;;;BA)x", "D:NO_ACCESS_CONTROL(A;;GA;;;BA)", "D:(A;;GA;;;BA;(Title==\"VP\"))", "D:(A;;GA;;;BA;#00)",
 		"D:" + strings.Repeat("(A;;GA;;;BA)", 4000), strings.Repeat(" ", MaxSDDLLength+1),
 	} {
 		if sd, err := ParseSDDL(text); !errors.Is(err, ErrBadDescriptor) {
