@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha1" // #nosec G505 -- a Windows thumbprint is the SHA-1 of the certificate
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -178,4 +179,10 @@ func (c *Certificates) SelfSigned(now time.Time, names []string, ips []net.IP) (
 // quickconfig does not accept for HTTPS.
 func SelfIssued(cert *x509.Certificate) bool {
 	return cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil
+}
+
+// Fingerprint is the SHA-256 of a certificate in lower-case hexadecimal digits.
+func Fingerprint(cert *x509.Certificate) string {
+	sum := sha256.Sum256(cert.Raw)
+	return hex.EncodeToString(sum[:])
 }
