@@ -227,3 +227,9 @@ func (w *Writer) Envelope(more ...NS) {
 	w.Declare(Envelope, Addressing, WSMan, WSMV)
 	w.Declare(more...)
 }
+
+// AttrUint adds an attribute with a decimal number.
+func (w *Writer) AttrUint(ns NS, local string, v uint64) {
+	var b [20]byte
+	w.Attr(ns, local, string(strconv.AppendUint(b[:0], v, 10)))
+}
