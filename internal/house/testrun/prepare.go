@@ -46,7 +46,7 @@ func packages(ctx context.Context, r *run) {
 	}
 	env := []string{"DEBIAN_FRONTEND=noninteractive"}
 	if command(ctx, r, "apt-get update", env, "apt-get", "update") {
-		command(ctx, r, "apt-get install", env, "apt-get", append([]string{"install", "-y", "--no-install-recommends"}, list...)...)
+		command(ctx, r, "apt-get install", env, "apt-get", append([]string{"install", "-y", "--no-install-recommends", "--no-upgrade"}, list...)...)
 	}
 }
 
