@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// errNoPowerShell: the command wants PowerShell and there is none here.
-var errNoPowerShell = errors.New("PowerShell is not installed on this host (no pwsh in PATH)")
+// ErrNoPowerShell says that the command wants PowerShell and there is none on
+// this host. Starters turn it into a job that says so on stderr.
+var ErrNoPowerShell = errors.New("PowerShell is not installed on this host (no pwsh in PATH)")
 
 // argv returns the program and argument vector of s in the environment env.
 func argv(s Spec, env []string) (program string, args []string, err error) {
@@ -29,14 +30,14 @@ func argv(s Spec, env []string) (program string, args []string, err error) {
 		}
 		program, err = lookPath(name, lookupEnv(env, "PATH"))
 		if err != nil && name == "pwsh" {
-			err = errNoPowerShell
+			err = ErrNoPowerShell
 		}
 		return program, append([]string{name}, s.Args...), err
 	}
 	line := strings.Join(append([]string{s.Command}, s.Args...), " ")
 	if rest, ok := powershell(line); ok {
 		if _, err := lookPath("pwsh", lookupEnv(env, "PATH")); err != nil {
-			return "", nil, errNoPowerShell
+			return "", nil, ErrNoPowerShell
 		}
 		line = "pwsh" + rest
 	}

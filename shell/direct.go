@@ -41,9 +41,9 @@ func StartWith(ctx context.Context, s Spec, start func(*Pipes) (Controller, erro
 	}
 	defer p.CloseChild()
 	ctrl, err := start(p)
-	if errors.Is(err, errNoPowerShell) {
+	if errors.Is(err, ErrNoPowerShell) {
 		word, _, _ := strings.Cut(strings.TrimSpace(s.Command), " ")
-		_, _ = io.WriteString(p.Child[2], fmt.Sprintf("'%s' cannot be run: %s. Install PowerShell, or send a command of this host's shell.\n", word, errNoPowerShell))
+		_, _ = io.WriteString(p.Child[2], fmt.Sprintf("'%s' cannot be run: %s. Install PowerShell, or send a command of this host's shell.\n", word, ErrNoPowerShell))
 		ctrl, err = nothing{Exit{Code: exitNotFound}}, nil
 	}
 	if err != nil {

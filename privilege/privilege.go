@@ -1,0 +1,98 @@
+// Package privilege splits the service in two processes: one that reads what
+// the network sends, as an ordinary user, and a small helper that stays root.
+//
+// The helper does four things, each only as far as its [Policy] goes: listen
+// on a TCP port, start a process as a mapped user, start a provider host,
+// program the packet filter (the last two are reserved and refused for now).
+// The two talk over a socket pair that has no name in the file system; every
+// message carries its sender's process id, put there by the kernel.
+//
+// [StartHelper] runs the helper and returns a [Client], which is a
+// shell.Starter; then [Drop] takes root away from the calling process.
+package privilege
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/casementhq/casement/shell"
+)
+
+// ServiceUsers are the system users to serve as, in order of preference.
+var ServiceUsers = []string{"casement", "nobody"}
+
+// ServiceUser returns the first of ServiceUsers that exists.
+func ServiceUser() (shell.Identity, error) {
+	for _, name := range ServiceUsers {
+		if id, err := shell.LookupIdentity(name); err == nil && id.UID != 0 {
+			return id, nil
+		}
+	}
+	return shell.Identity{}, errors.New("privilege: there is neither a user casement nor a user nobody; create the system user casement")
+}
+
+// ErrUnsupported says that there is no helper on this system.
+var ErrUnsupported = errors.New("privilege: the helper needs Linux; run as the user who is to be served")
+
+// ErrClosed says that the helper is gone or was closed.
+var ErrClosed = errors.New("privilege: the helper has ended; restart the service")
+
+// The codes of a RefusedError.
+const (
+	CodeRefused      = "refused"    // the policy does not permit it
+	CodeInvalid      = "invalid"    // the request is malformed
+	CodeReserved     = "reserved"   // the operation is not there yet
+	CodeNotExist     = "not-exist"  // no such program, directory, user or job
+	CodePermission   = "permission" // the kernel refused it
+	CodeNoPowerShell = "no-powershell"
+	CodeFailed       = "failed"
+)
+
+// RefusedError is the helper's answer to what it did not do.
+type RefusedError struct {
+	Code string
+	Text string
+}
+
+func (e *RefusedError) Error() string { return "privilege: " + e.Text + " (" + e.Code + ")" }
+
+// Is makes fs.ErrNotExist, fs.ErrPermission and shell.ErrNoPowerShell survive
+// the way through the helper.
+func (e *RefusedError) Is(target error) bool {
+	switch target {
+	case fs.ErrNotExist:
+		return e.Code == CodeNotExist
+	case fs.ErrPermission:
+		return e.Code == CodePermission || e.Code == CodeRefused
+	case shell.ErrNoPowerShell:
+		return e.Code == CodeNoPowerShell
+	}
+	return false
+}
+
+func refusef(format string, args ...any) error {
+	return &RefusedError{Code: CodeRefused, Text: fmt.Sprintf(format, args...)}
+}
+
+// codeOf names an error for the wire.
+func codeOf(err error) (code, text string) {
+	var r *RefusedError
+	switch {
+	case errors.As(err, &r):
+		return r.Code, r.Text
+	case errors.Is(err, shell.ErrNoPowerShell):
+		code = CodeNoPowerShell
+	case errors.Is(err, fs.ErrNotExist):
+		code = CodeNotExist
+	case errors.Is(err, fs.ErrPermission):
+		code = CodePermission
+	default:
+		code = CodeFailed
+	}
+	text = err.Error()
+	if len(text) > 1024 {
+		text = text[:1024]
+	}
+	return code, text
+}
