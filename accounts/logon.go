@@ -19,7 +19,7 @@ var ErrLogonFailure = errors.New("logon failure: unknown user name or bad passwo
 var (
 	ErrWrongPassword = errors.New("wrong password")
 	ErrDisabled      = errors.New("the account is disabled")
-	ErrNoPassword    = errors.New("the account has no password; set one with casement user passwd")
+	ErrNoPassword    = errors.New("the account has no password; set one first")
 	ErrTooManyTries  = errors.New("too many failed logons")
 )
 
