@@ -42,7 +42,7 @@ type Enumerate struct {
 // namespaces that clients use.
 func (m *Message) ReadEnumerate() (*Enumerate, error) {
 	e := &Enumerate{}
-	err := m.only(soap.Enumeration, "Enumerate", func(r *soap.Reader) error {
+	err := m.Expect(soap.Enumeration, "Enumerate", func(r *soap.Reader) error {
 		return eachChild(r, func() error { return e.child(r) })
 	})
 	return e, err
@@ -172,7 +172,7 @@ func (m *Message) ReadEnumerateResponse(item ItemFunc) (*Items, error) {
 
 func (m *Message) readItems(name string, item ItemFunc) (*Items, error) {
 	it := &Items{response: name}
-	err := m.only(soap.Enumeration, name, func(r *soap.Reader) error {
+	err := m.Expect(soap.Enumeration, name, func(r *soap.Reader) error {
 		return eachChild(r, func() error { return it.child(r, item) })
 	})
 	return it, err

@@ -26,7 +26,7 @@ type IdentifyResponse struct {
 // ReadIdentifyResponse reads the body of the answer to an Identify.
 func (m *Message) ReadIdentifyResponse() (*IdentifyResponse, error) {
 	id := &IdentifyResponse{}
-	err := m.only(soap.Identity, "IdentifyResponse", func(r *soap.Reader) error {
+	err := m.Expect(soap.Identity, "IdentifyResponse", func(r *soap.Reader) error {
 		return eachChild(r, func() (err error) {
 			var v string
 			switch string(r.Local()) {

@@ -178,9 +178,10 @@ func (m *Message) finish() error {
 	}
 }
 
-// only reads a body that must hold the named element; elements after it are
+// Expect reads a body that must hold the named element, at whose StartElement
+// f is called; elements beside it are
 // skipped (a Create response, for instance, has a second one).
-func (m *Message) only(ns soap.NS, local string, f func(r *soap.Reader) error) error {
+func (m *Message) Expect(ns soap.NS, local string, f func(r *soap.Reader) error) error {
 	found := false
 	err := m.Body(func(r *soap.Reader) error {
 		if found || !r.Is(ns, local) {
@@ -224,7 +225,7 @@ func (m *Message) IsFault() bool {
 // ReadFault reads the SOAP fault in the body.
 func (m *Message) ReadFault() (*Fault, error) {
 	var f *Fault
-	err := m.only(soap.Envelope, "Fault", func(r *soap.Reader) (err error) {
+	err := m.Expect(soap.Envelope, "Fault", func(r *soap.Reader) (err error) {
 		f, err = ReadFault(r)
 		return err
 	})

@@ -17,7 +17,7 @@ type Pull struct {
 // ReadPull reads the body of a Pull.
 func (m *Message) ReadPull() (*Pull, error) {
 	p := &Pull{}
-	err := m.only(soap.Enumeration, "Pull", func(r *soap.Reader) error {
+	err := m.Expect(soap.Enumeration, "Pull", func(r *soap.Reader) error {
 		return eachChild(r, func() (err error) {
 			if r.Space() != soap.Enumeration && r.Space() != soap.WSMan {
 				return r.Skip()

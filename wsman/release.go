@@ -9,7 +9,7 @@ type Release struct{ Context string }
 // ReadRelease reads the body of a Release.
 func (m *Message) ReadRelease() (*Release, error) {
 	rel := &Release{}
-	err := m.only(soap.Enumeration, "Release", func(r *soap.Reader) error {
+	err := m.Expect(soap.Enumeration, "Release", func(r *soap.Reader) error {
 		return eachChild(r, func() (err error) {
 			if string(r.Local()) != "EnumerationContext" {
 				return r.Skip()

@@ -15,7 +15,7 @@ type XMLFragment struct {
 // ReadXMLFragment reads the w:XmlFragment in the body.
 func (m *Message) ReadXMLFragment() (*XMLFragment, error) {
 	x := &XMLFragment{}
-	err := m.only(soap.WSMan, "XmlFragment", func(r *soap.Reader) (err error) {
+	err := m.Expect(soap.WSMan, "XmlFragment", func(r *soap.Reader) (err error) {
 		if v, ok := r.Attr(soap.XSI, "nil"); ok {
 			x.Nil, _ = parseBool(v)
 		}
