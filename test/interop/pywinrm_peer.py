@@ -76,7 +76,7 @@ def _():
 def _():
     data = bytes(range(256)) * 1200
     pieces = [data[i : i + 60000] for i in range(0, len(data), 60000)]
-    out, err, code = run({}, "sha256sum", stdin=[(p, i == len(pieces) - 1) for i, p in enumerate(pieces)], console_mode_stdin=False)
+    out, err, code = run({"codepage": 65001}, "sha256sum", stdin=[(p, i == len(pieces) - 1) for i, p in enumerate(pieces)], console_mode_stdin=False)
     equal((out.split()[0].decode(), code), (hashlib.sha256(data).hexdigest(), 0))
 
 
