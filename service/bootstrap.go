@@ -108,7 +108,7 @@ func (s *State) bootstrapCertificate() (string, error) {
 }
 
 func (s *State) bootstrapListeners(o BootstrapOptions, print string) error {
-	live := s.Live()
+	live := s.Snapshot()
 	fresh := len(live.Listeners) == 0
 	type want struct{ address, transport, port string }
 	var wants []want
@@ -157,16 +157,16 @@ func (s *State) bootstrapListeners(o BootstrapOptions, print string) error {
 // ensureListener creates a listener, or moves an existing one to the port.
 func (s *State) ensureListener(address, transport, port, print string) error {
 	return s.Hive.Update(func(tx *registry.Tx) error {
-		live := s.Live()
+		live := s.Snapshot()
 		selectors := []settings.NameValue{{Name: "Address", Value: address}, {Name: "Transport", Value: transport}}
 		body := []settings.NameValue{{Name: "Port", Value: port}}
 		if transport == "HTTPS" {
 			body = append(body, settings.NameValue{Name: "Hostname", Value: hostName()},
 				settings.NameValue{Name: "CertificateThumbprint", Value: print})
 		}
-		_, changes, err := settings.CreateListener(live.Tree(), live.WinRM, s.Host(), selectors, body)
+		_, changes, err := settings.CreateListener(live.Reader, live.WinRM, s.Host(), selectors, body)
 		if errors.Is(err, &settings.Error{Code: settings.CodeAlreadyExists}) {
-			_, changes, err = settings.PutListener(live.Tree(), live.WinRM, s.Host(), selectors, body)
+			_, changes, err = settings.PutListener(live.Reader, live.WinRM, s.Host(), selectors, body)
 		}
 		if err != nil {
 			return err
@@ -212,7 +212,7 @@ func freePort(host string, standard uint32) string {
 // URLs are the addresses at which this machine reaches its own listeners, ""
 // where there is none, and the SHA-256 of the HTTPS certificate.
 func (s *State) URLs() (plain, secure, fingerprint string) {
-	for _, l := range s.Live().Listeners {
+	for _, l := range s.Snapshot().Listeners {
 		if !l.Enabled {
 			continue
 		}

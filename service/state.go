@@ -40,7 +40,7 @@ type State struct {
 	Logger       *slog.Logger
 
 	mu   sync.Mutex
-	live *Live
+	live *settings.Snapshot
 }
 
 // StateOptions say how a state folder is opened.
@@ -161,46 +161,18 @@ func (s *State) Close() error {
 	return s.Hive.Close()
 }
 
-// Live is what the configuration says at one moment. It is immutable.
-type Live struct {
-	tree      *registry.Tree
-	Defaults  settings.Defaults
-	WinRM     *settings.WinRM
-	Listeners []settings.Listener
-	Plugins   []settings.Plugin
-	Security  settings.SecurityTable
-	// FilterTokens is false where LocalAccountTokenFilterPolicy gives local
-	// administrators their full token over the network.
-	FilterTokens bool
-	Problems     []settings.Problem
-}
-
-// Live is the configuration as it stands now. It costs nothing while the hive
-// does not change.
-func (s *State) Live() *Live {
+// Snapshot is the configuration as it stands now. It costs nothing while the
+// hive does not change.
+func (s *State) Snapshot() *settings.Snapshot {
 	tree := s.Hive.Snapshot()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.live != nil && s.live.tree == tree {
+	if s.live != nil && s.live.Reader == settings.Reader(tree) {
 		return s.live
 	}
-	l := &Live{tree: tree, Defaults: settings.LoadDefaults(tree)}
-	var problems []settings.Problem
-	l.WinRM, problems = settings.Load(tree, l.Defaults)
-	l.Problems = append(l.Problems, problems...)
-	l.Listeners, problems = settings.Listeners(tree, l.WinRM)
-	l.Problems = append(l.Problems, problems...)
-	l.Plugins, problems = settings.Plugins(tree)
-	l.Problems = append(l.Problems, problems...)
-	l.Security, problems = settings.LoadSecurity(tree, l.Plugins)
-	l.Problems = append(l.Problems, problems...)
-	l.FilterTokens = !settings.LocalAccountTokenFilterPolicy(tree)
-	for _, p := range l.Problems {
+	s.live = settings.LoadSnapshot(tree)
+	for _, p := range s.live.Problems {
 		s.Logger.Warn("a setting cannot be used, its default holds", "setting", p.Setting, "key", p.Key, "error", p.Err)
 	}
-	s.live = l
-	return l
+	return s.live
 }
-
-// Tree is the registry snapshot that l was read from.
-func (l *Live) Tree() *registry.Tree { return l.tree }

@@ -20,7 +20,7 @@ func TestBootstrapMakesAMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if n := len(s.Live().Listeners); n != 0 {
+	if n := len(s.Snapshot().Listeners); n != 0 {
 		t.Fatalf("a fresh state has %d listeners; none by default", n)
 	}
 	b, err := s.Bootstrap(BootstrapOptions{HTTP: "127.0.0.1:0", HTTPS: "127.0.0.1:0"})
@@ -38,7 +38,7 @@ func TestBootstrapMakesAMachine(t *testing.T) {
 	if again.Password != "" || again.HTTP != b.HTTP || again.HTTPS != b.HTTPS {
 		t.Errorf("a second time it gave %+v, want the same without a password", again)
 	}
-	if n := len(s.Live().Listeners); n != 2 {
+	if n := len(s.Snapshot().Listeners); n != 2 {
 		t.Errorf("%d listeners, want 2", n)
 	}
 }
