@@ -1,0 +1,144 @@
+package cimom
+
+import (
+	"context"
+	"errors"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cim/wql"
+)
+
+// target is one class of an enumeration: where its instances come from, which
+// of them are wanted and how they look.
+type target struct {
+	entry       *entry
+	lister      InstanceLister
+	shape       shape
+	constraints []wql.Constraint
+	match       func(*cim.Instance) bool // nil: all
+	more        [][]int                  // properties that match looks at
+}
+
+// Enumerate lists the instances of a class. See [MS-WMI] 3.1.4.3.18.
+func (s *session) Enumerate(ctx context.Context, class string, o cim.EnumerateOptions) (cim.Enumerator, error) {
+	const operation = "Enumerate"
+	if err := s.begin(ctx, rightEnable); err != nil {
+		return nil, s.fail(err, operation, class)
+	}
+	base, err := s.class(class)
+	if err != nil {
+		return nil, s.fail(err, operation, class)
+	}
+	entries := []*entry{base}
+	if o.Polymorphism != cim.Shallow {
+		entries = s.ns.lineage(base)
+	}
+	targets, err := listable(base, entries)
+	if err != nil {
+		return nil, s.fail(err, operation, class)
+	}
+	for _, t := range targets {
+		view := t.entry.class
+		if o.Polymorphism == cim.DeepBasePropsOnly {
+			view = base.class
+		}
+		t.shape = shapeOf(t.entry.class, view, o.Properties, o.KeysOnly)
+	}
+	return s.stream(operation, class, o.OperationOptions, func(ctx context.Context, e *stream) error {
+		return s.listAll(ctx, e, targets, o.OperationOptions)
+	})
+}
+
+// listable are those of the classes whose instances a provider lists. Where
+// there is none at all, though base may have instances, the provider is not
+// capable.
+func listable(base *entry, entries []*entry) ([]*target, error) {
+	var targets []*target
+	for _, e := range entries {
+		if lister, ok := e.provider.(InstanceLister); ok && !e.class.IsAbstract() {
+			targets = append(targets, &target{entry: e, lister: lister})
+		}
+	}
+	if _, ok := base.provider.(InstanceLister); !ok && len(targets) == 0 && !base.class.IsAbstract() {
+		return nil, &cim.Error{Status: cim.ErrProviderNotCapable, Path: base.class.Name, Detail: "the provider lists no instances"}
+	}
+	return targets, nil
+}
+
+// listAll lists one class after the other. One that fails does not keep the
+// others from being listed; the first failure is the result.
+func (s *session) listAll(ctx context.Context, e *stream, targets []*target, o cim.OperationOptions) error {
+	var first error
+	for _, t := range targets {
+		err := protect(func() error { return s.list(ctx, e, t, o) })
+		if err != nil && (ctx.Err() != nil || errors.Is(err, errStopped)) {
+			return err
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (s *session) list(ctx context.Context, e *stream, t *target, o cim.OperationOptions) error {
+	r := s.request(t.entry, o, t.shape.wanted(t.entry.class, t.more...), t.constraints)
+	if path, ok := keyPath(t.entry.class, t.constraints); ok {
+		if getter, ok := t.entry.provider.(InstanceGetter); ok {
+			return t.getOne(ctx, e, getter, r, path)
+		}
+	}
+	var last *cim.Class
+	return t.lister.List(ctx, r, func(i *cim.Instance) error {
+		if i == nil || i.Class() != last {
+			if err := t.entry.fits(i); err != nil {
+				return err
+			}
+			last = i.Class()
+		}
+		if t.match != nil && !t.match(i) {
+			return nil
+		}
+		return e.emit(ctx, i, &t.shape)
+	})
+}
+
+// getOne reads the only instance that can meet the constraints.
+func (t *target) getOne(ctx context.Context, e *stream, getter InstanceGetter, r *Request, path cim.ObjectPath) error {
+	i, err := getter.Get(ctx, r, path)
+	if errors.Is(err, cim.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.entry.fits(i); err != nil {
+		return err
+	}
+	if t.match != nil && !t.match(i) {
+		return nil
+	}
+	return e.emit(ctx, i, &t.shape)
+}
+
+// keyPath is the path that the constraints make where they fix every key.
+func keyPath(class *cim.Class, constraints []wql.Constraint) (path cim.ObjectPath, ok bool) {
+	keys := class.Keys()
+	if len(keys) == 0 || len(constraints) < len(keys) {
+		return path, false
+	}
+	path = cim.ObjectPath{Server: class.Server, Namespace: class.Namespace, Class: class.Name}
+	for _, k := range keys {
+		found := false
+		for _, c := range constraints {
+			if c.Property == k && !found {
+				found = true
+				path.Keys = append(path.Keys, cim.Key{Name: class.Properties[k].Name, Value: c.Value})
+			}
+		}
+		if !found {
+			return path, false
+		}
+	}
+	return path, true
+}

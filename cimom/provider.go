@@ -1,0 +1,109 @@
+package cimom
+
+import (
+	"context"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cim/wql"
+)
+
+// Provider serves classes. What it can do with them it shows by implementing
+// the further interfaces of this file; a class without them is a definition
+// only. Methods are called from several goroutines at once. A method must
+// return soon after its context ends. Errors that are *cim.Error or a
+// cim.Status reach the caller; of any other error and of a panic the caller
+// learns WBEM_E_PROVIDER_FAILURE only, and the log the rest.
+type Provider interface {
+	// Classes are the classes that the provider serves: sealed, a superclass
+	// before its subclasses, each with the namespace that it belongs to, or
+	// with none to belong to every namespace. It is called once.
+	Classes() []*cim.Class
+}
+
+// InstanceLister lists instances.
+type InstanceLister interface {
+	// List yields every instance whose class is exactly r.Class. The manager
+	// copies an instance before yield returns, so that one instance may be
+	// filled and yielded again and again; only what its values refer to
+	// (arrays, embedded objects) must not change later. When yield fails, List
+	// returns that error. Constraints may be used to do less and may be
+	// ignored: the manager filters again.
+	List(ctx context.Context, r *Request, yield func(*cim.Instance) error) error
+}
+
+// InstanceGetter reads one instance. Without it the manager lists and compares
+// keys.
+type InstanceGetter interface {
+	// Get reads the instance of r.Class that path names, or fails with
+	// cim.ErrNotFound. The path has every key by name and in its type.
+	// The instance is the manager's to keep.
+	Get(ctx context.Context, r *Request, path cim.ObjectPath) (*cim.Instance, error)
+}
+
+// MethodInvoker runs methods.
+type MethodInvoker interface {
+	// Invoke runs a method of the instance that path names, or of the class
+	// for a static method. The instance was found just before. The arguments
+	// have their declared types and stand in declared order, NULL where the
+	// caller gave none. Results are converted to their declared types.
+	Invoke(ctx context.Context, r *Request, path cim.ObjectPath, method string, in cim.Arguments) (cim.Result, error)
+}
+
+// InstanceWriter makes, changes and removes instances.
+type InstanceWriter interface {
+	// Create makes a new instance: cim.ErrAlreadyExists. An instance that
+	// comes from the provider complete with its keys is named by them, so that
+	// Create may set keys of i.
+	Create(ctx context.Context, r *Request, i *cim.Instance) error
+	// Put changes the properties that r wants to those of i, whose keys are
+	// whole: cim.ErrNotFound, cim.ErrReadOnly.
+	Put(ctx context.Context, r *Request, i *cim.Instance) error
+	// Delete removes the instance that path names: cim.ErrNotFound.
+	Delete(ctx context.Context, r *Request, path cim.ObjectPath) error
+}
+
+// AssociationWalker lists the associations of one object directly. Without it
+// the manager lists all instances of the association class and filters.
+type AssociationWalker interface {
+	// Walk yields the instances of r.Class whose reference property role names
+	// source, as List does; it may yield more.
+	Walk(ctx context.Context, r *Request, source cim.ObjectPath, role string, yield func(*cim.Instance) error) error
+}
+
+// Request says what an operation wants from a provider. It must not be
+// changed, nor kept after the call.
+type Request struct {
+	Caller    cim.Caller
+	Locales   []string
+	Context   cim.NamedArray // named values of the operation, else those of the session
+	Namespace string
+	// Class is the class that is asked for; instances are of it or of the
+	// equal class that the provider registered.
+	Class *cim.Class
+	// Constraints are equalities that every result meets.
+	Constraints []wql.Constraint
+
+	wanted []bool // by property; nil means all
+}
+
+// Wants tells whether the value of a property of Class is needed; others may
+// be left NULL. A provider asks where a value is costly.
+func (r *Request) Wants(name string) bool {
+	n := r.Class.PropertyIndex(name)
+	return n >= 0 && r.WantsAt(n)
+}
+
+// WantsAt is Wants by the position of the property.
+func (r *Request) WantsAt(n int) bool { return r.wanted == nil || r.wanted[n] }
+
+// Constraint is the value that a property is required to have; ok is false
+// where there is no such requirement.
+func (r *Request) Constraint(name string) (v cim.Value, ok bool) {
+	n := r.Class.PropertyIndex(name)
+	for _, c := range r.Constraints {
+		if c.Property == n {
+			return c.Value, true
+		}
+	}
+	return cim.Value{}, false
+}
