@@ -245,7 +245,7 @@ func checkNotChanged(t *testing.T, h *Hive, path string, want error, v Value) {
 }
 
 // TestSIGKILL kills a writing process again and again: the hive is always whole, and
-// what the writer reported as written is there.
+// no finished update is lost.
 func TestSIGKILL(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hklm.reg")
 	if env := os.Getenv("CASEMENT_TEST_HIVE"); env != "" {

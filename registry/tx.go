@@ -126,3 +126,13 @@ func (tx *Tx) DeleteKey(key string) error {
 	}
 	return nil
 }
+
+// Edit runs f on a transaction over the tree without its policy, and returns the result
+// as a new tree. It writes nothing; an error of f is returned.
+func (t *Tree) Edit(f func(tx *Tx) error) (*Tree, error) {
+	tx := newTx(t.local)
+	if err := f(tx); err != nil {
+		return nil, err
+	}
+	return tx.tree(), nil
+}

@@ -88,7 +88,7 @@ func (t *TrustedHosts) add(item string) error {
 }
 
 func notHostRune(r rune) bool {
-	return r <= ' ' || r == 0x7F || strings.ContainsRune(`"#/<>?@[\]^{|}`+"`%", r) || r == '\uFFFD'
+	return r <= ' ' || r == 0x7F || strings.ContainsRune(`"#;/<>?@[\]^{|}`+"`%", r) || r == '\uFFFD'
 }
 
 // Match reports whether the list trusts a host, by the name as it was typed, without
