@@ -53,11 +53,10 @@ func ToUTF8(data []byte, charset string) ([]byte, Encoding, error) {
 	case "utf-16", "utf16":
 		// Without a mark, the first bytes tell; little-endian is what
 		// Windows means.
-		little = !big
 	case "utf-16le":
-		little, big = true, false
+		big = false
 	case "utf-16be":
-		little, big = false, true
+		big = true
 	default:
 		return nil, UTF8, &SyntaxError{Msg: "charset is neither UTF-8 nor UTF-16", Err: ErrEncoding}
 	}
