@@ -1,0 +1,242 @@
+package httpauth
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/casementhq/casement/auth"
+)
+
+// maxHead bounds status line and header of an answer, in bytes.
+const maxHead = 64 << 10
+
+// ClientConn speaks to one endpoint over one TCP connection at a time. It dials by itself, not through
+// http.Transport, because a proof holds for exactly the connection on which it was made: a new connection
+// starts without one, and no request can move to another connection unnoticed.
+//
+// It may be used by several goroutines; their requests go one after the other.
+type ClientConn struct {
+	opts ClientOptions
+	seal bool          // bodies are sealed
+	turn chan struct{} // held by the one who uses what follows
+
+	closed  bool
+	conn    net.Conn // nil: not connected
+	head    *limitedConn
+	br      *bufio.Reader
+	out     bytes.Buffer
+	tls     *tls.ConnectionState
+	context auth.Context // nil: nothing proved on this connection
+	used    time.Time
+}
+
+// Do sends a message and returns the answer, whatever its status, except that 401 gives *ErrUnauthorized.
+// It opens a connection and authenticates it if there is none. A lost connection is not retried
+// (ErrConnectionLost). An answer that is not sealed though the message was, outside TLS, is an error.
+func (c *ClientConn) Do(ctx context.Context, m *Message) (*Response, error) {
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("httpauth: waiting for the connection: %w", context.Cause(ctx))
+	}
+	if c.closed {
+		return nil, fmt.Errorf("httpauth: %w", net.ErrClosed)
+	}
+	if c.conn != nil && !c.alive() {
+		c.drop(ErrConnectionLost)
+	}
+	if c.conn == nil {
+		if err := c.connect(ctx); err != nil {
+			return nil, err
+		}
+	}
+	stop := c.watch(ctx)
+	resp, err := c.exchange(ctx, m)
+	if !stop() { // ctx ended: the connection's deadline is spent, even if the answer came just in time
+		if err != nil {
+			err = fmt.Errorf("httpauth: %w (%w)", context.Cause(ctx), err)
+		}
+		c.drop(context.Cause(ctx))
+	}
+	if err != nil {
+		c.drop(err)
+	}
+	return resp, err
+}
+
+// Close ends the connection. A request under way is waited for; cancel its context to end it at once.
+func (c *ClientConn) Close() error {
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
+	if !c.closed {
+		c.closed = true
+		c.drop(nil)
+	}
+	return nil
+}
+
+func (c *ClientConn) connect(ctx context.Context) error {
+	address := c.opts.URL.Host
+	if c.opts.URL.Port() == "" {
+		port := "80"
+		if c.opts.URL.Scheme == "https" {
+			port = "443"
+		}
+		address = net.JoinHostPort(c.opts.URL.Hostname(), port)
+	}
+	conn, err := c.opts.Dial(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("httpauth: connect to %s: %w", address, err)
+	}
+	c.tls = nil
+	if c.opts.URL.Scheme == "https" {
+		cfg := c.opts.TLS.Clone()
+		if cfg == nil {
+			cfg = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		if cfg.ServerName == "" {
+			cfg.ServerName = c.opts.URL.Hostname()
+		}
+		cfg.NextProtos = []string{"http/1.1"}
+		secured := tls.Client(conn, cfg)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			conn.Close() //nolint:errcheck // of no use anyway
+			return fmt.Errorf("httpauth: TLS with %s: %w", address, err)
+		}
+		state := secured.ConnectionState()
+		conn, c.tls = secured, &state
+	}
+	c.conn, c.context = conn, nil
+	c.head = &limitedConn{conn: conn, left: -1}
+	c.br = bufio.NewReaderSize(c.head, 4<<10)
+	c.opts.Trace.connected(conn.RemoteAddr().String(), c.tls)
+	return nil
+}
+
+// drop ends the connection and with it every proof.
+func (c *ClientConn) drop(err error) {
+	if c.conn == nil {
+		return
+	}
+	c.conn.Close() //nolint:errcheck // of no use anyway
+	c.conn, c.head, c.br, c.tls, c.context = nil, nil, nil, nil, nil
+	c.opts.Trace.closed(err)
+}
+
+// alive looks whether the server closed a connection that rested for a while. Nothing may be waiting to be read.
+func (c *ClientConn) alive() bool {
+	if c.br.Buffered() > 0 {
+		return false
+	}
+	if time.Since(c.used) < idleProbe {
+		return true
+	}
+	if c.conn.SetReadDeadline(time.Now().Add(time.Millisecond)) != nil {
+		return false
+	}
+	_, err := c.br.Peek(1)
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout() && c.conn.SetReadDeadline(time.Time{}) == nil
+}
+
+// watch breaks reading and writing off when ctx ends. stop reports whether it did not.
+func (c *ClientConn) watch(ctx context.Context) (stop func() bool) {
+	conn := c.conn
+	return context.AfterFunc(ctx, func() {
+		conn.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // it is closed then
+	})
+}
+
+// roundTrip sends one HTTP request and reads its whole answer.
+func (c *ClientConn) roundTrip(authorization, contentType string, body []byte) (*Response, error) {
+	h := c.opts.Header.Clone()
+	if h == nil {
+		h = http.Header{}
+	}
+	h.Set("Accept-Encoding", "identity")
+	if authorization != "" {
+		h.Set("Authorization", authorization)
+	}
+	if contentType != "" {
+		h.Set("Content-Type", contentType)
+	}
+	u := c.opts.URL
+	req := &http.Request{Method: http.MethodPost, Header: h, Host: u.Host, ContentLength: int64(len(body)),
+		URL: &url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}}
+	req.Body = http.NoBody
+	if len(body) > 0 {
+		req.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	c.out.Reset()
+	if err := req.Write(&c.out); err != nil {
+		return nil, fmt.Errorf("httpauth: request: %w", err)
+	}
+	if _, err := c.conn.Write(c.out.Bytes()); err != nil {
+		return nil, fmt.Errorf("httpauth: send request: %w: %w", ErrConnectionLost, err)
+	}
+	if c.out.Cap() > 1<<20 {
+		c.out = bytes.Buffer{}
+	}
+	return c.readResponse(req)
+}
+
+func (c *ClientConn) readResponse(req *http.Request) (*Response, error) {
+	for {
+		c.head.left = maxHead
+		resp, err := http.ReadResponse(c.br, req)
+		if err != nil {
+			return nil, fmt.Errorf("httpauth: read answer: %w: %w", ErrConnectionLost, err)
+		}
+		c.head.left = -1
+		if resp.StatusCode < 200 {
+			continue
+		}
+		room := c.opts.MaxResponse + c.opts.MaxResponse/8 + framing + maxSignature
+		body, err := readLimited(resp.Body, resp.ContentLength, room)
+		resp.Body.Close() //nolint:errcheck // read already
+		if err != nil {
+			return nil, fmt.Errorf("httpauth: read answer with status %d: %w", resp.StatusCode, err)
+		}
+		c.used = time.Now()
+		out := &Response{Status: resp.StatusCode, Header: resp.Header, Body: body,
+			ContentType: resp.Header.Get("Content-Type")}
+		if resp.Close {
+			out.Header.Set("Connection", "close")
+		}
+		return out, nil
+	}
+}
+
+// closing reports that the server closes the connection after an answer.
+func closing(r *Response) bool { return r.Header.Get("Connection") == "close" }
+
+// limitedConn bounds how much is read for the head of an answer, which ReadResponse itself does not.
+type limitedConn struct {
+	conn net.Conn
+	left int // bytes; negative: no bound
+}
+
+// Read implements io.Reader.
+func (l *limitedConn) Read(b []byte) (int, error) {
+	if l.left == 0 {
+		return 0, fmt.Errorf("head of the answer exceeds %d bytes", maxHead)
+	}
+	if l.left > 0 {
+		b = b[:min(len(b), l.left)]
+	}
+	n, err := l.conn.Read(b)
+	if l.left > 0 {
+		l.left -= n
+	}
+	return n, err
+}

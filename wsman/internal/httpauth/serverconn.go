@@ -1,0 +1,55 @@
+package httpauth
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"net"
+
+	"github.com/casementhq/casement/auth"
+)
+
+// connState is what was proved on one TCP connection. It needs no lock: net/http serves the requests of an
+// HTTP/1 connection one after the other, and nothing else holds it.
+type connState struct {
+	remote   net.Addr
+	bindings *auth.ChannelBindings
+	failures int
+
+	scheme   string        // of the exchange
+	acceptor auth.Acceptor // while the exchange goes on
+	context  auth.Context  // once it is done
+
+	basicKey []byte // of the digest; a fresh one for each connection
+	basicSum []byte // digest of the credentials that were verified
+	basicID  auth.Identity
+}
+
+// forget drops every proof.
+func (st *connState) forget() {
+	st.scheme, st.acceptor, st.context = "", nil, nil
+	st.basicSum, st.basicID = nil, auth.Identity{}
+}
+
+// remember keeps a keyed digest of verified credentials, not the credentials, so that the next request of
+// this connection need not derive a password hash again.
+func (st *connState) remember(credentials string, id auth.Identity) {
+	if st.basicKey == nil {
+		st.basicKey = make([]byte, sha256.Size)
+		rand.Read(st.basicKey) //nolint:errcheck // never fails
+	}
+	st.basicSum, st.basicID = st.digest(credentials), id
+}
+
+func (st *connState) remembered(credentials string) (auth.Identity, bool) {
+	if st.basicSum == nil || !hmac.Equal(st.basicSum, st.digest(credentials)) {
+		return auth.Identity{}, false
+	}
+	return st.basicID, true
+}
+
+func (st *connState) digest(credentials string) []byte {
+	h := hmac.New(sha256.New, st.basicKey)
+	h.Write([]byte(credentials))
+	return h.Sum(nil)
+}
