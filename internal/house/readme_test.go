@@ -2,6 +2,7 @@ package house
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -72,5 +73,29 @@ func TestNotAffiliated(t *testing.T) {
 		if !strings.Contains(strings.ToLower(read(t, name)), "not affiliated with") {
 			t.Errorf("%s does not say that the project is not affiliated with Microsoft", name)
 		}
+	}
+}
+
+var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
+
+// TestReadmeProgramCompiles builds the program of the README against this tree.
+func TestReadmeProgramCompiles(t *testing.T) {
+	if list(t, "linux").all[module] == nil {
+		t.Skip("the package casement is not in the tree yet, so the program in README.md cannot be built")
+	}
+	block := goBlock.FindStringSubmatch(read(t, "README.md"))
+	if block == nil {
+		t.Fatal("README.md shows no Go program")
+	}
+	program := "package main\n\nimport (\n\t\"context\"\n\n\t\"" + module + "\"\n)\n\nfunc run(ctx context.Context, password string) error {\n" + block[1] +
+		"\treturn nil\n}\n\nfunc main() { _ = run(context.Background(), \"\") }\n"
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "build", "-o", os.DevNull, file)
+	cmd.Dir = root(t)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("the program of README.md does not build: %v\n%s", err, out)
 	}
 }
