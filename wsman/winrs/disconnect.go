@@ -1,6 +1,7 @@
 package winrs
 
 import (
+	"strings"
 	"time"
 
 	"github.com/casementhq/casement/wsman"
@@ -48,18 +49,28 @@ func (c *Disconnect) WriteBody(w *soap.Writer) error {
 // Connect attaches to a shell that another session left. Its response has the
 // same form under its own name. See [MS-WSMV] 3.1.4.17.
 type Connect struct {
-	Response   bool // rsp:ConnectResponse
-	BufferMode string
-	Extra      []soap.Fragment // of the custom shell's own protocol
+	Response      bool   // rsp:ConnectResponse
+	CommandID     string // of a Connect to a command; empty for the shell
+	BufferMode    string
+	InputStreams  []string        // of a response
+	OutputStreams []string        // of a response
+	Extra         []soap.Fragment // of the custom shell's own protocol
 }
 
 // ReadConnect reads the body of a Connect or of its response.
 func ReadConnect(m *wsman.Message, response bool) (*Connect, error) {
 	c := &Connect{Response: response}
 	err := m.Expect(soap.Shell, c.name(), func(r *soap.Reader) error {
+		id, _ := r.Attr(soap.None, "CommandId")
+		c.CommandID = string(id)
 		return children(r, func() error {
-			if string(r.Local()) == "BufferMode" {
+			switch string(r.Local()) {
+			case "BufferMode":
 				return trimmed(r, &c.BufferMode)
+			case "InputStreams":
+				return streams(r, &c.InputStreams)
+			case "OutputStreams":
+				return streams(r, &c.OutputStreams)
 			}
 			return r.Skip()
 		}, func() error {
@@ -87,6 +98,11 @@ func (c *Connect) Namespaces() []soap.NS { return []soap.NS{soap.Shell} }
 // WriteBody writes the rsp:Connect or rsp:ConnectResponse.
 func (c *Connect) WriteBody(w *soap.Writer) error {
 	w.Start(soap.Shell, c.name())
+	if c.CommandID != "" {
+		w.Attr(soap.None, "CommandId", c.CommandID)
+	}
+	put(w, "InputStreams", strings.Join(c.InputStreams, " "))
+	put(w, "OutputStreams", strings.Join(c.OutputStreams, " "))
 	put(w, "BufferMode", c.BufferMode)
 	for _, f := range c.Extra {
 		if err := w.Fragment(f); err != nil {

@@ -2,6 +2,7 @@ package winrs
 
 import (
 	"encoding/base64"
+	"strings"
 
 	"github.com/casementhq/casement/wsman/internal/soap"
 )
@@ -25,7 +26,8 @@ func readStream(r *soap.Reader, buf []byte) (Stream, []byte, error) {
 		case "CommandId":
 			s.CommandID = string(a.Value)
 		case "End":
-			s.End = string(a.Value) == "true" || string(a.Value) == "TRUE" || string(a.Value) == "1"
+			// Clients write "True" too.
+			s.End = strings.EqualFold(string(a.Value), "true") || string(a.Value) == "1"
 		}
 	}
 	text, err := r.ReadText()
