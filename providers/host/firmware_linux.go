@@ -1,0 +1,126 @@
+package host
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/casementhq/casement/cim"
+)
+
+// dmi is one entry of the firmware's description of the machine; "" where it is absent, not readable for the
+// service, or filled with one of the texts by which makers say that they did not fill it.
+func (p *Provider) dmi(name string) string {
+	s := p.read("sys/class/dmi/id/" + name)
+	switch strings.ToLower(s) {
+	case "to be filled by o.e.m.", "default string", "not specified", "none", "system serial number",
+		"system product name", "system manufacturer", "system version":
+		return ""
+	}
+	return s
+}
+
+func (p *Provider) hasDMI() bool {
+	_, err := os.Stat(filepath.Join(p.root, "sys/class/dmi/id"))
+	return err == nil
+}
+
+type firmwareRow struct{ p *Provider }
+
+func dmiColumn(property, entry string) column[firmwareRow] {
+	return column[firmwareRow]{name: property, get: func(r *firmwareRow) cim.Value { return strOrNull(r.p.dmi(entry)) }}
+}
+
+func gatherFirmware(_ context.Context, p *Provider, _ uint32, _ query, f func(*firmwareRow) error) error {
+	return f(&firmwareRow{p})
+}
+
+var productTable = &table[firmwareRow]{name: "Win32_ComputerSystemProduct", gather: gatherFirmware, columns: []column[firmwareRow]{
+	{name: "Caption", get: fixedStr[firmwareRow]("Computer System Product")},
+	{name: "Description", get: fixedStr[firmwareRow]("Computer System Product")},
+	dmiColumn("IdentifyingNumber", "product_serial"),
+	dmiColumn("Name", "product_name"),
+	dmiColumn("SKUNumber", "product_sku"),
+	dmiColumn("Vendor", "sys_vendor"),
+	dmiColumn("Version", "product_version"),
+	// The kernel has put the bytes of SMBIOS in the right order already: the first three fields are little-endian
+	// from version 2.6 on.
+	{name: "UUID", get: func(r *firmwareRow) cim.Value { return strOrNull(strings.ToUpper(r.p.dmi("product_uuid"))) }},
+}}
+
+var biosTable = &table[firmwareRow]{name: "Win32_BIOS", gather: gatherFirmware, columns: []column[firmwareRow]{
+	dmiColumn("Name", "bios_version"),
+	dmiColumn("Caption", "bios_version"),
+	dmiColumn("Description", "bios_version"),
+	dmiColumn("SoftwareElementID", "bios_version"),
+	dmiColumn("SMBIOSBIOSVersion", "bios_version"),
+	dmiColumn("Version", "bios_version"),
+	dmiColumn("Manufacturer", "bios_vendor"),
+	dmiColumn("SerialNumber", "product_serial"),
+	{name: "BIOSVersion", get: func(r *firmwareRow) cim.Value {
+		if v := r.p.dmi("bios_version"); v != "" {
+			return cim.Strs([]string{v})
+		}
+		return cim.Value{}
+	}},
+	{name: "ReleaseDate", get: func(r *firmwareRow) cim.Value { return biosDate(r.p.dmi("bios_date")) }},
+	{name: "SoftwareElementState", get: fixedValue[firmwareRow](cim.U16(3))}, // running
+	{name: "TargetOperatingSystem", get: fixedValue[firmwareRow](cim.U16(0))},
+	{name: "PrimaryBIOS", get: func(r *firmwareRow) cim.Value {
+		if !r.p.hasDMI() {
+			return cim.Value{}
+		}
+		return cim.Bool(true)
+	}},
+	{name: "Status", get: func(r *firmwareRow) cim.Value {
+		if !r.p.hasDMI() {
+			return cim.Value{}
+		}
+		return cim.Str("OK")
+	}},
+	{name: "SMBIOSPresent", get: func(r *firmwareRow) cim.Value { return cim.Bool(r.p.hasDMI()) }},
+	{name: "SMBIOSMajorVersion", get: func(r *firmwareRow) cim.Value { return r.p.smbiosVersion(0) }},
+	{name: "SMBIOSMinorVersion", get: func(r *firmwareRow) cim.Value { return r.p.smbiosVersion(1) }},
+	{name: "SystemBiosMajorVersion", get: func(r *firmwareRow) cim.Value { return release(r.p.dmi("bios_release"), 0) }},
+	{name: "SystemBiosMinorVersion", get: func(r *firmwareRow) cim.Value { return release(r.p.dmi("bios_release"), 1) }},
+	{name: "EmbeddedControllerMajorVersion", get: func(r *firmwareRow) cim.Value { return release(r.p.dmi("ec_firmware_release"), 0) }},
+	{name: "EmbeddedControllerMinorVersion", get: func(r *firmwareRow) cim.Value { return release(r.p.dmi("ec_firmware_release"), 1) }},
+}}
+
+// biosDate reads "mm/dd/yyyy". The day has no time of its own: midnight UTC.
+func biosDate(s string) cim.Value {
+	t, err := time.Parse("01/02/2006", s)
+	if err != nil {
+		return cim.Value{}
+	}
+	return cim.Time(cim.AtTime(t))
+}
+
+// release is one part of "major.minor".
+func release(s string, part int) cim.Value {
+	parts := strings.Split(s, ".")
+	if len(parts) != 2 {
+		return cim.Value{}
+	}
+	return number(cim.Uint8, parts[part])
+}
+
+// smbiosVersion is one part of the version of the SMBIOS specification, from the entry point structure (only root
+// may read it). See DMTF DSP0134 5.2.
+func (p *Provider) smbiosVersion(part int) cim.Value {
+	b, err := os.ReadFile(filepath.Join(p.root, "sys/firmware/dmi/tables/smbios_entry_point"))
+	if err != nil {
+		return cim.Value{}
+	}
+	at := 6
+	switch {
+	case len(b) > 8 && string(b[:5]) == "_SM3_":
+		at = 7
+	case len(b) > 7 && string(b[:4]) == "_SM_":
+	default:
+		return cim.Value{}
+	}
+	return cim.U16(uint16(b[at+part]))
+}

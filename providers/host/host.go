@@ -1,0 +1,135 @@
+package host
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom"
+	"github.com/casementhq/casement/internal/procs"
+	"github.com/casementhq/casement/security"
+)
+
+// Options are what the provider needs from the program around it. The zero value reads this machine and lets nobody
+// start a process.
+type Options struct {
+	// Root is the folder below which /proc, /sys, /etc, /run and /var are read; "" is "/". With another root the
+	// facts that only a system call gives (sizes of file systems, links) are absent.
+	Root string
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Log gets what could not be read; nil discards it.
+	Log *slog.Logger
+	// Start starts a process for Win32_Process.Create, as the Unix user that the caller is mapped to. A value other
+	// than 0 is the ReturnValue of the method (2 access denied, 9 path not found, ...); an error becomes 8. nil
+	// refuses everybody with 2.
+	Start func(ctx context.Context, caller cim.Caller, commandLine, dir string, startup *cim.Instance) (pid, returnValue uint32, err error)
+	// Kill ends a process for Win32_Process.Terminate; nil sends SIGKILL as the service's own user.
+	Kill func(ctx context.Context, caller cim.Caller, pid int) (returnValue uint32, err error)
+	// MayChange tells whether a caller may invoke a method that changes the machine; nil permits callers whose token
+	// has Administrators enabled. Who may not gets the ReturnValue 2.
+	MayChange func(caller cim.Caller, class, method string) bool
+	// Account is the Casement account that is mapped to a Unix user id; nil, or ok false, means that there is none
+	// and that the user's SID is S-1-22-1-uid.
+	Account func(uid uint32) (sid security.SID, domain, name string, ok bool)
+	// Services is the service manager; nil: there is none, and Win32_Service has no instances.
+	Services Services
+}
+
+// Provider gives the instances of the host classes. It is safe for concurrent use.
+type Provider struct {
+	root      string
+	now       func() time.Time
+	log       *slog.Logger
+	o         Options
+	openProcs func() (*procs.Table, error)
+	system    system
+	sources   map[string]source
+	slow      slowMounts
+	loads     loadMeter
+}
+
+var (
+	_ cimom.InstanceLister = (*Provider)(nil)
+	_ cimom.MethodInvoker  = (*Provider)(nil)
+)
+
+// New makes the provider of this machine.
+func New(o Options) *Provider {
+	p := &Provider{root: o.Root, now: o.Now, log: o.Log, o: o, sources: map[string]source{}}
+	if p.root == "" {
+		p.root = "/"
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	if p.root == "/" {
+		p.system = newSystem()
+	}
+	p.openProcs = sync.OnceValues(func() (*procs.Table, error) { return procs.Open(filepath.Join(p.root, "proc")) })
+	for _, s := range platformSources {
+		p.sources[cim.Fold(s.className())] = s
+	}
+	return p
+}
+
+// Classes are the definitions of all classes that the provider knows: those that it fills and their superclasses,
+// superclasses first.
+func (p *Provider) Classes() []*cim.Class {
+	var out []*cim.Class
+	needed := map[string]bool{}
+	for _, c := range schema() {
+		_, filled := p.sources[cim.Fold(c.Name)]
+		if filled || parameterClasses[c.Name] {
+			needed[c.Name] = true
+			for _, d := range c.Derivation {
+				needed[d] = true
+			}
+		}
+	}
+	for _, c := range schema() {
+		if needed[c.Name] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// parameterClasses have no instances; they are parameters of methods.
+var parameterClasses = map[string]bool{"Win32_ProcessStartup": true}
+
+// hostName is the node name of this machine; "" where unknown.
+func (p *Provider) hostName() string {
+	if n := p.read("proc/sys/kernel/hostname"); n != "" {
+		return n
+	}
+	if p.root != "/" {
+		return ""
+	}
+	n, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return n
+}
+
+// List yields the instances of r.Class. It reads only what r wants, and where r fixes a key only the object that the
+// key names. See [cimom.InstanceLister].
+func (p *Provider) List(ctx context.Context, r *cimom.Request, yield func(*cim.Instance) error) error {
+	return p.list(ctx, r.Class, query{wants: r.WantsAt, equal: r.Constraint}, yield)
+}
+
+func (p *Provider) list(ctx context.Context, c *cim.Class, q query, yield func(*cim.Instance) error) error {
+	s, ok := p.sources[cim.Fold(c.Name)]
+	if !ok { // a definition only
+		return nil
+	}
+	return s.list(ctx, p, c, q, yield)
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package host
+
+// loadMeter measures the load of the processors on Linux.
+type loadMeter struct{}

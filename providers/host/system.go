@@ -1,0 +1,21 @@
+package host
+
+import (
+	"errors"
+
+	"github.com/casementhq/casement/providers/host/internal/nl"
+)
+
+// errNoSystem says that a fact comes from a system call and that the provider looks at another root.
+var errNoSystem = errors.New("host: not this machine's root")
+
+// system are the facts that system calls give. Any may be nil.
+type system struct {
+	statFS    func(path string) (fileSystem, error)
+	links     func() ([]nl.Link, error)
+	addresses func(link int) ([]nl.Address, error)
+	gateways  func() ([]nl.Gateway, error)
+}
+
+// fileSystem is what statfs(2) says.
+type fileSystem struct{ blockSize, blocks, available, nameLength uint64 }

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package host
+
+import "time"
+
+// platformSources are the classes that can be filled without /proc and /sys.
+var platformSources = []source{processTable, localTimeTable, utcTimeTable}
+
+func newSystem() system { return system{} }
+
+func birthTime(string) (time.Time, bool) { return time.Time{}, false }
