@@ -231,6 +231,9 @@ func TestCloseKillsDaemons(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if has := j.ctrl.(*Process).cg != nil; !noCgroup && has != cgroupPossible() {
+				t.Errorf("control group: %v, possible here: %v", has, cgroupPossible())
+			}
 			out, err := io.ReadAll(j.Stdout())
 			if err != nil {
 				t.Fatal(err)
@@ -259,6 +262,13 @@ func TestCloseKillsDaemons(t *testing.T) {
 			}
 		})
 	}
+}
+
+// cgroupPossible reports whether a group can be made below our own.
+func cgroupPossible() bool {
+	parent := cgroupParent()
+	probe := filepath.Join(parent, "casement-test-probe")
+	return parent != "" && os.Mkdir(probe, 0o755) == nil && os.Remove(probe) == nil
 }
 
 func TestLimits(t *testing.T) {
