@@ -1,7 +1,7 @@
 package settings
 
 import (
-	"net"
+	"encoding/hex"
 	"net/netip"
 	"strings"
 )
@@ -16,7 +16,7 @@ type Host struct {
 
 // Interface is one network interface.
 type Interface struct {
-	MAC   net.HardwareAddr
+	MAC   []byte // hardware address, as net.HardwareAddr
 	Addrs []netip.Addr
 }
 
@@ -71,6 +71,11 @@ func sameAddr(want, a netip.Addr) bool {
 	return want == a || want.Zone() == "" && want == a.WithZone("")
 }
 
-func macText(m net.HardwareAddr) string {
-	return strings.ReplaceAll(m.String(), ":", "-")
+// macText prints a hardware address as 00-1a-02-03-04-05.
+func macText(m []byte) string {
+	pairs := make([]string, len(m))
+	for i := range m {
+		pairs[i] = hex.EncodeToString(m[i : i+1])
+	}
+	return strings.Join(pairs, "-")
 }

@@ -2,7 +2,6 @@ package settings
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -28,8 +27,8 @@ func testHost() Host {
 		Name: "web.example.org",
 		Interfaces: []Interface{
 			{Addrs: addrs("::1", "127.0.0.1")},
-			{MAC: net.HardwareAddr{0, 0x1A, 2, 3, 4, 5}, Addrs: addrs("fe80::1%12", "10.0.0.5")},
-			{MAC: net.HardwareAddr{0, 0x1A, 2, 3, 4, 6}},
+			{MAC: []byte{0, 0x1A, 2, 3, 4, 5}, Addrs: addrs("fe80::1%12", "10.0.0.5")},
+			{MAC: []byte{0, 0x1A, 2, 3, 4, 6}},
 		},
 		Certificates: []Certificate{
 			{Thumbprint: thumbUser, Names: []string{"web.example.org"}},

@@ -131,7 +131,7 @@ func Plugins(r Reader) ([]Plugin, []Problem) {
 			continue
 		}
 		text, _ := v.Text()
-		p, err := parsePlugin(text)
+		p, err := ParsePlugin(text)
 		if err == nil && !strings.EqualFold(pluginKeyName(p.Name), name) {
 			err = fail(CodePluginCorrupted, "Name", "the name does not fit its key")
 		}
@@ -157,7 +157,9 @@ func findPlugin(list []Plugin, name string) int {
 	return slices.IndexFunc(list, func(p Plugin) bool { return strings.EqualFold(p.Name, name) })
 }
 
-func parsePlugin(text string) (Plugin, error) {
+// ParsePlugin reads and validates the XML configuration of a plug-in, as the body of a
+// Create or Put has it. Unknown elements are ignored. Errors are *Error.
+func ParsePlugin(text string) (Plugin, error) {
 	var p Plugin
 	if len(text) > maxPluginXML {
 		return p, fail(CodePluginCorrupted, "ConfigXML", "longer than %d bytes", maxPluginXML)
@@ -167,4 +169,14 @@ func parsePlugin(text string) (Plugin, error) {
 	}
 	p.Xmlns = NamespacePlugin
 	return p, p.Validate()
+}
+
+// XML returns the configuration as an element PlugInConfiguration, without RunAsPassword.
+func (p Plugin) XML() (string, error) {
+	p.Xmlns, p.XMLName = NamespacePlugin, xml.Name{Local: "PlugInConfiguration"}
+	text, err := xml.Marshal(p)
+	if err != nil {
+		return "", fail(CodePluginCorrupted, "Plugin", "%v", err)
+	}
+	return string(text), nil
 }

@@ -132,3 +132,42 @@ func TestSecurityTable(t *testing.T) {
 	_, err = DeleteSecurity(r, "http://unknown/")
 	wantCode(t, "delete unknown", err, CodeResourceNotFound)
 }
+
+// The XML of [MS-WSMV] 2.2.4.22 as an administrator writes it, with the other spelling
+// SupportOptions.
+const pluginXML = `<PlugInConfiguration xmlns="http://schemas.microsoft.com/wbem/wsman/1/config/PluginConfiguration"
+ Name="MyPlugIn" Filename="%windir%\my.dll" SDKVersion="1" XmlRenderingType="text" UseSharedProcess="true">
+ <InitializationParameters><Param Name="a" Value="b"/></InitializationParameters>
+ <Resources><Resource ResourceUri="http://example.org/res" SupportOptions="true">
+  <Security Uri="http://example.org/res" Sddl="O:NSG:BAD:P(A;;GA;;;BA)" ExactMatch="true"/>
+  <Capability Type="Get" SupportsFragment="true"/></Resource></Resources>
+ <Quotas MaxShells="7"/></PlugInConfiguration>`
+
+func TestParsePlugin(t *testing.T) {
+	p, err := ParsePlugin(pluginXML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Resources[0]
+	if p.Name != "MyPlugIn" || !p.UseSharedProcess || p.Parameters[0] != (PluginParam{"a", "b"}) || !r.SupportOptions || !r.Security[0].ExactMatch ||
+		!r.Capabilities[0].SupportsFragment || p.EffectiveQuotas().MaxShells != 7 || p.EffectiveQuotas().MaxShellsPerUser != 5 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func FuzzPlugin(f *testing.F) {
+	f.Add(pluginXML)
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := ParsePlugin(text)
+		if err != nil {
+			return
+		}
+		out, err := p.XML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParsePlugin(out); err != nil && len(out) <= maxPluginXML {
+			t.Fatalf("what was written is refused: %v\n%s", err, out)
+		}
+	})
+}

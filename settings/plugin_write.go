@@ -3,7 +3,6 @@ package settings
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/xml"
 	"strings"
 
 	"github.com/casementhq/casement/registry"
@@ -68,15 +67,14 @@ func writePlugin(r Reader, others []Plugin, p Plugin) ([]Change, error) {
 			}
 		}
 	}
-	p.Xmlns, p.XMLName = NamespacePlugin, xml.Name{Local: "PlugInConfiguration"}
-	text, err := xml.Marshal(p)
+	text, err := p.XML()
 	if err != nil {
-		return nil, fail(CodePluginCorrupted, "Plugin", "%v", err)
+		return nil, err
 	}
 	if len(text) > maxPluginXML {
 		return nil, schemaErr("Plugin", "the configuration is longer than %d bytes", maxPluginXML)
 	}
-	return []Change{{Key: KeyPlugin + `\` + pluginKeyName(p.Name), Name: "ConfigXML", Value: registry.SZ(string(text))}}, nil
+	return []Change{{Key: KeyPlugin + `\` + pluginKeyName(p.Name), Name: "ConfigXML", Value: registry.SZ(text)}}, nil
 }
 
 // pluginKeyName is the plug-in's name where that can be the name of a key, else a hash.

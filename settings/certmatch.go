@@ -1,0 +1,41 @@
+package settings
+
+import "strings"
+
+// MatchCertMapping returns the mapping that holds for a client certificate and a
+// resource URI: of the enabled ones that match, those with the longest Subject, of these
+// the one with the longest URI. ok is false when none matches or two are equal; the
+// request is then refused. See [MS-WSMV] 3.1.4.1.35.
+func MatchCertMapping(list []CertMapping, issuer, subject, uri string) (m CertMapping, ok bool) {
+	for _, c := range list {
+		if !c.Enabled || !strings.EqualFold(c.Issuer, issuer) || !matchSubject(c.Subject, subject) || !matchURI(c.URI, uri) {
+			continue
+		}
+		switch {
+		case m.URI == "" || len(c.Subject) > len(m.Subject) || len(c.Subject) == len(m.Subject) && len(c.URI) > len(m.URI):
+			m, ok = c, true
+		case len(c.Subject) == len(m.Subject) && len(c.URI) == len(m.URI):
+			ok = false
+		}
+	}
+	if !ok {
+		return CertMapping{}, false
+	}
+	return m, true
+}
+
+func matchSubject(pattern, s string) bool {
+	suffix, wild := strings.CutPrefix(pattern, "*")
+	if !wild {
+		return strings.EqualFold(pattern, s)
+	}
+	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
+}
+
+func matchURI(pattern, s string) bool {
+	prefix, wild := strings.CutSuffix(pattern, "*")
+	if !wild {
+		return strings.EqualFold(pattern, s)
+	}
+	return hasPrefixFold(s, prefix)
+}
