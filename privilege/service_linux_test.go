@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -147,6 +148,9 @@ func TestServiceWithoutRoot(t *testing.T) {
 	if strings.Trim(r.Caps, "0") != "" {
 		t.Errorf("capabilities %s", r.Caps)
 	}
+	if withoutCgo() && r.NoNewPrivs != "1" {
+		t.Errorf("NoNewPrivs %q", r.NoNewPrivs)
+	}
 	for what, text := range map[string]string{"shadow": r.Shadow, "policy": r.Policy} {
 		if !strings.Contains(text, "permission denied") {
 			t.Errorf("%s: %s", what, text)
@@ -162,4 +166,10 @@ func TestServiceWithoutRoot(t *testing.T) {
 	if !strings.Contains(r.Root, "not on the helper's list") {
 		t.Errorf("root: %s", r.Root)
 	}
+}
+
+// withoutCgo reports whether this program was built as the released one is.
+func withoutCgo() bool {
+	b, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(b.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "0"})
 }
