@@ -15,12 +15,17 @@ import (
 // lockFile takes an exclusive lock without waiting. The kernel releases it when the
 // process ends, however it ends.
 func lockFile(path string) (io.Closer, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, err
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err == nil {
+		err = keepOwner(f, filepath.Dir(path))
+	} else if errors.Is(err, fs.ErrExist) {
+		// Whatever the name leads to, its owner is left alone.
+		f, err = os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
 	}
-	if err := keepOwner(f, filepath.Dir(path)); err != nil {
-		f.Close()
+	if err != nil {
+		if f != nil {
+			f.Close()
+		}
 		return nil, err
 	}
 	for {
@@ -40,9 +45,10 @@ func lockFile(path string) (io.Closer, error) {
 }
 
 // keepOwner gives f the owner and mode of the file it replaces, or of the folder when
-// that file is new. A process that is not root can only write files of its own.
+// that file is new. A link is not followed. A process that is not root can only write
+// files of its own.
 func keepOwner(f *os.File, old string) error {
-	fi, err := os.Stat(old)
+	fi, err := os.Lstat(old)
 	if errors.Is(err, fs.ErrNotExist) {
 		fi, err = os.Stat(filepath.Dir(old))
 	} else if err == nil && fi.Mode().IsRegular() {
