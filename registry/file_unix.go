@@ -17,7 +17,10 @@ import (
 func lockFile(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err == nil {
-		err = keepOwner(f, filepath.Dir(path))
+		var dir fs.FileInfo
+		if dir, err = os.Stat(filepath.Dir(path)); err == nil {
+			err = giveTo(f, dir)
+		}
 	} else if errors.Is(err, fs.ErrExist) {
 		// Whatever the name leads to, its owner is left alone.
 		f, err = os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
@@ -59,6 +62,11 @@ func keepOwner(f *os.File, old string) error {
 	if err != nil {
 		return err
 	}
+	return giveTo(f, fi)
+}
+
+// giveTo gives f the owner of fi, if this process is root.
+func giveTo(f *os.File, fi fs.FileInfo) error {
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok || os.Geteuid() != 0 {
 		return nil
