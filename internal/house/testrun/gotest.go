@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -57,7 +58,8 @@ type counter struct {
 	failures        int
 }
 
-var benchLine = regexp.MustCompile(`^Benchmark\S+\s+\d+\s+[\d.]+ ns/op`)
+// benchLine is the line that a benchmark ends with; test2json may cut it after the name.
+var benchLine = regexp.MustCompile(`^(Benchmark\S+)?\s+(\d+\s+[\d.]+ ns/op.*)`)
 
 func (c *counter) take(e event) {
 	name := e.Package + e.ImportPath
@@ -67,9 +69,9 @@ func (c *counter) take(e event) {
 	switch e.Action {
 	case "output", "build-output":
 		c.add(name, e.Output)
-		if benchLine.MatchString(e.Output) {
+		if m := benchLine.FindStringSubmatch(e.Output); m != nil && strings.HasPrefix(e.Test+m[1], "Benchmark") {
 			c.run.pass()
-			fmt.Print(e.Output)
+			fmt.Printf("%s %s\n", cmp.Or(e.Test, m[1]), m[2])
 		}
 	case "pass":
 		if e.Test != "" && !strings.HasPrefix(e.Test, "Benchmark") {
@@ -98,7 +100,7 @@ func (c *counter) fail(e event, name string) {
 		c.run.fail(name, c.text(name))
 		return
 	}
-	if strings.Contains(c.text(name), "[build failed]") {
+	if text := c.text(name); strings.Contains(text, "[build failed]") || strings.Contains(text, "[setup failed]") {
 		return // the event build-fail has told it
 	}
 	if c.packageFailures[e.Package] == 0 {
