@@ -47,6 +47,7 @@ func TestPolicyValues(t *testing.T) {
 		{"Service/Auth/CbtHardeningLevel", "Strict", "None", []Change{on("Service", "CBTHardeningLevelStatus"), sz("Service", "CbtHardeningLevel", "strict")}},
 		{"Service/IPv4Filter", "10.0.0.1-10.0.0.2", "*", []Change{on("Service", "AllowAutoConfig"), sz("Service", "IPv4Filter", "10.0.0.1-10.0.0.2")}},
 		{"Service/IPv6Filter", "", "*", []Change{on("Service", "AllowAutoConfig"), sz("Service", "IPv6Filter", "")}},
+		{"Service/IPv4Filter", "", "*", []Change{on("Service", "AllowAutoConfig")}}, // 3.8: blank filter = none
 		{"Service/EnableCompatibilityHttpListener", "true", "false", []Change{on("Service", "HttpCompatibilityListener")}},
 		{"Service/EnableCompatibilityHttpsListener", "true", "false", []Change{on("Service", "HttpsCompatibilityListener")}},
 		{"Service/AllowRemoteAccess", "false", "true", []Change{off("Service", "AllowAutoConfig")}},

@@ -78,7 +78,11 @@ func (s *setting) load(r Reader, d Defaults) (string, registry.Source, []Problem
 	fallback := s.def(d)
 	if s.pol.name != "" {
 		key := KeyPolicy + `\` + s.pol.key
-		if v, _, ok := r.Value(key, s.pol.name); ok && s.gateOpen(r, key) {
+		v, _, ok := r.Value(key, s.pol.name)
+		if !ok && s.closed && s.gateOpen(r, key) {
+			return "", registry.SourceGPO, nil // a filter that the policy leaves blank
+		}
+		if ok && s.gateOpen(r, key) {
 			text, why := s.decode(v)
 			if why == "" {
 				return text, registry.SourceGPO, nil
