@@ -46,6 +46,8 @@ type Message struct {
 	// ContentType of the plaintext; empty is application/soap+xml;charset=UTF-8.
 	ContentType string
 	Body        []byte
+	// Header is sent besides that of the options, with the requests of a handshake as well.
+	Header http.Header
 }
 
 // Response is the answer to a Message.
@@ -57,8 +59,8 @@ type Response struct {
 	Sealed      bool
 }
 
-// ErrUnauthorized says that the server answered 401. It wraps what the client concludes from that.
-type ErrUnauthorized struct {
+// UnauthorizedError says that the server answered 401. It wraps what the client concludes from that.
+type UnauthorizedError struct {
 	// Scheme is the one that was tried, Offered are those that the server takes.
 	Scheme  string
 	Offered []string
@@ -67,12 +69,12 @@ type ErrUnauthorized struct {
 }
 
 // Error implements error.
-func (e *ErrUnauthorized) Error() string {
+func (e *UnauthorizedError) Error() string {
 	return fmt.Sprintf("HTTP 401 for scheme %q, the server offers %q: %v", e.Scheme, e.Offered, e.Err)
 }
 
 // Unwrap returns the conclusion.
-func (e *ErrUnauthorized) Unwrap() error { return e.Err }
+func (e *UnauthorizedError) Unwrap() error { return e.Err }
 
 // ErrConnectionLost says that a connection ended under a request, so that it is unknown whether the server
 // has carried it out. The next request opens a new connection and proves anew.

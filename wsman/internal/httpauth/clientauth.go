@@ -12,6 +12,7 @@ import (
 
 // exchange carries one message over the connection, proving first where that is due.
 func (c *ClientConn) exchange(ctx context.Context, m *Message) (*Response, error) {
+	c.extra = m.Header
 	contentType := m.ContentType
 	if contentType == "" {
 		contentType = soapMediaType
@@ -187,7 +188,7 @@ func (c *ClientConn) proved(ctx context.Context, i auth.Initiator, done bool, to
 func (c *ClientConn) unauthorized(resp *Response, tried bool) error {
 	schemes := offers(resp.Header)
 	c.opts.Trace.unauthorized(schemes)
-	err := &ErrUnauthorized{Scheme: c.opts.Scheme, Offered: schemes, Err: auth.ErrUnsupported}
+	err := &UnauthorizedError{Scheme: c.opts.Scheme, Offered: schemes, Err: auth.ErrUnsupported}
 	for _, s := range schemes {
 		if s == c.opts.Scheme && tried {
 			err.Err = auth.ErrLogonFailure

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/casementhq/casement/auth"
@@ -26,20 +28,22 @@ const maxHead = 64 << 10
 // It may be used by several goroutines; their requests go one after the other.
 type ClientConn struct {
 	opts ClientOptions
-	seal bool          // bodies are sealed
+	seal bool        // bodies are sealed
+	shut atomic.Bool // Close was called
+	live atomic.Pointer[net.Conn]
 	turn chan struct{} // held by the one who uses what follows
 
-	closed  bool
 	conn    net.Conn // nil: not connected
 	head    *limitedConn
 	br      *bufio.Reader
 	out     bytes.Buffer
 	tls     *tls.ConnectionState
+	extra   http.Header  // of the message under way
 	context auth.Context // nil: nothing proved on this connection
 	used    time.Time
 }
 
-// Do sends a message and returns the answer, whatever its status, except that 401 gives *ErrUnauthorized.
+// Do sends a message and returns the answer, whatever its status, except that 401 gives *UnauthorizedError.
 // It opens a connection and authenticates it if there is none. A lost connection is not retried
 // (ErrConnectionLost). An answer that is not sealed though the message was, outside TLS, is an error.
 func (c *ClientConn) Do(ctx context.Context, m *Message) (*Response, error) {
@@ -49,7 +53,7 @@ func (c *ClientConn) Do(ctx context.Context, m *Message) (*Response, error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("httpauth: waiting for the connection: %w", context.Cause(ctx))
 	}
-	if c.closed {
+	if c.shut.Load() {
 		return nil, fmt.Errorf("httpauth: %w", net.ErrClosed)
 	}
 	if c.conn != nil && !c.alive() {
@@ -71,16 +75,23 @@ func (c *ClientConn) Do(ctx context.Context, m *Message) (*Response, error) {
 	if err != nil {
 		c.drop(err)
 	}
+	if c.shut.Load() {
+		c.drop(nil)
+	}
 	return resp, err
 }
 
-// Close ends the connection. A request under way is waited for; cancel its context to end it at once.
+// Close ends the connection at once; a request under way fails.
 func (c *ClientConn) Close() error {
-	c.turn <- struct{}{}
-	defer func() { <-c.turn }()
-	if !c.closed {
-		c.closed = true
+	c.shut.Store(true)
+	if conn := c.live.Load(); conn != nil {
+		(*conn).Close() //nolint:errcheck // of no use anyway
+	}
+	select {
+	case c.turn <- struct{}{}:
 		c.drop(nil)
+		<-c.turn
+	default: // the one who has the turn drops it
 	}
 	return nil
 }
@@ -117,9 +128,14 @@ func (c *ClientConn) connect(ctx context.Context) error {
 		conn, c.tls = secured, &state
 	}
 	c.conn, c.context = conn, nil
+	c.live.Store(&conn)
 	c.head = &limitedConn{conn: conn, left: -1}
 	c.br = bufio.NewReaderSize(c.head, 4<<10)
 	c.opts.Trace.connected(conn.RemoteAddr().String(), c.tls)
+	if c.shut.Load() {
+		c.drop(nil)
+		return fmt.Errorf("httpauth: %w", net.ErrClosed)
+	}
 	return nil
 }
 
@@ -129,6 +145,7 @@ func (c *ClientConn) drop(err error) {
 		return
 	}
 	c.conn.Close() //nolint:errcheck // of no use anyway
+	c.live.Store(nil)
 	c.conn, c.head, c.br, c.tls, c.context = nil, nil, nil, nil, nil
 	c.opts.Trace.closed(err)
 }
@@ -159,10 +176,9 @@ func (c *ClientConn) watch(ctx context.Context) (stop func() bool) {
 
 // roundTrip sends one HTTP request and reads its whole answer.
 func (c *ClientConn) roundTrip(authorization, contentType string, body []byte) (*Response, error) {
-	h := c.opts.Header.Clone()
-	if h == nil {
-		h = http.Header{}
-	}
+	h := http.Header{}
+	maps.Copy(h, c.opts.Header)
+	maps.Copy(h, c.extra)
 	h.Set("Accept-Encoding", "identity")
 	if authorization != "" {
 		h.Set("Authorization", authorization)

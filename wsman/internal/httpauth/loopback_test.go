@@ -193,7 +193,7 @@ func (c *tap) Write(b []byte) (int, error) {
 
 func TestRefused(t *testing.T) {
 	s := listen(t, false, nil)
-	var unauthorized *ErrUnauthorized
+	var unauthorized *UnauthorizedError
 	_, err := s.dial(t, "wrong", nil).Do(t.Context(), &Message{Body: []byte("x")})
 	if !errors.Is(err, auth.ErrLogonFailure) || !errors.As(err, &unauthorized) || !slices.Equal(unauthorized.Offered, []string{Negotiate, Basic}) {
 		t.Error(err)
@@ -431,6 +431,49 @@ func TestCancel(t *testing.T) {
 	}
 	close(release)
 	echo(t, c, "goes on")
+}
+
+func TestCloseEndsARequest(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	s := listen(t, false, func(s *service) {
+		s.handler = func(*Exchange, []byte) bool { close(arrived); <-release; return false }
+	})
+	c := s.dial(t, "secret", nil)
+	result := make(chan error)
+	go func() {
+		_, err := c.Do(t.Context(), &Message{Body: []byte("x")})
+		result <- err
+	}()
+	<-arrived
+	_ = c.Close()
+	if err := <-result; !errors.Is(err, ErrConnectionLost) {
+		t.Error(err)
+	}
+	close(release)
+	if _, err := c.Do(t.Context(), &Message{}); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+// Some clients make a handshake for each message: the proof is replaced, on the same connection.
+func TestHandshakePerMessage(t *testing.T) {
+	s := listen(t, false, nil)
+	c := s.dial(t, "secret", nil)
+	for _, text := range []string{"one", "two", "three"} {
+		echo(t, c, text)
+		c.context = nil
+	}
+	if s.conns.Load() != 1 {
+		t.Errorf("%d connections", s.conns.Load())
+	}
+	// A handshake that fails takes the former proof away.
+	echo(t, c, "four")
+	if _, err := c.roundTrip("Negotiate AAAA", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Do(t.Context(), &Message{Body: []byte("five")}); !errors.Is(err, ErrConnectionLost) {
+		t.Error(err)
+	}
 }
 
 func BenchmarkSealedEcho(b *testing.B) {
