@@ -24,8 +24,9 @@ const (
 	Exe                        // path of the program (owner or root)
 	IO                         // storage bytes and calls (owner or root)
 	FDs                        // number of open descriptors (owner or root)
+	Session                    // login session
 
-	All = Stat | Status | Cmdline | Exe | IO | FDs
+	All = Stat | Status | Cmdline | Exe | IO | FDs | Session
 )
 
 // Process is one process at one moment.
@@ -55,7 +56,13 @@ type Process struct {
 	ReadBytes, WriteBytes, ReadCalls, WriteCalls, ReadChars, WriteChars uint64
 
 	FDs int
+
+	// LoginSession is the audit session; NoSession for what no login began.
+	LoginSession uint32
 }
+
+// NoSession is the LoginSession of a process that no login began.
+const NoSession = 1<<32 - 1
 
 // Memory is the memory of the host in bytes; nil where unknown.
 type Memory struct {

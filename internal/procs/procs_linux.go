@@ -155,20 +155,22 @@ func (t *Table) One(pid int, want Fields) (Process, error) {
 	if pid <= 0 {
 		return Process{}, ErrNotExist
 	}
-	pr, err := t.fs.Proc(pid)
-	if err != nil {
-		return Process{}, gone(err)
-	}
-	st, err := pr.Stat()
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	s.open(t.dir, pid)
+	b, err := s.read("stat")
 	if err != nil {
 		return Process{}, gone(err)
 	}
 	p := Process{PID: pid}
-	p.fillStat(&st)
-	if boot, err := t.BootTime(); err == nil && st.Starttime <= math.MaxInt64/uint64(tick) {
-		p.StartTime = boot.Add(time.Duration(st.Starttime) * tick)
+	start, err := p.parseStat(b)
+	if err != nil {
+		return Process{}, err
 	}
-	p.fillRest(pr, want)
+	if boot, err := t.BootTime(); err == nil && start <= math.MaxInt64/uint64(tick) {
+		p.StartTime = boot.Add(time.Duration(start) * tick)
+	}
+	p.fillRest(s, want)
 	return p, nil
 }
 
@@ -179,52 +181,60 @@ func gone(err error) error {
 	return err
 }
 
-func (p *Process) fillStat(st *procfs.ProcStat) {
-	p.Known |= Stat
-	p.PPID, p.PGID, p.Session = st.PPID, st.PGRP, st.Session
-	p.Name = st.Comm
-	if st.State != "" {
-		p.State = st.State[0]
-	}
-	p.Priority, p.Nice, p.Threads = st.Priority, st.Nice, st.NumThreads
-	p.UserTime, p.SystemTime = time.Duration(st.UTime)*tick, time.Duration(st.STime)*tick
-	p.MinorFaults, p.MajorFaults = uint64(st.MinFlt), uint64(st.MajFlt)
-	p.VirtualBytes = uint64(st.VSize)
-	if st.RSS > 0 {
-		p.ResidentBytes = uint64(st.RSS) * pageSize
-	}
-}
-
-func (p *Process) fillRest(pr procfs.Proc, want Fields) {
+// fillRest reads what else is wanted. What may not be read is left out.
+func (p *Process) fillRest(s *scratch, want Fields) {
 	if want&Status != 0 {
-		if s, err := pr.NewStatus(); err == nil {
-			p.UID, p.EUID = uint32(s.UIDs[0]), uint32(s.UIDs[1])
-			p.GID, p.EGID = uint32(s.GIDs[0]), uint32(s.GIDs[1])
-			p.PeakVirtualBytes, p.PeakResidentBytes = s.VmPeak, s.VmHWM
-			p.AnonymousBytes, p.SwapBytes = s.RssAnon, s.VmSwap
+		if b, err := s.read("status"); err == nil && p.parseStatus(b) {
 			p.Known |= Status
 		}
 	}
 	if want&Cmdline != 0 {
-		if c, err := pr.CmdLine(); err == nil {
-			p.Cmdline, p.Known = c, p.Known|Cmdline
+		if b, err := s.read("cmdline"); err == nil {
+			p.Cmdline, p.Known = parseCmdline(b), p.Known|Cmdline
 		}
 	}
 	if want&Exe != 0 {
-		if e, err := pr.Executable(); err == nil && e != "" {
-			p.Exe, p.Known = e, p.Known|Exe
+		if n, err := syscall.Readlink(s.path("exe"), s.data); err == nil && n > 0 && n < len(s.data) {
+			p.Exe, p.Known = string(s.data[:n]), p.Known|Exe
 		}
 	}
 	if want&IO != 0 {
-		if i, err := pr.IO(); err == nil {
-			p.ReadBytes, p.WriteBytes, p.ReadCalls, p.WriteCalls = i.ReadBytes, i.WriteBytes, i.SyscR, i.SyscW
-			p.ReadChars, p.WriteChars = i.RChar, i.WChar
+		if b, err := s.read("io"); err == nil && p.parseIO(b) {
 			p.Known |= IO
 		}
 	}
+	if want&Session != 0 {
+		if b, err := s.read("sessionid"); err == nil {
+			if n, _, ok := nextInt(b); ok {
+				p.LoginSession, p.Known = uint32(n), p.Known|Session
+			}
+		}
+	}
 	if want&FDs != 0 {
-		if n, err := pr.FileDescriptorsLen(); err == nil {
+		if n, err := countFDs(s); err == nil {
 			p.FDs, p.Known = n, p.Known|FDs
 		}
 	}
 }
+
+// countFDs is the number of open descriptors. Since Linux 6.2 it is the size of the folder.
+func countFDs(s *scratch) (int, error) {
+	path := s.path("fd")
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil {
+		return 0, err
+	}
+	var fs syscall.Statfs_t
+	if st.Size > 0 && syscall.Statfs(path, &fs) == nil && fs.Type == procSuperMagic {
+		return int(st.Size), nil
+	}
+	d, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	return len(names), err
+}
+
+const procSuperMagic = 0x9fa0

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -14,13 +12,9 @@ import (
 	"github.com/casementhq/casement/internal/procs"
 )
 
-// needSession is beyond the fields of procs: the audit session of the process.
-const needSession = uint32(1) << 31
-
 // processRow is one process with what all processes have in common.
 type processRow struct {
 	procs.Process
-	session                   int64 // -1: unknown
 	csName, osName, osVersion cim.Value
 	location                  *time.Location
 }
@@ -74,12 +68,13 @@ var processTable = &table[processRow]{name: "Win32_Process", gather: gatherProce
 	processValue("WriteOperationCount", procs.IO, func(r *processRow) cim.Value { return cim.U64(r.WriteCalls) }),
 	processValue("ReadTransferCount", procs.IO, func(r *processRow) cim.Value { return cim.U64(r.ReadChars) }),
 	processValue("WriteTransferCount", procs.IO, func(r *processRow) cim.Value { return cim.U64(r.WriteChars) }),
-	{name: "SessionId", need: needSession, get: func(r *processRow) cim.Value {
-		if r.session < 0 {
-			return cim.Value{}
+	// Session 0 is that of services on Windows, too.
+	processValue("SessionId", procs.Session, func(r *processRow) cim.Value {
+		if r.LoginSession == procs.NoSession {
+			return cim.U32(0)
 		}
-		return cim.U32(uint32(r.session))
-	}},
+		return cim.U32(r.LoginSession)
+	}),
 }}
 
 func processName(r *processRow) cim.Value { return strOrNull(r.Name) }
@@ -136,10 +131,6 @@ func gatherProcesses(ctx context.Context, p *Provider, need uint32, q query, f f
 	fields := procs.Fields(need) | procs.Stat
 	each := func(q *procs.Process) error {
 		row.Process = *q
-		row.session = -1
-		if need&needSession != 0 {
-			row.session = p.auditSession(q.PID)
-		}
 		return f(row)
 	}
 	pid, one, possible := fixedPID(q)
@@ -184,21 +175,4 @@ func fixedPID(q query) (pid int, one, possible bool) {
 		pid, one = int(n), true
 	}
 	return pid, one, true
-}
-
-// auditSession is the login session of a process: 0 where it belongs to none, as services do, and -1 where the
-// kernel does not say.
-func (p *Provider) auditSession(pid int) int64 {
-	b, err := os.ReadFile(filepath.Join(p.root, "proc", strconv.Itoa(pid), "sessionid"))
-	if err != nil {
-		return -1
-	}
-	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 32)
-	if err != nil {
-		return -1
-	}
-	if n == math.MaxUint32 {
-		return 0
-	}
-	return int64(n)
 }
