@@ -112,7 +112,7 @@ func (i *Initiator) next(ctx context.Context, in []byte) ([]byte, bool, error) {
 	if err := i.follow(&resp); err != nil {
 		return nil, false, err
 	}
-	out := negTokenResp{state: stateAbsent}
+	out := negTokenResp{state: acceptIncomplete} // as Windows says, though the field is the acceptor's
 	if err := i.feed(ctx, &resp, &out); err != nil {
 		return nil, false, err
 	}
