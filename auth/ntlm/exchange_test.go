@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -36,7 +37,8 @@ func exchange(t *testing.T, i *Initiator, a *Acceptor, change func(n int, msg []
 	}
 	neg, done, err := i.Step(t.Context(), nil)
 	if err != nil || done {
-		t.Fatal("first step", done, err)
+		_, _, _ = a.Step(t.Context(), nil)
+		return err
 	}
 	ch, done, err := a.Step(t.Context(), change(0, bytes.Clone(neg)))
 	if err != nil {
@@ -129,6 +131,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"wrong password", func(i *Initiator, _ *Acceptor) { i.opts.Credentials.Password = "x" }, nil, auth.ErrLogonFailure},
 		{"unknown user", func(i *Initiator, _ *Acceptor) { i.opts.Credentials.Username = "nobody" }, nil, auth.ErrLogonFailure},
+		{"bad hash", func(i *Initiator, _ *Acceptor) { i.opts.Credentials.NTHash = make([]byte, 15) }, nil, auth.ErrLogonFailure},
 		{"no user", func(i *Initiator, _ *Acceptor) { i.opts.Credentials.Username = `x\` }, nil, auth.ErrLogonFailure},
 		{"MIC zeroed", nil, dropMIC, auth.ErrLogonFailure},
 		{"seal flag stripped from the challenge", nil, func(n int, msg []byte) []byte {
@@ -385,6 +388,21 @@ func TestTruncation(t *testing.T) {
 		var m challenge
 		if err := m.decode(raw[:n]); err == nil {
 			t.Errorf("%d of %d bytes were accepted", n, len(raw))
+		}
+	}
+}
+
+func TestNothingSecretIsPrinted(t *testing.T) {
+	i, a := pair("Pässword1")
+	if err := exchange(t, i, a, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		for _, x := range []any{i, i.Context(), a.Context()} {
+			text := fmt.Sprintf(verb, x)
+			if strings.Contains(text, "ssword1") || strings.Contains(text, fmt.Sprint(i.session.sessionKey)) || !strings.Contains(text, "rgen") {
+				t.Errorf("%s of %T: %s", verb, x, text)
+			}
 		}
 	}
 }

@@ -70,9 +70,9 @@ func (i *Initiator) Step(_ context.Context, in []byte) (out []byte, done bool, e
 		if len(in) != 0 {
 			return nil, false, badToken("the initiator speaks first")
 		}
-		if i.opts.Credentials.Username == "" {
+		if err := i.usable(); err != nil {
 			i.finished = true
-			return nil, false, fmt.Errorf("ntlm: no user name given: %w", auth.ErrLogonFailure)
+			return nil, false, err
 		}
 		i.negotiate = (&negotiate{flags: i.offer}).encode()
 		return i.negotiate, false, nil
@@ -81,6 +81,24 @@ func (i *Initiator) Step(_ context.Context, in []byte) (out []byte, done bool, e
 	out, err = i.answer(in)
 	return out, err == nil, err
 }
+
+// usable checks the credentials.
+func (i *Initiator) usable() error {
+	c := &i.opts.Credentials
+	if user, _ := c.Split(); user == "" {
+		return fmt.Errorf("ntlm: no user name given: %w", auth.ErrLogonFailure)
+	}
+	if n := len(c.NTHash); n != 0 && n != 16 {
+		return fmt.Errorf("ntlm: NT hash of %d bytes, expected 16: %w", n, auth.ErrLogonFailure)
+	}
+	return nil
+}
+
+// String and GoString show no secret, which printing the fields would.
+func (i *Initiator) String() string { return "ntlm.Initiator for " + i.opts.Credentials.Username }
+
+// GoString is String.
+func (i *Initiator) GoString() string { return i.String() }
 
 // answer turns a CHALLENGE into AUTHENTICATE. See [MS-NLMP] 3.1.5.1.2.
 func (i *Initiator) answer(in []byte) ([]byte, error) {

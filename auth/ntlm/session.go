@@ -100,6 +100,12 @@ func (d *direction) check(bufs []auth.Buffer, signature []byte) error {
 	return nil
 }
 
+// String and GoString show no key, which printing the fields would.
+func (s *Session) String() string { return "ntlm.Session of " + s.identity.String() }
+
+// GoString is String.
+func (s *Session) GoString() string { return s.String() }
+
 // Identity implements [auth.Context].
 func (s *Session) Identity() auth.Identity { return s.identity }
 

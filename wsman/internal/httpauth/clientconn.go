@@ -81,6 +81,14 @@ func (c *ClientConn) Do(ctx context.Context, m *Message) (*Response, error) {
 	return resp, err
 }
 
+// String and GoString show no secret, which printing the fields would.
+func (c *ClientConn) String() string {
+	return c.opts.Scheme + " connection to " + c.opts.URL.Redacted()
+}
+
+// GoString is String.
+func (c *ClientConn) GoString() string { return c.String() }
+
 // Close ends the connection at once; a request under way fails.
 func (c *ClientConn) Close() error {
 	c.shut.Store(true)

@@ -121,3 +121,24 @@ func TestServerOfOthers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// curl offers OEM names alone, names the scheme NTLM, and gives no MIC.
+func TestCurl(t *testing.T) {
+	program, err := exec.LookPath("curl")
+	if err != nil {
+		if os.Getenv("CASEMENT_CI") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	s := listen(t, true, nil)
+	for password, want := range map[string]string{"secret": "echo:<x/> 200", "wrong": " 401"} {
+		cmd := exec.CommandContext(t.Context(), program, "--config", "-")
+		cmd.Stdin = strings.NewReader("silent\nntlm\ninsecure\ndata = \"<x/>\"\nwrite-out = \" %{http_code}\"\nuser = \"alice:" +
+			password + "\"\nurl = \"" + s.http.URL + "/wsman\"\n")
+		out, err := cmd.Output()
+		if err != nil || string(out) != want {
+			t.Errorf("%s: %q, %v", password, out, err)
+		}
+	}
+}

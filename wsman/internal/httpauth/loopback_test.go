@@ -317,7 +317,11 @@ func TestTLSBindings(t *testing.T) {
 	if echo(t, c, "one").Sealed {
 		t.Error("sealed within TLS without need")
 	}
+	c.used = time.Now().Add(-2 * idleProbe)
 	echo(t, c, "two")
+	if n := s.conns.Load(); n != 1 {
+		t.Errorf("%d connections after a rest", n)
+	}
 	if !echo(t, s.dial(t, "secret", func(o *ClientOptions) { o.AlwaysSeal = true }), "three").Sealed {
 		t.Error("not sealed")
 	}

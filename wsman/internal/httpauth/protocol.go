@@ -19,6 +19,8 @@ const (
 	Kerberos  = "Kerberos"
 	CredSSP   = "CredSSP"
 	Basic     = "Basic"
+	// NTLM is never offered. A client that names it anyway, as curl does, is served as under Negotiate.
+	NTLM = "NTLM"
 )
 
 // Protocol names how a body is sealed. See [MS-WSMV] 2.2.9.1.

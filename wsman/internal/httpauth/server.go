@@ -83,6 +83,7 @@ func (s *Server) Authenticate(w http.ResponseWriter, r *http.Request) *Exchange 
 }
 
 func (s *Server) offered(r *http.Request, scheme string) bool {
+	scheme = mechanism(scheme)
 	if scheme != Basic && s.Acceptors[scheme] == nil || scheme == Basic && s.CheckBasic == nil {
 		return false
 	}
@@ -92,6 +93,14 @@ func (s *Server) offered(r *http.Request, scheme string) bool {
 		}
 	}
 	return false
+}
+
+// mechanism returns the scheme whose acceptor serves another one: Negotiate takes bare NTLM tokens.
+func mechanism(scheme string) string {
+	if scheme == NTLM {
+		return Negotiate
+	}
+	return scheme
 }
 
 // step feeds a token to the exchange of the connection. A token after a finished exchange starts a new one.
@@ -105,7 +114,7 @@ func (s *Server) step(w http.ResponseWriter, r *http.Request, st *connState, sch
 	if st.acceptor == nil || st.scheme != scheme {
 		st.forget()
 		st.scheme = scheme
-		st.acceptor = s.Acceptors[scheme](ConnInfo{Remote: st.remote, TLS: r.TLS, Bindings: st.bindings})
+		st.acceptor = s.Acceptors[mechanism(scheme)](ConnInfo{Remote: st.remote, TLS: r.TLS, Bindings: st.bindings})
 	}
 	out, done, err := st.acceptor.Step(r.Context(), token)
 	if err != nil {
