@@ -400,7 +400,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		for _, x := range []any{i, i.Context(), a.Context()} {
 			text := fmt.Sprintf(verb, x)
-			if strings.Contains(text, "ssword1") || strings.Contains(text, fmt.Sprint(i.session.sessionKey)) || !strings.Contains(text, "rgen") {
+			if strings.Contains(text, "ssword1") || strings.Contains(text, fmt.Sprintf("%d", i.session.sessionKey)) || !strings.Contains(text, "rgen") {
 				t.Errorf("%s of %T: %s", verb, x, text)
 			}
 		}
