@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"syscall"
 )
@@ -20,7 +19,7 @@ func lockFile(path string) (io.Closer, error) {
 	}
 	h, err := syscall.CreateFile(name, syscall.GENERIC_READ|syscall.GENERIC_WRITE, 0, nil, syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
 	if errors.Is(err, errSharing) {
-		return nil, fmt.Errorf("%w (lock file %s); stop it or send it the change", ErrLocked, path)
+		return nil, fmt.Errorf("%w (lock file %s)", ErrLocked, path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", path, err)
@@ -33,5 +32,3 @@ func keepOwner(*os.File, string) error { return nil }
 
 // syncDir has nothing to do: a rename is durable with the volume's journal.
 func syncDir(string) {}
-
-func fileID(fs.FileInfo) uint64 { return 0 }

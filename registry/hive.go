@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,11 +11,11 @@ import (
 	"sync/atomic"
 )
 
-// Options say how a hive is opened. The zero value is a tool's: it reads, and takes the
-// lock only while it writes.
+// Options say how a hive is opened. The zero value is a tool's: it reads and writes,
+// beside a service too, and does not follow what others write until its own Update.
 type Options struct {
-	// Service holds the lock until Close and follows changes of the files. At most one
-	// process per hive may do so. Default false.
+	// Service holds the service lock until Close and follows changes of the files. At
+	// most one process per hive may do so. Default false.
 	Service bool
 	// Policy is the path of the machine policy. Default: Registry.pol beside the hive.
 	Policy string
@@ -24,8 +23,8 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// ErrLocked is wrapped by the error of Open and Update when another process holds the
-// hive.
+// ErrLocked is wrapped by the error of Open when another service runs on the hive, and
+// by the error of Update when another process has been writing it for ten seconds.
 var ErrLocked = errors.New("registry: another process holds the hive")
 
 // ErrClosed is returned by Update after Close.
@@ -39,10 +38,10 @@ type Hive struct {
 	tree   atomic.Pointer[Tree]
 
 	mu      sync.Mutex // serialises Update, reload and Close
-	lock    io.Closer  // held for life by a service
+	lock    io.Closer  // the service lock, held for life by a service
 	watch   *watcher
-	seen    stamp
-	seenPol stamp
+	seen    content
+	seenPol content
 	pol     *Policy
 	badFile error
 	closed  bool
@@ -69,7 +68,7 @@ func Open(path string, o Options) (*Hive, error) {
 	}
 	if o.Service {
 		if h.lock, err = lockFile(abs + ".lock"); err != nil {
-			return nil, fmt.Errorf("registry: opening hive %s for a service: %w", abs, err)
+			return nil, fmt.Errorf("registry: opening hive %s for a service: %w; stop the other one first", abs, err)
 		}
 		if h.watch, err = newWatcher(h); err != nil {
 			h.lock.Close()
@@ -171,21 +170,20 @@ func (h *Hive) publish(t *Tree) {
 
 // Update runs f on a transaction and writes the result. All of it takes effect, on disk
 // and for readers, or nothing does: when f fails, the disk is full or the process dies,
-// the old hive stays. Without Options.Service it takes the lock for its time; the error
-// wraps ErrLocked when a service runs. It first reads what others wrote.
+// the old hive stays. Writers of all processes take turns, and each first reads what the
+// others wrote, so that no update is lost; a running service follows. The error wraps
+// ErrLocked when a turn does not come within ten seconds.
 func (h *Hive) Update(f func(tx *Tx) error) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
 		return ErrClosed
 	}
-	if h.lock == nil {
-		l, err := lockFile(h.path + ".lock")
-		if err != nil {
-			return fmt.Errorf("registry: changing hive %s: %w", h.path, err)
-		}
-		defer l.Close()
+	turn, err := waitLock(h.path + ".writing")
+	if err != nil {
+		return fmt.Errorf("registry: changing hive %s: %w", h.path, err)
 	}
+	defer turn.Close()
 	if err := h.load(); err != nil {
 		return err
 	}
@@ -198,98 +196,9 @@ func (h *Hive) Update(f func(tx *Tx) error) error {
 	if err != nil {
 		return err
 	}
-	if err := h.save(local); err != nil {
+	if h.seen, err = h.save(local); err != nil {
 		return fmt.Errorf("registry: hive %s was not changed: %w", h.path, err)
 	}
-	h.seen = stampOf(h.path)
 	h.publish(eff)
 	return nil
-}
-
-// load reads the files that changed since the last time. On an error the tree before
-// it stays in force. The caller holds h.mu, or is alone.
-func (h *Hive) load() error {
-	now, nowPol := stampOf(h.path), stampOf(h.policy)
-	if h.tree.Load() != nil && now == h.seen && nowPol == h.seenPol && h.badFile == nil {
-		return nil
-	}
-	err := h.read()
-	h.badFile = err
-	if err == nil {
-		h.seen, h.seenPol = now, nowPol
-	}
-	return err
-}
-
-func (h *Hive) read() error {
-	local, err := readHive(h.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if local = NewTree(); h.tree.Load() != nil {
-			local = h.tree.Load().Local() // never reset a running service: the next Update writes it anew
-		}
-	} else if err != nil {
-		return err
-	}
-	pol, err := readPolicy(h.policy)
-	if err != nil {
-		return err
-	}
-	eff, err := Overlay(local, pol)
-	if err != nil {
-		return fmt.Errorf("registry: policy %s: %w", h.policy, err)
-	}
-	h.pol = pol
-	h.publish(eff)
-	return nil
-}
-
-func readHive(path string) (*Tree, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("registry: reading the hive: %w", err)
-	}
-	defer f.Close()
-	t, err := ParseReg(f)
-	if err != nil {
-		return nil, fmt.Errorf("registry: hive %s: %w", path, err)
-	}
-	return t, nil
-}
-
-func readPolicy(path string) (*Policy, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("registry: reading the policy: %w", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("registry: reading the policy: %w", err)
-	}
-	if len(b) > maxFile {
-		return nil, fmt.Errorf("%w: %s is larger than %d bytes", errPolicy, path, maxFile)
-	}
-	p, err := ParsePol(b)
-	if err != nil {
-		return nil, fmt.Errorf("registry: policy %s: %w", path, err)
-	}
-	return p, nil
-}
-
-// stamp tells whether a file changed.
-type stamp struct {
-	mtime int64 // nanoseconds
-	size  int64
-	id    uint64 // inode, where there is one
-}
-
-func stampOf(path string) stamp {
-	fi, err := os.Stat(path)
-	if err != nil {
-		return stamp{size: -1}
-	}
-	return stamp{mtime: fi.ModTime().UnixNano(), size: fi.Size(), id: fileID(fi)}
 }

@@ -62,8 +62,8 @@ func TestUpdateIsAllOrNothing(t *testing.T) {
 	}
 }
 
-// Two services on one state folder: the second is refused; a tool reads but cannot
-// write; when the service ends, the tool writes.
+// Two services on one state folder: the second is refused; a tool reads and writes
+// beside the service, which follows, and after it.
 func TestTwoOpeners(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hklm.reg")
 	service := openHive(t, path, Options{Service: true})
@@ -76,8 +76,14 @@ func TestTwoOpeners(t *testing.T) {
 		t.Errorf("the tool reads %v", v)
 	}
 	write := func(tx *Tx) error { return tx.Set(testKey, "a", DWORD(2)) }
-	if err := tool.Update(write); !errors.Is(err, ErrLocked) {
+	ch, cancel := service.Subscribe()
+	defer cancel()
+	if err := tool.Update(write); err != nil {
 		t.Errorf("the tool's update beside a service: %v", err)
+	}
+	await(t, ch, "the tool's update")
+	if v, _ := service.Get(testKey, "a"); v != DWORD(2) {
+		t.Errorf("the service has %v after the tool's update", v)
 	}
 	set(t, service, "b", DWORD(7))
 	if err := service.Close(); err != nil {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,9 +10,20 @@ import (
 )
 
 // save writes the tree beside the hive, flushes it and renames it over the hive. The
-// caller holds the lock, so that the name of the new file may be fixed: what a killed
-// process left behind is removed here.
-func (h *Hive) save(t *Tree) (err error) {
+// caller holds the write lock, so that the name of the new file may be fixed: what a
+// killed process left behind is removed here. On an error the result is h.seen.
+func (h *Hive) save(t *Tree) (content, error) {
+	var b bytes.Buffer
+	if err := WriteReg(&b, t); err != nil {
+		return h.seen, err
+	}
+	if err := h.replace(b.Bytes()); err != nil {
+		return h.seen, err
+	}
+	return contentOf(b.Bytes()), nil
+}
+
+func (h *Hive) replace(b []byte) (err error) {
 	tmp := h.path + ".new"
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing an unfinished file: %w", err)
@@ -26,7 +38,7 @@ func (h *Hive) save(t *Tree) (err error) {
 			os.Remove(tmp)
 		}
 	}()
-	if err := WriteReg(f, t); err != nil {
+	if _, err := f.Write(b); err != nil {
 		return err
 	}
 	if err := keepOwner(f, h.path); err != nil {
