@@ -144,16 +144,16 @@ func gatherGroups(_ context.Context, p *Provider, _ uint32, q query, f func(*gro
 }
 
 // memberRow is one user in one group.
-type memberRow struct{ domain, group, user string }
+type memberRow struct{ server, domain, group, user string }
 
 var groupUserTable = &table[memberRow]{name: "Win32_GroupUser", gather: gatherMembers, columns: []column[memberRow]{
-	{name: "GroupComponent", get: func(r *memberRow) cim.Value { return accountRef("Win32_Group", r.domain, r.group) }},
-	{name: "PartComponent", get: func(r *memberRow) cim.Value { return accountRef("Win32_UserAccount", r.domain, r.user) }},
+	{name: "GroupComponent", get: func(r *memberRow) cim.Value { return accountRef(r.server, "Win32_Group", r.domain, r.group) }},
+	{name: "PartComponent", get: func(r *memberRow) cim.Value { return accountRef(r.server, "Win32_UserAccount", r.domain, r.user) }},
 }}
 
 // accountRef is the path of a user or a group.
-func accountRef(class, domain, name string) cim.Value {
-	p := cim.ObjectPath{Server: domain, Namespace: Namespace, Class: class, Keys: []cim.Key{
+func accountRef(server, class, domain, name string) cim.Value {
+	p := cim.ObjectPath{Server: server, Namespace: Namespace, Class: class, Keys: []cim.Key{
 		{Name: "Domain", Value: cim.Str(domain)}, {Name: "Name", Value: cim.Str(name)},
 	}}
 	return cim.Ref(p.String())
@@ -161,7 +161,7 @@ func accountRef(class, domain, name string) cim.Value {
 
 // gatherMembers gives the members that /etc/group names and each user's own group. Members that are no users of
 // this machine are left out: there is no object to refer to.
-func gatherMembers(_ context.Context, p *Provider, _ uint32, _ query, f func(*memberRow) error) error {
+func gatherMembers(_ context.Context, p *Provider, _ uint32, q query, f func(*memberRow) error) error {
 	groups, err := p.groups()
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func gatherMembers(_ context.Context, p *Provider, _ uint32, _ query, f func(*me
 				continue
 			}
 			seen[m] = true
-			if err := f(&memberRow{domain, g.name, m}); err != nil {
+			if err := f(&memberRow{q.server, domain, g.name, m}); err != nil {
 				return err
 			}
 		}

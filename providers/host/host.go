@@ -123,7 +123,7 @@ func (p *Provider) hostName() string {
 // List yields the instances of r.Class. It reads only what r wants, and where r fixes a key only the object that the
 // key names. See [cimom.InstanceLister].
 func (p *Provider) List(ctx context.Context, r *cimom.Request, yield func(*cim.Instance) error) error {
-	return p.list(ctx, r.Class, query{wants: r.WantsAt, equal: r.Constraint}, yield)
+	return p.list(ctx, r.Class, query{wants: r.WantsAt, server: r.Class.Server, equal: r.Constraint}, yield)
 }
 
 func (p *Provider) list(ctx context.Context, c *cim.Class, q query, yield func(*cim.Instance) error) error {

@@ -235,7 +235,7 @@ func serviceRef(server, name string) cim.Value {
 	return cim.Ref(p.String())
 }
 
-func gatherDependencies(ctx context.Context, p *Provider, _ uint32, _ query, f func(*dependencyRow) error) error {
+func gatherDependencies(ctx context.Context, p *Provider, _ uint32, q query, f func(*dependencyRow) error) error {
 	if p.o.Services == nil {
 		return nil
 	}
@@ -247,7 +247,6 @@ func gatherDependencies(ctx context.Context, p *Provider, _ uint32, _ query, f f
 	for i := range all {
 		known[all[i].Name] = true
 	}
-	server := p.hostName()
 	for i := range all {
 		seen := map[string]bool{}
 		for _, list := range []struct {
@@ -260,7 +259,7 @@ func gatherDependencies(ctx context.Context, p *Provider, _ uint32, _ query, f f
 					continue
 				}
 				seen[name] = true
-				if err := f(&dependencyRow{server, name, all[i].Name, list.required}); err != nil {
+				if err := f(&dependencyRow{q.server, name, all[i].Name, list.required}); err != nil {
 					return err
 				}
 			}

@@ -91,7 +91,7 @@ func TestServiceProperties(t *testing.T) {
 
 func TestServiceDependencies(t *testing.T) {
 	p := New(Options{Services: newFakeServices(), Root: root(t, map[string]string{"proc/sys/kernel/hostname": "box\n"})})
-	out := all(t, p, "Win32_DependentService", query{})
+	out := all(t, p, "Win32_DependentService", query{server: "box"})
 	if len(out) != 2 {
 		t.Fatalf("%d dependencies, want those between services that exist", len(out))
 	}

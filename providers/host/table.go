@@ -8,8 +8,9 @@ import (
 
 // query is what a caller wants of a class.
 type query struct {
-	wants func(property int) bool        // nil: all
-	equal func(string) (cim.Value, bool) // the value that a property must have, where the caller fixed one
+	wants  func(property int) bool        // nil: all
+	server string                         // the machine in the paths of references; may be empty
+	equal  func(string) (cim.Value, bool) // the value that a property must have, where the caller fixed one
 }
 
 // fixed is the value that the caller wants a property to have.
