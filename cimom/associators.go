@@ -14,28 +14,31 @@ type walk struct {
 	options cim.AssociatorOptions
 	entry   *entry         // class of the source
 	source  cim.ObjectPath // whole, with the source's own class
+	need    required
 }
+
+// required are qualifiers that must be true; "" means none.
+type required struct{ assoc, result string }
+
+func has(c *cim.Class, qualifier string) bool { return qualifier == "" || c.Qualifiers.True(qualifier) }
 
 // Associators lists what is associated with an instance, once for each
 // association. See spec/wmi.md 3.4.
 func (s *session) Associators(ctx context.Context, source cim.ObjectPath, o cim.AssociatorOptions) (cim.Enumerator, error) {
-	return s.traverse(ctx, "Associators", source, o, (*walk).associator)
+	return s.traverse(ctx, "Associators", source, o, required{}, (*walk).associator)
 }
 
 // References lists the associations that refer to an instance; ResultClass
 // narrows their class.
 func (s *session) References(ctx context.Context, source cim.ObjectPath, o cim.AssociatorOptions) (cim.Enumerator, error) {
-	if o.AssocClass == "" {
-		o.AssocClass = o.ResultClass
-	}
-	return s.traverse(ctx, "References", source, o, (*walk).reference)
+	return s.traverse(ctx, "References", source, o, required{}, (*walk).reference)
 }
 
 // visit is called with an association and the reference by which the source
 // takes part in it.
 type visit func(w *walk, ctx context.Context, e *stream, assoc *entry, i *cim.Instance, role int) error
 
-func (s *session) traverse(ctx context.Context, operation string, source cim.ObjectPath, o cim.AssociatorOptions, v visit) (cim.Enumerator, error) {
+func (s *session) traverse(ctx context.Context, operation string, source cim.ObjectPath, o cim.AssociatorOptions, need required, v visit) (cim.Enumerator, error) {
 	if err := s.begin(ctx, rightEnable); err != nil {
 		return nil, s.fail(err, operation, source.String())
 	}
@@ -48,7 +51,7 @@ func (s *session) traverse(ctx context.Context, operation string, source cim.Obj
 	if err != nil {
 		return nil, s.fail(err, operation, source.String())
 	}
-	w := &walk{session: s, options: o, entry: f.entry, source: f.path}
+	w := &walk{session: s, options: o, entry: f.entry, source: f.path, need: need}
 	return s.stream(operation, source.String(), o.OperationOptions, func(ctx context.Context, e *stream) error {
 		return w.run(ctx, e, v)
 	})
@@ -71,7 +74,8 @@ func (w *walk) run(ctx context.Context, e *stream, v visit) error {
 	var first error
 	for _, assoc := range w.session.ns.all() {
 		c := assoc.class
-		if !c.IsAssociation() || c.IsAbstract() || w.options.AssocClass != "" && !c.IsA(w.options.AssocClass) {
+		if !c.IsAssociation() || c.IsAbstract() || !has(c, w.need.assoc) ||
+			w.options.AssocClass != "" && !c.IsA(w.options.AssocClass) {
 			continue
 		}
 		for n := range c.Properties {
@@ -142,7 +146,7 @@ func (w *walk) isSource(reference string) bool {
 
 // reference emits the association.
 func (w *walk) reference(ctx context.Context, e *stream, assoc *entry, i *cim.Instance, _ int) error {
-	if w.options.ResultClass != "" && !assoc.class.IsA(w.options.ResultClass) {
+	if w.options.ResultClass != "" && !assoc.class.IsA(w.options.ResultClass) || !has(assoc.class, w.need.result) {
 		return nil
 	}
 	sh := shapeOf(assoc.class, assoc.class, w.options.Properties, w.options.KeysOnly)
@@ -183,7 +187,7 @@ func (w *walk) endpoint(ctx context.Context, e *stream, path cim.ObjectPath) err
 	default:
 		return err
 	}
-	if w.options.ResultClass != "" && !f.entry.class.IsA(w.options.ResultClass) {
+	if w.options.ResultClass != "" && !f.entry.class.IsA(w.options.ResultClass) || !has(f.entry.class, w.need.result) {
 		return nil
 	}
 	same := shape{class: f.instance.Class()}

@@ -21,6 +21,9 @@ func (s *session) Query(ctx context.Context, query string, o cim.QueryOptions) (
 	if o.Language != "" && !cim.EqualFold(o.Language, "WQL") {
 		return nil, s.fail(&cim.Error{Status: cim.ErrInvalidQueryType, Detail: "the only query language is WQL"}, operation, query)
 	}
+	if wql.IsAssociators(query) {
+		return s.queryAssociators(ctx, query, o)
+	}
 	targets, err := s.plan(query, o)
 	if err != nil {
 		return nil, s.fail(err, operation, query)
@@ -36,6 +39,9 @@ func (s *session) plan(query string, o cim.QueryOptions) ([]*target, error) {
 	q, err := wql.Parse(query)
 	if err != nil {
 		return nil, err
+	}
+	if cim.EqualFold(q.Class, "meta_class") {
+		return nil, &cim.Error{Status: cim.ErrNotSupported, Detail: "a schema query has classes as its results; EnumerateClasses lists them"}
 	}
 	base, err := s.class(q.Class)
 	if err != nil {
@@ -66,4 +72,25 @@ func (s *session) plan(query string, o cim.QueryOptions) ([]*target, error) {
 		targets = append(targets, t)
 	}
 	return targets, nil
+}
+
+// queryAssociators runs ASSOCIATORS OF and REFERENCES OF. See spec/wmi.md 3.4.
+func (s *session) queryAssociators(ctx context.Context, query string, o cim.QueryOptions) (cim.Enumerator, error) {
+	const operation = "Query"
+	a, err := wql.ParseAssociators(query)
+	if err == nil && (a.ClassDefsOnly || a.SchemaOnly) {
+		err = &cim.Error{Status: cim.ErrNotSupported, Detail: "a query with classes as its results is not supported"}
+	}
+	if err != nil {
+		return nil, s.fail(err, operation, query)
+	}
+	options := cim.AssociatorOptions{
+		OperationOptions: o.OperationOptions, AssocClass: a.AssocClass, ResultClass: a.ResultClass, Role: a.Role,
+		ResultRole: a.ResultRole, KeysOnly: a.KeysOnly || o.KeysOnly, Batch: o.Batch,
+	}
+	v := (*walk).associator
+	if a.References {
+		v = (*walk).reference
+	}
+	return s.traverse(ctx, operation, a.Source, options, required{a.RequiredAssocQualifier, a.RequiredQualifier}, v)
 }

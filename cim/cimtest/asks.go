@@ -26,6 +26,9 @@ func queryQuestions() []question {
 		{"query a projection", func(w *writer) {
 			w.objects(w.s.Query(w.ctx, `SELECT Word, N FROM CT_Number WHERE N=7`, cim.QueryOptions{}))
 		}, []string{`CT_Number.N=7`, `CT_Number.N=7 N uint32 7`, `CT_Number.N=7 Word string "seven"`}},
+		{"query associators", query(`ASSOCIATORS OF {CT_Types.ID="full"} WHERE AssocClass=CT_ContainsMain KeysOnly`), []string{`CT_Part.ID="p2"`}},
+		{"query associators with AND", query(`ASSOCIATORS OF {CT_Types.ID="full"} WHERE Role=Whole AND ResultRole=Component`), []string{invalidQuery}},
+		{"query associators by qualifier", query(`ASSOCIATORS OF {CT_Types.ID="full"} WHERE RequiredAssocQualifier=Singleton`), nil},
 		{"query a missing class", query(`SELECT * FROM CT_Absent`), []string{invalidClass}},
 		{"query a syntax error", query(`SELECT * FORM CT_Part`), []string{invalidQuery}},
 		{"query two properties", query(`SELECT * FROM CT_Part WHERE ID=Caption`), []string{invalidQuery}},
