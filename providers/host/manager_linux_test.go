@@ -1,0 +1,137 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom"
+)
+
+// session opens root\cimv2 of an object manager that has this provider.
+func session(t testing.TB, p *Provider) cim.Session {
+	t.Helper()
+	m := cimom.New(cimom.Options{Server: "BOX"})
+	t.Cleanup(func() { _ = m.Close() })
+	if err := m.Register(p); err != nil {
+		t.Fatal(err)
+	}
+	s, err := m.Open(context.Background(), administrator(), Namespace, cim.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestThroughTheObjectManager(t *testing.T) {
+	ctx := context.Background()
+	s := session(t, New(Options{Services: newFakeServices()}))
+
+	os1, err := s.Get(ctx, cim.ObjectPath{Class: "Win32_OperatingSystem", Singleton: true}, cim.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, os1, map[string]string{"OSType": "36", "BuildNumber": output(t, "uname", "-r")})
+	if path, whole := os1.Path(); !whole || path.Relative() != "Win32_OperatingSystem=@" {
+		t.Errorf("the path of the operating system is %v", path)
+	}
+
+	me := strconv.Itoa(os.Getpid())
+	query := func(wql string) []*cim.Instance {
+		t.Helper()
+		e, err := s.Query(ctx, wql, cim.QueryOptions{})
+		if err != nil {
+			t.Fatalf("%s: %v", wql, err)
+		}
+		out, err := cim.Collect(ctx, e)
+		if err != nil {
+			t.Fatalf("%s: %v", wql, err)
+		}
+		return out
+	}
+	out := query("SELECT Name, WorkingSetSize FROM Win32_Process WHERE Handle = '" + me + "'")
+	if len(out) != 1 || out[0].Len() != 2 || mustUint(out[0], "WorkingSetSize") == 0 {
+		t.Errorf("this process is %v", out)
+	}
+	if out := query("SELECT * FROM Win32_Service WHERE State = 'Running'"); len(out) != 1 || out[0].Get("Name").String() != "ssh" {
+		t.Errorf("running services %v", out)
+	}
+	if out := query("SELECT SID FROM Win32_UserAccount WHERE Name = 'root' AND LocalAccount = TRUE"); len(out) != 1 || out[0].Get("SID").String() != "S-1-22-1-0" {
+		t.Errorf("root is %v", out)
+	}
+	out = query("ASSOCIATORS OF {Win32_Service.Name='ssh'} WHERE AssocClass = Win32_DependentService")
+	if len(out) != 1 || out[0].Get("Name").String() != "network" {
+		t.Errorf("ssh depends on %v", out)
+	}
+
+	r, err := s.Invoke(ctx, cim.ObjectPath{Class: "Win32_Process", Keys: []cim.Key{{Name: "Handle", Value: cim.Str(me)}}}, "GetOwnerSid", nil, cim.OperationOptions{})
+	if err != nil || r.Out.Get("Sid").String() != "S-1-22-1-"+strconv.Itoa(os.Geteuid()) {
+		t.Errorf("GetOwnerSid %+v, %v", r, err)
+	}
+	r, err = s.Invoke(ctx, cim.ObjectPath{Class: "Win32_Process"}, "Create", nil, cim.OperationOptions{})
+	if err != nil || r.ReturnValue.String() != "21" {
+		t.Errorf("Create without a command line: %+v, %v", r, err)
+	}
+	if _, err := s.Get(ctx, cim.ObjectPath{Class: "Win32_Process", Keys: []cim.Key{{Name: "Handle", Value: cim.Str("x")}}}, cim.GetOptions{}); !errors.Is(err, cim.ErrNotFound) {
+		t.Errorf("a process that is not there: %v", err)
+	}
+}
+
+// An enumeration of a superclass gives the instances of all classes derived from it.
+func TestSuperclassesThroughTheObjectManager(t *testing.T) {
+	ctx := context.Background()
+	s := session(t, New(Options{Services: newFakeServices()}))
+	classes := func(base string) map[string]int {
+		t.Helper()
+		e, err := s.Enumerate(ctx, base, cim.EnumerateOptions{Properties: []string{"Name"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]int{}
+		if err := cim.Each(ctx, e, func(i *cim.Instance) error { seen[i.Class().Name]++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return seen
+	}
+	if got := classes("CIM_Process"); len(got) != 1 || got["Win32_Process"] < 2 {
+		t.Errorf("CIM_Process gives %v", got)
+	}
+	got := classes("CIM_LogicalElement")
+	for _, want := range []string{"Win32_OperatingSystem", "Win32_ComputerSystem", "Win32_BIOS", "Win32_Processor", "Win32_Process", "Win32_Service",
+		"Win32_LogicalDisk", "Win32_NetworkAdapter", "Win32_UserAccount", "Win32_Group"} {
+		if got[want] == 0 {
+			t.Errorf("CIM_LogicalElement has no %s: %v", want, got)
+		}
+	}
+	if got["Win32_TimeZone"] != 0 {
+		t.Error("a time zone is no logical element")
+	}
+	if got := classes("CIM_Setting"); got["Win32_TimeZone"] != 1 || got["Win32_NetworkAdapterConfiguration"] == 0 {
+		t.Errorf("CIM_Setting gives %v", got)
+	}
+}
+
+func BenchmarkQueryProcesses(b *testing.B) {
+	ctx := context.Background()
+	s := session(b, New(Options{}))
+	for _, q := range []string{"SELECT * FROM Win32_Process", "SELECT Name, ProcessId, WorkingSetSize FROM Win32_Process"} {
+		name, _, _ := strings.Cut(q[7:], " ")
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				e, err := s.Query(ctx, q, cim.QueryOptions{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := cim.Each(ctx, e, func(*cim.Instance) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
