@@ -1,6 +1,34 @@
 package cim
 
-import "testing"
+import (
+	"math"
+	"testing"
+)
+
+func TestPathsThatLookAlike(t *testing.T) {
+	keys := func(a, b string) ObjectPath {
+		return ObjectPath{Class: "X", Keys: []Key{{"A", Str(a)}, {"B", Str(b)}}}
+	}
+	if keys("x,b=y", "z").Equal(keys("x", "y,b=z")) {
+		t.Error("different keys compare equal")
+	}
+	if !keys("x,b=y", "z").Equal(ObjectPath{Class: "x", Keys: []Key{{"b", Str("Z")}, {"a", Str("X,b=y")}}}) {
+		t.Error("equal keys in another order compare different")
+	}
+}
+
+// TestRealText: the lexical forms of XML Schema Part 2, 3.2.4.1.
+func TestRealText(t *testing.T) {
+	for want, f := range map[string]float64{"INF": math.Inf(1), "-INF": math.Inf(-1), "NaN": math.NaN(), "1.5": 1.5} {
+		v := Real(Real64, f)
+		if v.String() != want {
+			t.Errorf("%v is written %q, want %q", f, v.String(), want)
+		}
+		if back, err := ParseValue(Real64, want); err != nil || !back.Equal(v) {
+			t.Errorf("%q is read as %v, %v", want, back, err)
+		}
+	}
+}
 
 func TestNewClass(t *testing.T) {
 	base := NewClass("CIM_Base", nil).Abstract().Association().Description("Base.").

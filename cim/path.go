@@ -1,6 +1,7 @@
 package cim
 
 import (
+	"slices"
 	"sort"
 	"strings"
 )
@@ -105,7 +106,7 @@ func (p ObjectPath) Equal(q ObjectPath) bool {
 		!EqualFold(p.Namespace, q.Namespace) || !EqualFold(localServer(p.Server), localServer(q.Server)) {
 		return false
 	}
-	return p.keyText() == q.keyText()
+	return slices.Equal(p.keyTexts(), q.keyTexts())
 }
 
 func localServer(s string) string {
@@ -115,7 +116,8 @@ func localServer(s string) string {
 	return s
 }
 
-func (p ObjectPath) keyText() string {
+// keyTexts are the keys in a form and an order in which equal ones are equal.
+func (p ObjectPath) keyTexts() []string {
 	parts := make([]string, len(p.Keys))
 	for i, k := range p.Keys {
 		name := Fold(k.Name)
@@ -125,5 +127,5 @@ func (p ObjectPath) keyText() string {
 		parts[i] = name + "=" + strings.ToLower(string(k.Value.AppendText(nil)))
 	}
 	sort.Strings(parts)
-	return strings.Join(parts, ",")
+	return parts
 }

@@ -212,12 +212,20 @@ func (v Value) AppendText(b []byte) []byte {
 		return strconv.AppendInt(b, int64(v.num), 10)
 	case t.IsUnsigned(), t == Char16:
 		return strconv.AppendUint(b, v.num, 10)
-	case t == Real32:
-		return strconv.AppendFloat(b, math.Float64frombits(v.num), 'g', -1, 32)
-	case t == Real64:
-		return strconv.AppendFloat(b, math.Float64frombits(v.num), 'g', -1, 64)
+	case t.IsReal():
+		return appendReal(b, math.Float64frombits(v.num), t.Bits())
 	}
 	return b
+}
+
+func appendReal(b []byte, f float64, bits int) []byte {
+	switch {
+	case math.IsInf(f, 1):
+		return append(b, "INF"...)
+	case math.IsInf(f, -1):
+		return append(b, "-INF"...)
+	}
+	return strconv.AppendFloat(b, f, 'g', -1, bits)
 }
 
 // String prints v for people: scalars as [Value.AppendText], arrays in braces

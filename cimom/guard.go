@@ -88,6 +88,9 @@ func (m *Manager) describe(err error, operation, namespace, path string) error {
 		if known.Path != "" {
 			out.Path = known.Path
 		}
+		if known.Err != nil {
+			m.log.Debug("an operation failed", "operation", operation, "namespace", namespace, "path", out.Path, "error", known)
+		}
 	case errors.As(err, &status):
 		out.Status = status
 	case errors.Is(err, context.DeadlineExceeded):
