@@ -33,6 +33,7 @@ type Unit struct {
 	CanStop         bool
 	CanReload       bool
 	Requires        []string // with the implicit ones
+	Wants           []string
 	RequiredBy      []string
 	ActiveEnterTime time.Time
 }
@@ -101,7 +102,7 @@ func unitOf(p map[string]any) Unit {
 		MainPID: get[uint32](p, "MainPID"), User: get[string](p, "User"),
 		ExecMainStatus: get[int32](p, "ExecMainStatus"), ExecMainCode: get[int32](p, "ExecMainCode"),
 		Result: get[string](p, "Result"), CanStart: get[bool](p, "CanStart"), CanStop: get[bool](p, "CanStop"),
-		CanReload: get[bool](p, "CanReload"), Requires: get[[]string](p, "Requires"),
+		CanReload: get[bool](p, "CanReload"), Requires: get[[]string](p, "Requires"), Wants: get[[]string](p, "Wants"),
 		RequiredBy: get[[]string](p, "RequiredBy"), ActiveEnterTime: microseconds(get[uint64](p, "ActiveEnterTimestamp")),
 	}
 	// a(sasbttttuii): program, argument vector, ...

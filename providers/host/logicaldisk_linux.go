@@ -191,7 +191,7 @@ func gatherDisks(ctx context.Context, p *Provider, need uint32, q query, f func(
 	id, one := q.text("DeviceID")
 	name := p.hostName()
 	for _, m := range mounts {
-		if one && m.Mountpoint != id {
+		if one && !cim.EqualFold(m.Mountpoint, id) {
 			continue
 		}
 		r := &diskRow{p: p, csName: name, m: m, kind: p.driveType(m)}

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/casementhq/casement/cim"
@@ -203,13 +204,15 @@ func (p *Provider) servicesOf(ctx context.Context, detail bool, q query, propert
 		return p.o.Services.List(ctx, detail)
 	}
 	s, err := p.o.Services.Get(ctx, name, detail)
-	if errors.Is(err, ErrNoService) {
-		return nil, nil
+	if err == nil {
+		return []Service{s}, nil
 	}
-	if err != nil {
+	if !errors.Is(err, ErrNoService) {
 		return nil, err
 	}
-	return []Service{s}, nil
+	// Names of units are case-sensitive, and those of WMI are not.
+	all, err := p.o.Services.List(ctx, detail)
+	return slices.DeleteFunc(slices.Clone(all), func(s Service) bool { return !cim.EqualFold(s.Name, name) }), err
 }
 
 // dependencyRow says that one service needs another.

@@ -103,7 +103,13 @@ func (s *systemdServices) List(ctx context.Context, _ bool) (out []Service, err 
 	return out, err
 }
 
+// unitCharacters may stand in the name of a unit; see systemd.unit(5).
+const unitCharacters = `ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\@`
+
 func (s *systemdServices) Get(ctx context.Context, name string, _ bool) (out Service, err error) {
+	if name == "" || strings.Trim(name, unitCharacters) != "" || len(name) > 247 {
+		return Service{}, ErrNoService
+	}
 	err = s.with(ctx, func(m *systemd.Manager) error {
 		u, err := m.Unit(ctx, name+".service")
 		out = serviceOf(&u)
@@ -121,7 +127,7 @@ func serviceOf(u *systemd.Unit) Service {
 		Name: strings.TrimSuffix(u.Name, ".service"), Description: u.Description, LoadState: u.LoadState,
 		ActiveState: u.ActiveState, SubState: u.SubState, UnitFileState: u.UnitFileState,
 		Detailed: true, Type: u.Type, MainPID: u.MainPID, ExecStart: command, User: u.User,
-		ExecMainStatus: u.ExecMainStatus, Requires: u.Requires,
+		ExecMainStatus: u.ExecMainStatus, Requires: u.Requires, Wants: u.Wants,
 	}
 }
 
