@@ -1,6 +1,7 @@
 package cimom_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/casementhq/casement/cim"
@@ -78,5 +79,47 @@ func TestTranscript(t *testing.T) {
 	}
 	if diff := cimtest.Compare(first, cimtest.Transcript(t.Context(), s), cimtest.LostByWSMan); len(diff) == 0 {
 		t.Error("a further instance makes no difference")
+	}
+}
+
+func TestCreateOrUpdate(t *testing.T) {
+	s := open(t, served(t), cimtest.Namespace)
+	class, err := s.GetClass(t.Context(), "CT_Item", cim.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := cim.NewInstance(class)
+	for n := range uint32(2) {
+		if err := errors.Join(i.Set("ID", cim.Str("n")), i.Set("Value", cim.U32(n))); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Put(t.Context(), i, cim.PutOptions{Mode: cim.CreateOrUpdate}); err != nil {
+			t.Fatal(err)
+		}
+		path, _ := i.Path()
+		got, err := s.Get(t.Context(), path, cim.GetOptions{})
+		if err != nil || !got.Get("Value").Equal(cim.U32(n)) {
+			t.Errorf("after put %d: %v, %v", n, got, err)
+		}
+	}
+}
+
+func TestWriteOfWhatCannotBe(t *testing.T) {
+	s := open(t, served(t), "root")
+	class, err := s.GetClass(t.Context(), "__NAMESPACE", cim.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := cim.NewInstance(class)
+	if err := i.Set("Name", cim.Str("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Create(t.Context(), i, cim.OperationOptions{}); !errors.Is(err, cim.ErrProviderNotCapable) {
+		t.Errorf("Create: %v, want WBEM_E_PROVIDER_NOT_CAPABLE", err)
+	}
+	for _, query := range []string{`SELECT * FROM meta_class`, `ASSOCIATORS OF {__NAMESPACE} WHERE SchemaOnly`} {
+		if _, err := s.Query(t.Context(), query, cim.QueryOptions{}); !errors.Is(err, cim.ErrNotSupported) {
+			t.Errorf("%s: %v, want WBEM_E_NOT_SUPPORTED", query, err)
+		}
 	}
 }

@@ -26,6 +26,14 @@ func writeQuestions() []question {
 	look := get(byID("CT_Item", id), "Value", "Texts")
 	fixed := theFixture().make("CT_Item", "ID", cim.Str("fixed"), "Value", cim.U32(1), "Fixed", cim.Str("moves"))
 	made := theFixture().make("CT_Part", "ID", cim.Str("made"))
+	fails := func(i *cim.Instance) func(*writer) {
+		return func(w *writer) {
+			_, err := w.s.Create(w.ctx, i, cim.OperationOptions{})
+			w.failed(err)
+		}
+	}
+	unknown := cim.NewInstance(cim.NewClass("CT_Unknown", nil).Key("ID", cim.String).Build(Namespace))
+	set(unknown, "ID", cim.Str("x"))
 	return []question{
 		{"create", create, []string{`CT_Item.ID="new \"1\""`}},
 		{"create again", create, []string{"0x80041019 WBEM_E_ALREADY_EXISTS"}},
@@ -39,10 +47,12 @@ func writeQuestions() []question {
 		{"delete", remove(byID("CT_Item", id)), nil},
 		{"get what was deleted", look, []string{notFound}},
 		{"delete again", remove(byID("CT_Item", id)), []string{notFound}},
-		{"create a part", func(w *writer) {
-			_, err := w.s.Create(w.ctx, made, cim.OperationOptions{})
-			w.failed(err)
-		}, nil},
+		{"create without a key", fails(theFixture().make("CT_Item", "Value", cim.U32(1))), []string{"0x80041089 WBEM_E_NO_KEY"}},
+		{"create of a missing class", fails(unknown), []string{invalidClass}},
+		{"put of a missing class", put(unknown, cim.PutOptions{}), []string{invalidClass}},
+		{"delete of a missing class", remove(byID("CT_Absent", "x")), []string{invalidClass}},
+		{"delete with a wrong key", remove(path("CT_Number", "N", cim.Str("many"))), []string{invalidPath}},
+		{"create a part", fails(made), nil},
 		{"delete a part", remove(byID("CT_Part", "made")), nil},
 	}
 }

@@ -154,6 +154,7 @@ func (f *fixture) makeInstances() {
 	f.add("CT_Contains", "Whole", ref("CT_Types", "full"), "Component", ref("CT_Part", "p1"), "Label", cim.Str("l1"))
 	f.add("CT_Contains", "Whole", ref("CT_Types", "full"), "Component", ref("CT_Part", `C:\x "q"`))
 	f.add("CT_ContainsMain", "Whole", ref("CT_Types", "full"), "Component", ref("CT_Part", "p2"), "Since", cim.Time("20200101000000.000000+000"))
+	f.add("CT_ContainsMain", "Whole", ref("CT_Types", "full"), "Component", ref("CT_Part", "p1"))
 	f.add("CT_Contains", "Whole", ref("CT_Types", "derived"), "Component", ref("CT_Part", "p1"))
 	for n := range Numbers {
 		f.add("CT_Number", "N", cim.U32(uint32(n)), "Word", cim.Str(words[n%10]), "Even", cim.Bool(n%2 == 0))

@@ -150,6 +150,12 @@ func enumerateQuestions() []question {
 		{"enumerate an abstract class shallow", enumerate("CT_Element", cim.Shallow), nil},
 		{"enumerate base properties", enumerate("CT_Types", cim.DeepBasePropsOnly), []string{
 			`CT_Types.ID="derived"`, `CT_Types.ID="empty"`, `CT_Types.ID="full"`, `CT_Types.ID="null"`}},
+		{"enumerate with base properties only", func(w *writer) {
+			e, err := w.s.Enumerate(w.ctx, "CT_Types", cim.EnumerateOptions{Polymorphism: cim.DeepBasePropsOnly})
+			w.each(e, err, func(i *cim.Instance) {
+				w.add("value", "%v Extra=%v Uint32=%v", bare(i.Get("ID")), i.Class().PropertyIndex("Extra") >= 0, bare(i.Get("Uint32")))
+			})
+		}, []string{`"derived" Extra=false Uint32=9`, `"empty" Extra=false Uint32=NULL`, `"full" Extra=false Uint32=4294967295`, `"null" Extra=false Uint32=NULL`}},
 		{"enumerate a projection", enumerate("CT_Derived", cim.Deep, "Extra", "ID"), []string{
 			`CT_Derived.ID="derived"`, `CT_Derived.ID="derived" Extra uint32 5`, `CT_Derived.ID="derived" ID string "derived"`}},
 		{"enumerate keys only", func(w *writer) {
