@@ -48,7 +48,7 @@ func (s *session) invoke(ctx context.Context, path cim.ObjectPath, method string
 		return cim.Result{}, cim.ErrMethodDisabled
 	}
 	invoker := s.invoker(e, m)
-	if invoker == nil {
+	if invoker == nil || !m.Qualifiers.True("Implemented") {
 		return cim.Result{}, cim.ErrMethodNotImplemented
 	}
 	args, err := arguments(m, in)

@@ -24,7 +24,7 @@ const faultyNamespace = `root\cimv2`
 func (f *faulty) Classes() []*cim.Class {
 	base := cim.NewClass("T_Base", nil).Abstract().Key("ID", cim.Uint32).Build(faultyNamespace)
 	out := []*cim.Class{base}
-	for _, name := range []string{"T_Good", "T_Panics", "T_Fails", "T_Hangs", "T_Endless", "T_Wrong"} {
+	for _, name := range []string{"T_Good", "T_Panics", "T_Fails", "T_Hangs", "T_Endless", "T_Wrong", "T_Slow"} {
 		out = append(out, cim.NewClass(name, base).Method("Do", cim.Uint32).Build(""))
 	}
 	return out
@@ -48,6 +48,14 @@ func (f *faulty) List(ctx context.Context, r *cimom.Request, yield func(*cim.Ins
 		return errors.New("secret file /etc/shadow")
 	case "T_Hangs":
 		select {}
+	case "T_Slow":
+		for n := uint32(2); n < 5; n++ {
+			time.Sleep(time.Second)
+			if err := give(n); err != nil {
+				return err
+			}
+		}
+		return nil
 	case "T_Wrong":
 		return yield(cim.NewInstance(cim.NewClass("Other", nil).Build("")))
 	case "T_Endless":
@@ -163,6 +171,30 @@ func TestAbandonedEnumeration(t *testing.T) {
 		}
 		if !errors.Is(err, cim.ErrShuttingDown) {
 			t.Errorf("Next in a closed session: %v", err)
+		}
+	})
+}
+
+// TestSlowProvider: an instance is handed on as soon as it is there.
+func TestSlowProvider(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := withFaulty(t, io.Discard)
+		e, err := s.Enumerate(t.Context(), "T_Slow", cim.EnumerateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		for n := range 4 {
+			batch, err := e.Next(t.Context(), 20)
+			if err != nil || len(batch) != 1 {
+				t.Fatalf("instance %d: %d instances, %v", n, len(batch), err)
+			}
+			if took := time.Since(start); took != time.Duration(n)*time.Second {
+				t.Errorf("instance %d came after %v", n, took)
+			}
+		}
+		if _, err := e.Next(t.Context(), 20); !errors.Is(err, io.EOF) {
+			t.Errorf("the end: %v", err)
 		}
 	})
 }
