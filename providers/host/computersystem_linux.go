@@ -113,13 +113,6 @@ func domainRole(r *computerRow) cim.Value {
 	return cim.U16(role)
 }
 
-func positive(n int) cim.Value {
-	if n <= 0 {
-		return cim.Value{}
-	}
-	return cim.U32(uint32(n))
-}
-
 func isX86(machine string) bool {
 	return machine == "x86_64" || len(machine) == 4 && machine[0] == 'i' && machine[2:] == "86"
 }

@@ -8,12 +8,14 @@ import (
 	"github.com/casementhq/casement/internal/procs"
 )
 
-// loadMeter measures the load of the processors over one second. A measurement that another call made within the
-// last ten seconds is the start of the next one, so that a monitor that polls does not wait.
+// loadMeter measures the load of the processors over one second. A reading that another call made within the last ten
+// seconds is the start of the next measurement, so that a monitor that polls does not wait; calls within one second
+// have the same result.
 type loadMeter struct {
-	mu   sync.Mutex
-	at   time.Time
-	last map[int]procs.CPUTimes
+	mu     sync.Mutex
+	at     time.Time
+	last   map[int]procs.CPUTimes
+	result map[int]float64 // of the measurement that ended at at; nil: none did
 }
 
 const (
@@ -29,12 +31,16 @@ func (m *loadMeter) measure(ctx context.Context, p *Provider) map[int]float64 {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if age := time.Since(m.at); m.last == nil || age > loadKeep {
+	age := time.Since(m.at)
+	if m.result != nil && age < loadSpan {
+		return m.result
+	}
+	if m.last == nil || age > loadKeep {
 		s, err := t.Host()
 		if err != nil {
 			return nil
 		}
-		m.at, m.last = time.Now(), s.CPU
+		m.at, m.last, m.result = time.Now(), s.CPU, nil
 	}
 	if wait := loadSpan - time.Since(m.at); wait > 0 {
 		timer := time.NewTimer(wait)
@@ -49,9 +55,9 @@ func (m *loadMeter) measure(ctx context.Context, p *Provider) map[int]float64 {
 	if err != nil {
 		return nil
 	}
-	out := loads(m.last, s.CPU)
+	m.result = loads(m.last, s.CPU)
 	m.at, m.last = time.Now(), s.CPU
-	return out
+	return m.result
 }
 
 // loads is the share of time between two readings in which a processor was not idle, in percent.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -50,10 +51,15 @@ var processTable = &table[processRow]{name: "Win32_Process", gather: gatherProce
 	{name: "CreationDate", get: processStart},
 	{name: "ExecutionState", get: executionState},
 	{name: "Priority", get: processPriority},
-	{name: "ThreadCount", get: func(r *processRow) cim.Value { return cim.U32(uint32(r.Threads)) }},
+	{name: "ThreadCount", get: func(r *processRow) cim.Value { return positive(r.Threads) }},
 	{name: "KernelModeTime", get: func(r *processRow) cim.Value { return cim.U64(uint64(r.SystemTime / 100)) }},
 	{name: "UserModeTime", get: func(r *processRow) cim.Value { return cim.U64(uint64(r.UserTime / 100)) }},
-	{name: "PageFaults", get: func(r *processRow) cim.Value { return cim.U32(uint32(r.MinorFaults + r.MajorFaults)) }},
+	{name: "PageFaults", get: func(r *processRow) cim.Value {
+		if !wholeStat {
+			return cim.Value{}
+		}
+		return cim.U32(uint32(r.MinorFaults + r.MajorFaults))
+	}},
 	{name: "VirtualSize", get: func(r *processRow) cim.Value { return cim.U64(r.VirtualBytes) }},
 	{name: "WorkingSetSize", get: func(r *processRow) cim.Value { return cim.U64(r.ResidentBytes) }},
 	processValue("PeakVirtualSize", procs.Status, func(r *processRow) cim.Value { return cim.U64(r.PeakVirtualBytes) }),
@@ -76,6 +82,9 @@ var processTable = &table[processRow]{name: "Win32_Process", gather: gatherProce
 		return cim.U32(r.LoginSession)
 	}),
 }}
+
+// wholeStat is false where procs knows no priorities and no page faults.
+const wholeStat = runtime.GOOS == "linux"
 
 func processName(r *processRow) cim.Value { return strOrNull(r.Name) }
 
@@ -108,6 +117,8 @@ func executionState(r *processRow) cim.Value {
 // below normal 6, normal 8, above normal 10, high 13, and real time 24 for the real-time policies.
 func processPriority(r *processRow) cim.Value {
 	switch n := r.Nice; {
+	case !wholeStat:
+		return cim.Value{}
 	case r.Priority < 0:
 		return cim.U32(24)
 	case n <= -15:

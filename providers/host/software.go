@@ -20,8 +20,8 @@ const softwareDate uint32 = 1
 
 // software is one installed package.
 type software struct {
-	id, name, version, vendor, summary, homepage, location string
-	installed                                              time.Time
+	id, name, version, vendor, summary, homepage string
+	installed                                    time.Time
 }
 
 type softwareRow struct {

@@ -70,3 +70,11 @@ func timeOrNull(t time.Time, l *time.Location) cim.Value {
 	}
 	return cim.Time(cim.AtTime(t.In(l)))
 }
+
+// positive is a count, NULL where it is none.
+func positive(n int) cim.Value {
+	if n <= 0 {
+		return cim.Value{}
+	}
+	return cim.U32(uint32(n))
+}

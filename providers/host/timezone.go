@@ -31,7 +31,6 @@ func (p *Provider) zoneFile() (name string, data []byte) {
 type zoneRow struct {
 	name string
 	rule posixZone
-	ok   bool
 }
 
 type zoneColumn = column[zoneRow]
