@@ -200,7 +200,8 @@ func gatherDisks(ctx context.Context, p *Provider, need uint32, q query, f func(
 				continue
 			}
 		}
-		r.fs, err = p.statFS(ctx, m.Mountpoint, r.kind == driveNetwork)
+		mayHang := r.kind == driveNetwork || strings.HasPrefix(m.FSType, "fuse")
+		r.fs, err = p.statFS(ctx, m.Mountpoint, mayHang)
 		r.fsKnown = err == nil
 		if r.fsKnown && r.fs.blocks == 0 {
 			continue

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// statTimeout is how long a network file system may take to say how large it is. The server of a hard mount may
-// never answer.
+// statTimeout is how long a file system behind a server may take to say how large it is. The server of a hard mount
+// may never answer.
 const statTimeout = 2 * time.Second
 
-// slowMounts keeps at most one question open for each network mount.
+// slowMounts keeps at most one question open for each such mount.
 type slowMounts struct {
 	mu   sync.Mutex
 	open map[string]*slowMount
@@ -23,12 +23,12 @@ type slowMount struct {
 	err  error
 }
 
-// statFS asks for the size of a file system; network says that the answer may never come.
-func (p *Provider) statFS(ctx context.Context, path string, network bool) (fileSystem, error) {
+// statFS asks for the size of a file system; mayHang says that the answer may never come.
+func (p *Provider) statFS(ctx context.Context, path string, mayHang bool) (fileSystem, error) {
 	if p.system.statFS == nil {
 		return fileSystem{}, errNoSystem
 	}
-	if !network {
+	if !mayHang {
 		return p.system.statFS(path)
 	}
 	m := p.slow.ask(path, p.system.statFS)

@@ -142,9 +142,13 @@ func (p *Provider) dpkg(ctx context.Context, need uint32, f func(*software) erro
 	})
 }
 
-// apk reads the database of Alpine, which keeps no dates.
+// apk reads the database of Alpine, which keeps no dates. It stands below /usr where /lib is a link to /usr/lib.
 func (p *Provider) apk(ctx context.Context, _ uint32, f func(*software) error) error {
-	return p.paragraphs("lib/apk/db/installed", ":", func(k map[string]string) error {
+	path := "lib/apk/db/installed"
+	if _, err := os.Stat(filepath.Join(p.root, path)); err != nil {
+		path = "usr/" + path
+	}
+	return p.paragraphs(path, ":", func(k map[string]string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
