@@ -125,7 +125,8 @@ func (t *Table) List(ctx context.Context, want Fields) ([]Process, error) {
 }
 
 // Each calls f with every process, reading one at a time. One that ends
-// meanwhile is left out. p is valid only during its call.
+// meanwhile is left out, and so is one that this user may not see at all. p is
+// valid only during its call.
 func (t *Table) Each(ctx context.Context, want Fields, f func(p *Process) error) error {
 	pids, err := t.PIDs()
 	if err != nil {
@@ -136,7 +137,7 @@ func (t *Table) Each(ctx context.Context, want Fields, f func(p *Process) error)
 			return err
 		}
 		p, err := t.One(pid, want)
-		if errors.Is(err, ErrNotExist) {
+		if errors.Is(err, ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			continue
 		}
 		if err != nil {
