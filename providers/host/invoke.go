@@ -15,6 +15,7 @@ const (
 	returnOK               = 0
 	returnNotSupported     = 1
 	returnAccessDenied     = 2
+	returnNoPrivilege      = 3
 	returnNotActive        = 6
 	returnTimeout          = 7
 	returnUnknownFailure   = 8
@@ -41,6 +42,7 @@ var methods = map[string]struct {
 }{
 	"win32_process.create":          {createProcess, true},
 	"win32_process.terminate":       {terminateProcess, true},
+	"win32_process.setpriority":     {setPriority, true},
 	"win32_process.getowner":        {getOwner, false},
 	"win32_process.getownersid":     {getOwnerSid, false},
 	"win32_service.startservice":    {startService, true},

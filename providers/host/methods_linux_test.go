@@ -3,8 +3,10 @@ package host
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,6 +105,31 @@ func TestTerminateProcess(t *testing.T) {
 	if r := invoke(t, refusing, "Terminate", &call{caller: administrator(), path: process(1)}); r.ReturnValue.String() != "3" {
 		t.Errorf("insufficient privilege: ReturnValue %v", r.ReturnValue)
 	}
+}
+
+// The expected values come from ps(1).
+func TestSetPriority(t *testing.T) {
+	pid := child(t, "sleep", "60")
+	p := New(Options{})
+	set := func(caller cim.Caller, class int32, want string) {
+		t.Helper()
+		r := invoke(t, p, "SetPriority", &call{caller: caller, path: process(pid), in: cim.Arguments{{Name: "Priority", Value: cim.S32(class)}}})
+		if r.ReturnValue.String() != want {
+			t.Errorf("priority class %d: ReturnValue %v, want %s", class, r.ReturnValue, want)
+		}
+	}
+	set(cim.Caller{}, 64, "2")
+	set(administrator(), 65, "21")
+	set(administrator(), 16384, "0")
+	if nice := strings.TrimSpace(output(t, "ps", "-o", "nice=", "-p", strconv.Itoa(pid))); nice != "10" {
+		t.Errorf("ps says that the nice value is %s", nice)
+	}
+	expect(t, only(t, p, "Win32_Process", byHandle(pid)), map[string]string{"Priority": "6"})
+	if os.Geteuid() != 0 {
+		set(administrator(), 128, "3")
+	}
+	pid = 1<<22 + 1 // beyond the greatest process id of Linux
+	set(administrator(), 64, "9")
 }
 
 // The expected values come from stat(1).

@@ -70,6 +70,29 @@ func killProcess(pid int) uint32 {
 	return returnUnknownFailure
 }
 
+// niceOf are the nice values for the priority classes of Win32_Process.SetPriority; processPriority reads them back.
+// Real time becomes the best that is no real-time policy, as on Windows for callers without the privilege for it.
+var niceOf = map[int64]int{64: 19, 16384: 10, 32: 0, 32768: -5, 128: -15, 256: -20}
+
+func setPriority(_ context.Context, _ *Provider, c *call) (uint32, cim.NamedArray, error) {
+	class, ok := c.in.Get("Priority").Int()
+	nice, known := niceOf[class]
+	if !ok || !known || c.pid() == 0 {
+		return returnInvalidParameter, nil, nil
+	}
+	switch err := renice(c.pid(), nice); {
+	case err == nil:
+		return returnOK, nil, nil
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ESRCH):
+		return returnPathNotFound, nil, nil
+	case errors.Is(err, syscall.EACCES): // raising it takes CAP_SYS_NICE
+		return returnNoPrivilege, nil, nil
+	case errors.Is(err, os.ErrPermission):
+		return returnAccessDenied, nil, nil
+	}
+	return returnUnknownFailure, nil, nil
+}
+
 // owner is the effective user of the process that the path names.
 func (p *Provider) owner(c *call) (uid uint32, value uint32) {
 	t, err := p.openProcs()
