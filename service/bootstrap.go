@@ -234,3 +234,8 @@ func (s *State) URLs() (plain, secure, fingerprint string) {
 	}
 	return plain, secure, fingerprint
 }
+
+// SetDefaults chooses the set of default values and keeps the choice.
+func (s *State) SetDefaults(d settings.Defaults) error {
+	return s.Hive.Update(func(tx *registry.Tx) error { return settings.Apply(tx, []settings.Change{d.Change()}) })
+}

@@ -28,6 +28,9 @@ type Decoder struct {
 	// Fallback is the class of elements that name none: the fragments of a
 	// projected query. nil makes one of the names that come.
 	Fallback *cim.Class
+	// Seen, if not nil, is called with the position of each property that the
+	// XML of a typed instance holds.
+	Seen func(property int)
 
 	layouts map[layoutKey]*layout
 	last    *layout
@@ -189,6 +192,9 @@ func (d *Decoder) typed(r *soap.Reader, l *layout) (*cim.Instance, error) {
 				return nil, err
 			}
 			continue
+		}
+		if d.Seen != nil && d.depth == 0 {
+			d.Seen(n)
 		}
 		if err := d.value(r, values, n, l.class.Properties[n].Type); err != nil {
 			return nil, locate(err, l.class, n)

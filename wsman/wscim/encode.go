@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/casementhq/casement/cim"
@@ -23,12 +24,21 @@ var ErrNesting = &cim.Error{Status: cim.ErrInvalidObject, Detail: "objects are e
 type Encoders struct {
 	DMTF    bool
 	byClass sync.Map // *cim.Class -> *Encoder
+	kept    atomic.Int32
 }
+
+// maxKept bounds the encoders that are kept: a peer may name as many classes as
+// it likes.
+const maxKept = 4096
 
 // For is the encoder of a class.
 func (s *Encoders) For(class *cim.Class) *Encoder {
 	if e, ok := s.byClass.Load(class); ok {
 		return e.(*Encoder)
+	}
+	if s.kept.Add(1) > maxKept {
+		s.byClass.Clear()
+		s.kept.Store(1)
 	}
 	e, _ := s.byClass.LoadOrStore(class, newEncoder(s, class))
 	return e.(*Encoder)
@@ -115,6 +125,40 @@ func (e *Encoder) appendObject(dst []byte, i *cim.Instance, depth int) (_ []byte
 		return dst, err
 	}
 	return append(dst, e.close...), nil
+}
+
+// AppendProperty appends the element of one property, as it stands within an
+// instance; index, from 1 on, chooses an element of an array, 0 all of them.
+func (e *Encoder) AppendProperty(dst []byte, i *cim.Instance, property, index int) ([]byte, error) {
+	for n := range e.props {
+		p := &e.props[n]
+		if p.index != property {
+			continue
+		}
+		if index == 0 {
+			return e.appendProperties(dst, e.props[n:n+1], i, 0)
+		}
+		elems := i.At(property).Elems()
+		if index > len(elems) {
+			return dst, nil
+		}
+		return e.set.appendElement(dst, p, elems[index-1], 0)
+	}
+	return dst, nil
+}
+
+// Namespaces are the declarations that AppendProperty relies on, as attributes.
+func (e *Encoder) Namespaces() []byte {
+	return append(append([]byte(` xmlns:p="`), soap.AppendAttr(nil, e.uri)...), `"`+declarations...)
+}
+
+// AppendText appends the bare text of a scalar, as a fragment path that ends
+// in text() asks for it.
+func (e *Encoder) AppendText(dst []byte, v cim.Value) ([]byte, error) {
+	if v.IsNull() || v.Type().IsArray() || v.Type() == cim.Object {
+		return dst, nil
+	}
+	return e.set.appendContent(dst, v)
 }
 
 // AppendFragment appends a projected instance as Windows does for a query that

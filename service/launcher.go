@@ -1,0 +1,113 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/shell"
+)
+
+// The return values of Win32_Process.Create.
+const (
+	createOK           = 0
+	createAccessDenied = 2
+	createUnknown      = 8
+	createPathNotFound = 9
+)
+
+// launcher starts processes for Win32_Process.Create. They live on after the
+// call; nobody reads what they print.
+type launcher struct {
+	starter shell.Starter
+	people  *people
+	log     *slog.Logger
+}
+
+func (l *launcher) start(ctx context.Context, caller cim.Caller, commandLine, dir string, startup *cim.Instance) (pid, returnValue uint32, err error) {
+	id, err := l.people.unixIdentity(caller)
+	if err != nil {
+		l.log.Info("Win32_Process.Create is refused", "error", err)
+		return 0, createAccessDenied, nil
+	}
+	if !programExists(commandLine, dir) {
+		return 0, createPathNotFound, nil
+	}
+	env, err := environment(id, startup)
+	if err != nil {
+		return 0, createUnknown, err
+	}
+	job, err := l.starter.Start(context.WithoutCancel(ctx), shell.Spec{Command: commandLine, Dir: dir, Env: env, Identity: id})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, createPathNotFound, nil
+	case errors.Is(err, fs.ErrPermission):
+		return 0, createAccessDenied, nil
+	case err != nil:
+		return 0, createUnknown, err
+	}
+	go func() {
+		defer job.Close()
+		job.Stdin().Close()
+		go io.Copy(io.Discard, job.Stderr()) //nolint:errcheck // nobody reads it
+		_, _ = io.Copy(io.Discard, job.Stdout())
+		_, _ = job.Wait(context.Background())
+	}()
+	return uint32(job.PID()), createOK, nil
+}
+
+// environment adds the variables of Win32_ProcessStartup to a clean one.
+func environment(id shell.Identity, startup *cim.Instance) ([]string, error) {
+	if startup == nil {
+		return nil, nil
+	}
+	var vars []shell.Variable
+	for _, e := range startup.Get("EnvironmentVariables").Elems() {
+		text, _ := e.Str()
+		name, value, _ := strings.Cut(text, "=")
+		vars = append(vars, shell.Variable{Name: name, Value: value})
+	}
+	return shell.MergeEnv(id, vars)
+}
+
+// programExists tells whether the first word of a command line is a program,
+// as far as that can be told without a shell: a word with characters that mean
+// something to the shell is left to it.
+func programExists(commandLine, dir string) bool {
+	word, _, _ := strings.Cut(strings.TrimSpace(commandLine), " ")
+	if word == "" || strings.ContainsAny(word, "\"'`$\\|&;<>(){}[]*?~#!=") {
+		return true
+	}
+	candidates := []string{word}
+	if !strings.Contains(word, "/") {
+		if builtins[word] {
+			return true
+		}
+		candidates = nil
+		for _, d := range filepath.SplitList(shell.DefaultPath) {
+			candidates = append(candidates, filepath.Join(d, word))
+		}
+	}
+	for _, c := range candidates {
+		if !filepath.IsAbs(c) {
+			c = filepath.Join(dir, c)
+		}
+		if info, err := os.Stat(c); err == nil && !info.IsDir() || errors.Is(err, fs.ErrPermission) {
+			return true
+		}
+	}
+	return false
+}
+
+// builtins are commands of /bin/sh that are no programs everywhere.
+var builtins = map[string]bool{
+	".": true, ":": true, "cd": true, "command": true, "eval": true, "exec": true, "exit": true, "export": true,
+	"powershell": true, "powershell.exe": true, "read": true, "set": true, "trap": true, "ulimit": true, "umask": true,
+	"unset": true, "wait": true, "if": true, "for": true, "while": true, "until": true, "case": true,
+}

@@ -1,0 +1,235 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/user"
+	"strconv"
+
+	"github.com/casementhq/casement/accounts"
+	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/ntlm"
+	"github.com/casementhq/casement/auth/spnego"
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/security"
+	"github.com/casementhq/casement/shell"
+	"github.com/casementhq/casement/wsman/wsmanserver"
+)
+
+// people turns proofs into identities, identities into tokens, and tokens into
+// Unix users.
+type people struct {
+	store *accounts.Store
+	state *State
+}
+
+// negotiate is the service's side of Negotiate: NTLM against the local
+// accounts.
+func (p *people) negotiate(peer wsmanserver.Peer) auth.Acceptor {
+	g := &guarded{people: p, from: addrOf(peer.Remote)}
+	hardening := map[string]auth.Hardening{"None": auth.None, "Relaxed": auth.Relaxed, "Strict": auth.Strict}
+	level, ok := hardening[p.state.Snapshot().WinRM.Service.CbtHardeningLevel]
+	if !ok {
+		level = auth.Strict
+	}
+	machine, err := p.store.Machine()
+	if err != nil {
+		machine = machineName()
+	}
+	g.Acceptor = spnego.NewAcceptor(spnego.AcceptorMechanism{OID: spnego.OIDNTLM, New: func() auth.Acceptor {
+		return ntlm.NewAcceptor(ntlm.AcceptorOptions{
+			Secrets: g.secret, NetBIOSName: machine, DNSName: hostName(),
+			ChannelBindings: peer.Bindings, Hardening: level,
+		})
+	}})
+	return g
+}
+
+// guarded counts what comes of a proof, so that guessing is slowed down.
+type guarded struct {
+	auth.Acceptor
+	people *people
+	from   netip.Addr
+	name   string // whose proof is under way
+}
+
+// secret gives the mechanism what it verifies a proof with.
+func (g *guarded) secret(_ context.Context, domain, name string) ([16]byte, error) {
+	g.name = name
+	if domain != "" {
+		g.name = domain + `\` + name
+	}
+	if err := g.people.store.Allow(g.name, g.from); err != nil {
+		hash, _ := g.people.store.NTHash(domain, name)
+		return hash, fmt.Errorf("%w: %w", auth.ErrLogonFailure, err)
+	}
+	hash, err := g.people.store.NTHash(domain, name)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", auth.ErrLogonFailure, err)
+	}
+	return hash, err
+}
+
+func (g *guarded) Step(ctx context.Context, in []byte) (out []byte, done bool, err error) {
+	out, done, err = g.Acceptor.Step(ctx, in)
+	if g.name != "" {
+		switch {
+		case errors.Is(err, accounts.ErrTooManyTries):
+		case err != nil:
+			g.people.store.Failed(g.name, g.from)
+		case done:
+			g.people.store.Succeeded(g.name, g.from)
+		}
+	}
+	return out, done, err
+}
+
+func addrOf(a net.Addr) netip.Addr {
+	if a == nil {
+		return netip.Addr{}
+	}
+	p, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return p.Addr().Unmap()
+}
+
+// checkBasic verifies a password of a local account.
+func (p *people) checkBasic(_ context.Context, name, password string, remote net.Addr) (auth.Identity, error) {
+	u, err := p.store.VerifyPassword(name, password, addrOf(remote))
+	if err != nil {
+		return auth.Identity{}, fmt.Errorf("%w: %w", auth.ErrLogonFailure, err)
+	}
+	machine, err := p.store.Machine()
+	return auth.Identity{User: u.Name, Domain: machine, Mechanism: auth.Basic}, err
+}
+
+// token is gate 4: the token of a proven identity, filtered as User Account
+// Control demands.
+func (p *people) token(_ context.Context, id auth.Identity) (*security.Token, error) {
+	if id.Anonymous {
+		return nil, errors.New("an anonymous caller has no token")
+	}
+	t, err := p.store.Token(accountName(id), accounts.TokenOptions{
+		LocalAccountTokenFilterPolicy: !p.state.Snapshot().FilterTokens,
+	})
+	return &t, err
+}
+
+func accountName(id auth.Identity) string {
+	if id.Domain == "" {
+		return id.User
+	}
+	return id.Domain + `\` + id.User
+}
+
+// localToken is the token of a local caller: the service's own user and root
+// are the Administrator, elevated; an account that is mapped to the Unix user
+// is that account, not elevated; everybody else is a plain user.
+func (p *people) localToken(uid uint32) (*security.Token, error) {
+	if uid == 0 || int(uid) == os.Geteuid() {
+		users, err := p.store.Users()
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range users {
+			if u.RID == administrator {
+				t, err := p.store.Token(u.Name, accounts.TokenOptions{
+					LogonType: security.LogonInteractive, LocalAccountTokenFilterPolicy: true,
+				})
+				return &t, err
+			}
+		}
+		return nil, errors.New("the state has no built-in Administrator")
+	}
+	if u, ok := p.mapped(uid); ok {
+		t, err := p.store.Token(u.Name, accounts.TokenOptions{LogonType: security.LogonInteractive})
+		if err == nil {
+			t = security.Filter(t)
+		}
+		return &t, err
+	}
+	sid, err := security.ParseSID("S-1-22-1-" + strconv.FormatUint(uint64(uid), 10))
+	if err != nil {
+		return nil, err
+	}
+	name := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(name); err == nil {
+		name = u.Username
+	}
+	t, err := p.store.ForeignToken(accounts.Foreign{User: sid, UserName: name, Domain: "Unix User"}, security.LogonInteractive)
+	return &t, err
+}
+
+// mapped is the account that is mapped to a Unix user.
+func (p *people) mapped(uid uint32) (accounts.User, bool) {
+	unix, err := user.LookupId(strconv.FormatUint(uint64(uid), 10))
+	if err != nil {
+		return accounts.User{}, false
+	}
+	users, err := p.store.Users()
+	if err != nil {
+		return accounts.User{}, false
+	}
+	for _, u := range users {
+		if u.UnixUser == unix.Username {
+			return u, true
+		}
+	}
+	return accounts.User{}, false
+}
+
+// accountOf is what Win32 classes show for a Unix user.
+func (p *people) accountOf(uid uint32) (sid security.SID, domain, name string, ok bool) {
+	u, ok := p.mapped(uid)
+	if !ok {
+		return sid, "", "", false
+	}
+	machine, err := p.store.Machine()
+	return u.SID, machine, u.Name, err == nil
+}
+
+// unixIdentity is the Unix user as whom a caller's commands run: the one that
+// its account is mapped to, or the service's own. An account that is mapped to
+// root runs as root only where that was permitted.
+func (p *people) unixIdentity(c cim.Caller) (shell.Identity, error) {
+	if c.Token == nil {
+		return shell.Identity{}, errors.New("nobody has no Unix user")
+	}
+	users, err := p.store.Users()
+	if err != nil {
+		return shell.Identity{}, err
+	}
+	for _, u := range users {
+		if u.SID != c.Token.User {
+			continue
+		}
+		if u.UnixUser == "" {
+			return p.own(u.Name)
+		}
+		id, err := shell.LookupIdentity(u.UnixUser)
+		if err != nil {
+			return id, fmt.Errorf("the account %s is mapped to %s: %w", u.Name, u.UnixUser, err)
+		}
+		if id.UID == 0 && !u.AllowRoot {
+			return id, fmt.Errorf("the account %s is mapped to root without permission to be", u.Name)
+		}
+		return id, nil
+	}
+	return shell.Identity{}, fmt.Errorf("the account %s is not one of this machine's", c.Token.UserName)
+}
+
+// own is the service's own user. A service that runs as root lends it to
+// nobody.
+func (p *people) own(account string) (shell.Identity, error) {
+	id, err := shell.Current()
+	if err == nil && id.UID == 0 {
+		return id, fmt.Errorf("the account %s is mapped to no Unix user and the service runs as root", account)
+	}
+	return id, err
+}

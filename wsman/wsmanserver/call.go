@@ -1,0 +1,272 @@
+package wsmanserver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/settings"
+	"github.com/casementhq/casement/wsman"
+	"github.com/casementhq/casement/wsman/internal/soap"
+	"github.com/casementhq/casement/wsman/winrs"
+)
+
+// call is one request on its way through the dispatcher: who calls, what it
+// says, and the answer. The handlers of operations are its methods, one file
+// for each operation.
+type call struct {
+	server      *Server
+	snap        *settings.Snapshot
+	body        []byte
+	contentType string
+	caller      cim.Caller
+	identity    auth.Identity
+	local       bool
+	uid         uint32 // of a local caller
+	machine     string // the host that the client addressed
+	chunked     bool
+
+	msg      *wsman.Message
+	resource resource
+	encoding soap.Encoding
+	limit    int // bytes of the response
+	release  []func()
+}
+
+// writers are reused from call to call: a response is built in memory and sent
+// in one piece.
+var writers = sync.Pool{New: func() any { return soap.NewWriter(make([]byte, 0, 16<<10)) }}
+
+// maxPooled is the largest buffer that is kept for the next response.
+const maxPooled = 4 << 20
+
+// serve answers the request: the HTTP status and the body, valid until done is
+// called.
+func (c *call) serve(ctx context.Context) (status int, answer []byte, done func()) {
+	w := writers.Get().(*soap.Writer)
+	w.Reset()
+	done = func() {
+		for _, f := range c.release {
+			f()
+		}
+		if cap(w.Bytes()) <= maxPooled {
+			writers.Put(w)
+		}
+	}
+	c.limit = int(min(c.snap.WinRM.MaxEnvelopeBytes(), 1<<30))
+	status = http.StatusOK
+	header, body, err := c.handle(ctx)
+	if id, ok := body.(identifyBody); ok {
+		err = wsman.EncodeIdentifyResponse(w, id.IdentifyResponse)
+	} else if err == nil {
+		err = wsman.Encode(w, &header, body)
+		if err == nil && w.Len() > c.limit {
+			err = wsman.NewFault(wsman.CodeMaxEnvelopeSizeExceeded, "")
+		}
+	}
+	if err != nil {
+		status = http.StatusInternalServerError
+		w.Reset()
+		c.encodeFault(w, err)
+	}
+	answer = w.Bytes()
+	if c.encoding != soap.UTF8 {
+		answer = soap.AppendEncoded(nil, answer, c.encoding)
+	}
+	return status, answer, done
+}
+
+// handle decodes the request and has it answered. A panic harms this request
+// only and its cause stays in the log.
+func (c *call) handle(ctx context.Context) (header wsman.Header, body wsman.Body, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.server.log.Error("a request made the service panic", "action", c.action(), "panic", p, "stack", string(debug.Stack()))
+			err = wsman.NewFault(wsman.CodeProviderFailure, "")
+		}
+	}()
+	c.msg, err = wsman.Decode(c.body, charsetOf(c.contentType))
+	if c.msg != nil {
+		c.encoding = c.msg.Encoding()
+	}
+	if err != nil {
+		return header, nil, err
+	}
+	if c.msg.IsIdentify() {
+		if c.local {
+			return header, nil, wsman.NewFault(wsman.CodeNoLocalIdentify, "")
+		}
+		return wsman.Header{}, identifyBody{c.server.identity(true)}, nil
+	}
+	rules := wsman.Rules{
+		MaxEnvelopeSize: uint32(min(c.snap.WinRM.MaxEnvelopeBytes(), 1<<32-1)),
+		MaxTimeout:      time.Duration(c.snap.WinRM.MaxTimeoutms) * time.Millisecond,
+	}
+	if fault := c.msg.Check(rules); fault != nil {
+		return header, nil, fault
+	}
+	if c.msg.MaxEnvelopeSize > 0 {
+		c.limit = min(c.limit, int(c.msg.MaxEnvelopeSize))
+	}
+	if !c.local && !c.snap.WinRM.Service.AllowRemoteAccess {
+		return header, nil, wsman.NewFault(wsman.CodeRemoteAccessDisabled, "")
+	}
+	body, err = c.dispatch(ctx)
+	if err != nil {
+		return header, nil, err
+	}
+	return c.msg.ResponseHeader(), body, nil
+}
+
+func (c *call) action() string {
+	if c.msg == nil {
+		return ""
+	}
+	return c.msg.Action
+}
+
+// timeout is the time that the operation may take: what the client asks for,
+// at most MaxTimeoutms. See [MS-WSMV] 3.1.4.1.6.
+func (c *call) timeout() time.Duration {
+	ceiling := time.Duration(c.snap.WinRM.MaxTimeoutms) * time.Millisecond
+	if c.msg.HasTimeout && c.msg.OperationTimeout > 0 && c.msg.OperationTimeout < ceiling {
+		// The service raises shorter times to half a second, as Windows does.
+		return max(c.msg.OperationTimeout, 500*time.Millisecond)
+	}
+	return ceiling
+}
+
+// bounded is ctx with the operation timeout.
+func (c *call) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, c.timeout())
+}
+
+// operation is what an action asks for.
+type operation uint8
+
+const (
+	opCustom operation = iota
+	opGet
+	opPut
+	opCreate
+	opDelete
+	opEnumerate
+	opPull
+	opRelease
+	opSubscribe
+	opCommand
+	opReceive
+	opSend
+	opSignal
+	opDisconnect
+)
+
+var operations = map[string]operation{
+	wsman.ActionGet: opGet, wsman.ActionPut: opPut, wsman.ActionCreate: opCreate, wsman.ActionDelete: opDelete,
+	wsman.ActionEnumerate: opEnumerate, wsman.ActionPull: opPull, wsman.ActionRelease: opRelease,
+	wsman.ActionSubscribe: opSubscribe, wsman.ActionUnsubscribe: opSubscribe,
+	winrs.ActionCommand: opCommand, winrs.ActionReceive: opReceive, winrs.ActionSend: opSend, winrs.ActionSignal: opSignal,
+	winrs.ActionDisconnect: opDisconnect, winrs.ActionReconnect: opDisconnect, winrs.ActionConnect: opDisconnect,
+}
+
+// dispatch finds the resource, asks gate 5, and calls the operation.
+func (c *call) dispatch(ctx context.Context) (wsman.Body, error) {
+	uri := c.msg.ResourceURI
+	if uri == "" {
+		return nil, wsman.NewFault(wsman.CodeInvalidResourceURI, "the message names no resource")
+	}
+	op := operations[c.msg.Action]
+	kind, res := c.server.route(uri)
+	c.resource = res
+	if kind == kindUnknown {
+		return nil, wsman.NewFault(wsman.CodeInvalidResourceURI, "no resource answers to "+clip(uri))
+	}
+	if err := c.authorize(op, uri); err != nil {
+		return nil, err
+	}
+	if c.chunked && kind == kindShell {
+		return nil, wsman.NewFault(wsman.CodeNotSupported, "The request is not supported.").WithSubcode("w:InternalError", wsman.Receiver)
+	}
+	if err := c.fragmentAllowed(kind, op); err != nil {
+		return nil, err
+	}
+	switch kind {
+	case kindConfig:
+		return c.config(ctx, op)
+	case kindShell:
+		return c.shell(ctx, op)
+	case kindMetadata:
+		return c.metadata(ctx, op)
+	}
+	return c.cim(ctx, op)
+}
+
+// fragmentAllowed answers FragmentTransfer where it cannot be. See [MS-WSMV]
+// 3.1.4.1.18.
+func (c *call) fragmentAllowed(kind kind, op operation) error {
+	if c.msg.Header.Fragment == nil {
+		return nil
+	}
+	switch {
+	case kind == kindShell:
+		return wsman.NewFault(wsman.CodeFragmentTransferNotSupported, "")
+	case kind != kindCIM || op != opGet && op != opPut:
+		return wsman.NewFault(wsman.CodeActionNotSupported, "a fragment can be read and written of a CIM instance only")
+	}
+	return nil
+}
+
+func (c *call) responseType() string {
+	if c.encoding != soap.UTF8 {
+		return "application/soap+xml;charset=UTF-16"
+	}
+	return contentTypeUTF8
+}
+
+// encodeFault writes the fault that tells of an error.
+func (c *call) encodeFault(w *soap.Writer, err error) {
+	f := c.fault(err)
+	if f.Machine == "" {
+		f.Machine = c.machine
+	}
+	for p := f.Provider; p != nil && p.Fault != nil; p = p.Fault.Provider {
+		if p.Fault.Machine == "" {
+			p.Fault.Machine = c.machine
+		}
+	}
+	if f.Err != nil {
+		c.server.log.Debug("a request failed", "action", c.action(), "user", c.identity, "fault", f)
+	}
+	request := &wsman.Header{}
+	if c.msg != nil {
+		request = &c.msg.Header
+	}
+	header := request.FaultHeader(f)
+	if err := wsman.Encode(w, &header, f); err != nil {
+		c.server.log.Error("a fault cannot be written", "error", err)
+	}
+}
+
+// clip shortens what a peer sent before it goes into a message.
+func clip(s string) string {
+	if len(s) > 200 {
+		s = s[:200] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+// fault turns any error into the fault that the peer may see.
+func (c *call) fault(err error) *wsman.Fault {
+	var f *wsman.Fault
+	if errors.As(err, &f) {
+		copied := *f
+		return &copied
+	}
+	return faultOf(err)
+}

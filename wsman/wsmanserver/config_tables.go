@@ -1,0 +1,334 @@
+package wsmanserver
+
+import (
+	"context"
+
+	"net/netip"
+	"strconv"
+
+	"github.com/casementhq/casement/registry"
+	"github.com/casementhq/casement/settings"
+	"github.com/casementhq/casement/wsman"
+	"github.com/casementhq/casement/wsman/internal/soap"
+)
+
+// update applies the changes that make finds, within one transaction.
+func (c *call) update(make func(snap *settings.Snapshot) ([]settings.Change, error)) error {
+	return c.server.o.Configuration.Update(func(tx *registry.Tx) error {
+		changes, err := make(c.server.snapshot())
+		if err != nil {
+			return err
+		}
+		return settings.Apply(tx, changes)
+	})
+}
+
+// listenerResource serves winrm/config/listener. See [MS-WSMV] 3.1.4.1.29.5.
+func (c *call) listenerResource(ctx context.Context, op operation) (wsman.Body, error) {
+	switch op {
+	case opGet:
+		snap := c.server.snapshot()
+		l, err := settings.FindListener(snap.Reader, snap.WinRM, c.selectors())
+		if err != nil {
+			return nil, err
+		}
+		return c.listenerBody(snap, l), nil
+	case opEnumerate:
+		return c.listenerEnumerate(ctx)
+	case opPull:
+		return c.pull(ctx)
+	case opRelease:
+		return c.releaseEnumeration()
+	case opCreate, opPut:
+		return c.listenerWrite(op)
+	case opDelete:
+		return nil, c.update(func(snap *settings.Snapshot) ([]settings.Change, error) {
+			return settings.DeleteListener(snap.Reader, snap.WinRM, c.selectors())
+		})
+	}
+	return nil, wsman.NewFault(wsman.CodeActionNotSupported, "")
+}
+
+func (c *call) listenerWrite(op operation) (wsman.Body, error) {
+	body, err := c.readFields("Listener")
+	if err != nil {
+		return nil, err
+	}
+	write := settings.CreateListener
+	if op == opPut {
+		write = settings.PutListener
+	}
+	var written settings.Listener
+	err = c.update(func(snap *settings.Snapshot) ([]settings.Change, error) {
+		l, changes, err := write(snap.Reader, snap.WinRM, c.server.o.Configuration.Host(), c.selectors(), body)
+		written = l
+		return changes, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if op == opCreate {
+		return c.created(), nil
+	}
+	return c.listenerBody(c.server.snapshot(), written), nil
+}
+
+func (c *call) listenerBody(snap *settings.Snapshot, l settings.Listener) wsman.Body {
+	return fieldsBody(settings.URIListener, "Listener", l.Fields(c.listeningOn(snap, l)))
+}
+
+func (c *call) listeningOn(snap *settings.Snapshot, l settings.Listener) []netip.Addr {
+	v4, err := settings.ParseIPv4Filter(snap.WinRM.Service.IPv4Filter)
+	if err != nil {
+		v4 = settings.IPFilter{}
+	}
+	v6, err := settings.ParseIPv6Filter(snap.WinRM.Service.IPv6Filter)
+	if err != nil {
+		v6 = settings.IPFilter{}
+	}
+	return l.ListeningOn(c.server.o.Configuration.Host(), v4, v6)
+}
+
+func (c *call) listenerEnumerate(ctx context.Context) (wsman.Body, error) {
+	m, err := c.listFilter()
+	if err != nil {
+		return nil, err
+	}
+	snap := c.server.snapshot()
+	var items [][]byte
+	for _, l := range snap.Listeners {
+		item, err := itemXML(m.Mode, c.listenerBody(snap, l), wsman.EPR{
+			Address: wsman.Anonymous, ResourceURI: settings.URIListener,
+			Selectors: wsman.SelectorSet{{Name: "Address", Value: l.Address}, {Name: "Transport", Value: l.Transport}},
+		})
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	return c.startList(ctx, m, items)
+}
+
+// listFilter reads an Enumerate on a table, none of which can filter.
+func (c *call) listFilter() (*wsman.Enumerate, error) {
+	m, err := c.msg.ReadEnumerate()
+	if err != nil {
+		return nil, err
+	}
+	if m.Filter != nil {
+		return nil, wsman.NewFault(wsman.CodeFilteringNotSupported, "")
+	}
+	if len(c.msg.Selectors) > 0 {
+		return nil, wsman.NewFault(wsman.CodeUnexpectedSelectors, "an enumeration takes no selector")
+	}
+	return m, nil
+}
+
+// certMappingResource serves winrm/config/service/certmapping: it shows and
+// removes mappings; making them comes with certificate authentication. See
+// [MS-WSMV] 3.1.4.1.29.3.
+func (c *call) certMappingResource(ctx context.Context, op operation) (wsman.Body, error) {
+	const uri = settings.URICertMapping
+	env := settings.CertMappingEnv{LocalSession: c.local}
+	switch op {
+	case opGet:
+		m, err := settings.FindCertMapping(c.server.snapshot().Reader, c.selectors())
+		if err != nil {
+			return nil, err
+		}
+		return fieldsBody(uri, "CertMapping", m.Fields()), nil
+	case opEnumerate:
+		m, err := c.listFilter()
+		if err != nil {
+			return nil, err
+		}
+		all, _ := settings.CertMappings(c.server.snapshot().Reader)
+		var items [][]byte
+		for _, cm := range all {
+			item, err := itemXML(m.Mode, fieldsBody(uri, "CertMapping", cm.Fields()), wsman.EPR{
+				Address: wsman.Anonymous, ResourceURI: uri,
+				Selectors: wsman.SelectorSet{{Name: "Issuer", Value: cm.Issuer}, {Name: "Subject", Value: cm.Subject}, {Name: "URI", Value: cm.URI}},
+			})
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, item)
+		}
+		return c.startList(ctx, m, items)
+	case opPull:
+		return c.pull(ctx)
+	case opRelease:
+		return c.releaseEnumeration()
+	case opDelete:
+		return nil, c.update(func(snap *settings.Snapshot) ([]settings.Change, error) {
+			_, changes, err := settings.DeleteCertMapping(snap.Reader, env, c.selectors())
+			return changes, err
+		})
+	case opCreate, opPut:
+		body, err := c.readFields("CertMapping")
+		if err != nil {
+			return nil, err
+		}
+		if c.server.o.CertMapping == nil {
+			if c.local {
+				return nil, wsman.NewFault(wsman.CodeNoLocalCertMapping, "")
+			}
+			return nil, wsman.NewFault(wsman.CodeActionNotSupported, "this service keeps no certificate mappings")
+		}
+		fields, err := c.server.o.CertMapping(op == opCreate, c.local, c.selectors(), body)
+		if err != nil {
+			return nil, err
+		}
+		if op == opCreate {
+			return c.created(), nil
+		}
+		return fieldsBody(uri, "CertMapping", fields), nil
+	}
+	return nil, wsman.NewFault(wsman.CodeActionNotSupported, "")
+}
+
+// pluginResource serves winrm/config/plugin. See [MS-WSMV] 3.1.4.1.29.6.
+func (c *call) pluginResource(ctx context.Context, op operation) (wsman.Body, error) {
+	name, _ := c.msg.Selectors.Get("Name")
+	switch op {
+	case opGet:
+		for _, p := range c.server.snapshot().Plugins {
+			if equalFold(p.Name, name) {
+				return pluginBody(p), nil
+			}
+		}
+		return nil, wsman.NewFault(wsman.CodeResourceNotFound, "there is no plug-in "+clip(name))
+	case opEnumerate:
+		m, err := c.listFilter()
+		if err != nil {
+			return nil, err
+		}
+		if m.Mode != wsman.EnumerateObject {
+			return nil, wsman.NewFault(wsman.CodeEnumerationModeUnsupported, "")
+		}
+		var items [][]byte
+		for _, p := range c.server.snapshot().Plugins {
+			item, err := itemXML(m.Mode, pluginBody(p), wsman.EPR{})
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, item)
+		}
+		return c.startList(ctx, m, items)
+	case opPull:
+		return c.pull(ctx)
+	case opRelease:
+		return c.releaseEnumeration()
+	case opDelete:
+		return nil, c.update(func(snap *settings.Snapshot) ([]settings.Change, error) {
+			return settings.DeletePlugin(snap.Reader, name)
+		})
+	case opCreate, opPut:
+		return c.pluginWrite(op, name)
+	}
+	return nil, wsman.NewFault(wsman.CodeActionNotSupported, "")
+}
+
+func (c *call) pluginWrite(op operation, name string) (wsman.Body, error) {
+	f, err := c.msg.Fragment()
+	if err != nil {
+		return nil, err
+	}
+	if f.IsZero() {
+		return nil, wsman.NewFault(wsman.CodeSchemaValidationError, "the body must hold PlugInConfiguration")
+	}
+	xml, err := f.AppendStandalone(nil)
+	if err != nil {
+		return nil, err
+	}
+	p, err := settings.ParsePlugin(string(xml))
+	if err != nil {
+		return nil, err
+	}
+	if !equalFold(p.Name, name) {
+		return nil, wsman.NewFault(wsman.CodeInvalidXMLValues, "the selector names "+clip(name)+", the configuration "+clip(p.Name))
+	}
+	err = c.update(func(snap *settings.Snapshot) ([]settings.Change, error) {
+		if op == opCreate {
+			return settings.CreatePlugin(snap.Reader, p)
+		}
+		return settings.PutPlugin(snap.Reader, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if op == opCreate {
+		return c.created(), nil
+	}
+	return pluginBody(p), nil
+}
+
+func pluginBody(p settings.Plugin) wsman.Body {
+	return wsman.BodyFunc(func(w *soap.Writer) error {
+		xml, err := p.XML()
+		if err != nil {
+			return err
+		}
+		w.Raw([]byte(xml))
+		return nil
+	})
+}
+
+// securityResource serves winrm/config/service/security?Uri=…. See [MS-WSMV]
+// 3.1.4.1.29.4.
+func (c *call) securityResource(op operation) (wsman.Body, error) {
+	uri, ok := c.msg.Selectors.Get("Uri")
+	if !ok {
+		return nil, wsman.NewFault(wsman.CodeInsufficientSelectors, "the selector Uri is missing")
+	}
+	snap := c.server.snapshot()
+	switch op {
+	case opGet:
+		e, err := snap.Security.Find(uri)
+		if err != nil {
+			return nil, err
+		}
+		return securityBody(e.URI, e.SDDL, e.ExactMatch), nil
+	case opPut:
+		sddl, exact, err := c.readSecurity()
+		if err != nil {
+			return nil, err
+		}
+		err = c.update(func(snap *settings.Snapshot) ([]settings.Change, error) {
+			return settings.PutSecurity(snap.Plugins, uri, sddl, exact)
+		})
+		if err != nil {
+			return nil, err
+		}
+		return securityBody(uri, sddl, exact), nil
+	}
+	return nil, wsman.NewFault(wsman.CodeActionNotSupported, "")
+}
+
+func (c *call) readSecurity() (sddl string, exact bool, err error) {
+	err = c.msg.Body(func(r *soap.Reader) error {
+		if s, ok := r.Attr(soap.None, "Sddl"); ok {
+			sddl = string(s)
+		}
+		if e, ok := r.Attr(soap.None, "ExactMatch"); ok {
+			exact, _ = strconv.ParseBool(string(e))
+		}
+		return r.Skip()
+	})
+	if err == nil && sddl == "" {
+		err = wsman.NewFault(wsman.CodeSchemaValidationError, "the body must hold Security with the attribute Sddl")
+	}
+	return sddl, exact, err
+}
+
+func securityBody(uri, sddl string, exact bool) wsman.Body {
+	return wsman.BodyFunc(func(w *soap.Writer) error {
+		w.StartPrefix("", "Security")
+		w.Xmlns("", settings.NamespacePlugin)
+		w.Attr(soap.None, "Uri", uri)
+		w.Attr(soap.None, "Sddl", sddl)
+		w.Attr(soap.None, "ExactMatch", strconv.FormatBool(exact))
+		w.End()
+		return nil
+	})
+}

@@ -1,0 +1,360 @@
+package wsmanserver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/wsman"
+	"github.com/casementhq/casement/wsman/internal/soap"
+	"github.com/casementhq/casement/wsman/wscim"
+)
+
+// enumerations is the table of open enumeration contexts.
+type enumerations struct {
+	mu   sync.Mutex
+	byID map[string]*enumeration
+}
+
+// enumeration is one open context: what is left of a result, its owner, and
+// the timer that ends it when no Pull comes.
+type enumeration struct {
+	id       string
+	owner    string
+	resource string
+	source   source
+	mode     wsman.EnumerationMode
+	release  func()
+	cancel   context.CancelFunc
+	timer    *time.Timer
+	idle     time.Duration
+
+	mu     sync.Mutex
+	busy   bool
+	closed bool
+}
+
+// source gives items as XML.
+type source interface {
+	// next appends up to max items to dst, as long as they fit into budget
+	// bytes, and waits only for the first. end tells that there are no more.
+	next(ctx context.Context, dst []byte, max, budget int) (out []byte, n int, end bool, err error)
+	// spaces are the namespaces whose prefixes the items use without declaring
+	// them, beside those of every envelope.
+	spaces() []soap.NS
+	close()
+}
+
+// itemsBody is a response with items.
+type itemsBody struct {
+	wsman.Body
+	more []soap.NS
+}
+
+func (b itemsBody) Namespaces() []soap.NS { return append(b.Body.Namespaces(), b.more...) }
+
+// errTooLarge: one item alone does not fit into the response.
+var errTooLarge = errors.New("an item does not fit into the envelope")
+
+func (t *enumerations) add(e *enumeration) {
+	t.mu.Lock()
+	t.byID[e.id] = e
+	t.mu.Unlock()
+	e.timer = time.AfterFunc(e.idle, func() { t.expire(e) })
+}
+
+func (t *enumerations) expire(e *enumeration) {
+	e.mu.Lock()
+	busy := e.busy
+	e.mu.Unlock()
+	if !busy {
+		t.end(e)
+	}
+}
+
+// end closes a context; further Pulls do not find it.
+func (t *enumerations) end(e *enumeration) {
+	t.mu.Lock()
+	delete(t.byID, e.id)
+	t.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return
+	}
+	e.closed = true
+	if e.timer != nil {
+		e.timer.Stop()
+	}
+	e.cancel()
+	e.source.close()
+	e.release()
+}
+
+func (t *enumerations) closeAll() {
+	t.mu.Lock()
+	all := make([]*enumeration, 0, len(t.byID))
+	for _, e := range t.byID {
+		all = append(all, e)
+	}
+	t.mu.Unlock()
+	for _, e := range all {
+		t.end(e)
+	}
+}
+
+// begin finds a context for its owner and takes it for one Pull.
+func (t *enumerations) begin(id, owner, resource string) (*enumeration, error) {
+	t.mu.Lock()
+	e := t.byID[id]
+	t.mu.Unlock()
+	if e == nil || e.owner != owner {
+		return nil, wsman.NewFault(wsman.CodeInvalidEnumerationContext, "")
+	}
+	if !strings.EqualFold(e.resource, resource) {
+		return nil, wsman.NewFault(wsman.CodePullParameters, "")
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.closed:
+		return nil, wsman.NewFault(wsman.CodeInvalidEnumerationContext, "")
+	case e.busy:
+		return nil, wsman.NewFault(wsman.CodePullInProgress, "")
+	}
+	e.busy = true
+	e.timer.Stop()
+	return e, nil
+}
+
+// pause gives a context back until the next Pull.
+func (e *enumeration) pause() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.busy = false
+	if !e.closed {
+		e.timer.Reset(e.idle)
+	}
+}
+
+// envelopeRoom is what an enumeration response needs beside its items.
+const envelopeRoom = 2 << 10
+
+// batch reads one batch of items into a response. MaxElements is the client's
+// wish, 1 where it has none, at most MaxBatchItems. See [MS-WSMV] 3.1.4.1.14.
+func (c *call) batch(ctx context.Context, s source, elements uint32) (*wsman.Items, error) {
+	if elements == 0 {
+		elements = 1
+	}
+	elements = min(elements, c.snap.WinRM.MaxBatchItems, 1<<20)
+	buf := itemBuffers.Get().(*[]byte)
+	c.release = append(c.release, func() {
+		if cap(*buf) <= maxPooled {
+			itemBuffers.Put(buf)
+		}
+	})
+	out, n, end, err := s.next(ctx, (*buf)[:0], int(elements), c.limit-envelopeRoom)
+	*buf = out
+	switch {
+	case errors.Is(err, errTooLarge):
+		return nil, wsman.NewFault(wsman.CodeMaxEnvelopeSizeExceeded, "")
+	case err != nil && n == 0:
+		return nil, err
+	}
+	return &wsman.Items{HasItems: true, XML: out, EndOfSequence: end && err == nil}, nil
+}
+
+var itemBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 64<<10); return &b }}
+
+// start answers an Enumerate: the context, and with OptimizeEnumeration the
+// first items. cancel ends what the source runs on.
+func (c *call) start(ctx context.Context, m *wsman.Enumerate, s source, cancel context.CancelFunc, release func()) (wsman.Body, error) {
+	e := &enumeration{
+		id: "uuid:" + wsman.NewUUID(), owner: userKey(c.caller.Token), resource: c.msg.ResourceURI, source: s, mode: m.Mode,
+		release: release, cancel: cancel, idle: time.Duration(c.snap.WinRM.Service.EnumerationTimeoutms) * time.Millisecond,
+	}
+	drop := func() { cancel(); s.close(); release() }
+	items := &wsman.Items{}
+	if m.Optimize {
+		var err error
+		if items, err = c.batch(ctx, s, m.MaxElements); err != nil {
+			drop()
+			return nil, err
+		}
+	}
+	if items.EndOfSequence {
+		drop()
+		return itemsBody{items.EnumerateResponse(), s.spaces()}, nil
+	}
+	items.Context = e.id
+	c.server.enums.add(e)
+	return itemsBody{items.EnumerateResponse(), s.spaces()}, nil
+}
+
+// pull answers a Pull. See [MS-WSMV] 3.1.4.9.
+func (c *call) pull(ctx context.Context) (wsman.Body, error) {
+	p, err := c.msg.ReadPull()
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.server.enums.begin(p.Context, userKey(c.caller.Token), c.msg.ResourceURI)
+	if err != nil {
+		return nil, err
+	}
+	// MaxTimeoutms does not bound a Pull; MaxTime does where the client gives one.
+	cancel := context.CancelFunc(func() {})
+	if wait := p.MaxTime; wait > 0 {
+		ctx, cancel = context.WithTimeout(ctx, wait)
+	} else if c.msg.HasTimeout && c.msg.OperationTimeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, c.msg.OperationTimeout)
+	}
+	defer cancel()
+	if p.MaxCharacters > 0 {
+		c.limit = min(c.limit, int(min(p.MaxCharacters, 1<<30))+envelopeRoom)
+	}
+	items, err := c.batch(ctx, e.source, p.MaxElements)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		e.pause()
+		if p.MaxTime > 0 {
+			return nil, wsman.NewFault(wsman.CodeEnumerateTimedOut, "")
+		}
+		return nil, wsman.NewFault(wsman.CodeOperationTimedOut, "")
+	case err != nil:
+		e.mu.Lock()
+		e.busy = false
+		e.mu.Unlock()
+		c.server.enums.end(e)
+		return nil, err
+	case items.EndOfSequence:
+		c.server.enums.end(e)
+		return itemsBody{items.PullResponse(), e.source.spaces()}, nil
+	}
+	items.Context = e.id
+	e.pause()
+	return itemsBody{items.PullResponse(), e.source.spaces()}, nil
+}
+
+// releaseEnumeration ends a context before its time.
+func (c *call) releaseEnumeration() (wsman.Body, error) {
+	r, err := c.msg.ReadRelease()
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.server.enums.begin(r.Context, userKey(c.caller.Token), c.msg.ResourceURI)
+	if err != nil {
+		return nil, err
+	}
+	c.server.enums.end(e)
+	return nil, nil
+}
+
+// cimSource gives the instances of an enumerator.
+type cimSource struct {
+	session  cim.Session
+	enum     cim.Enumerator
+	shared   *wscim.Encoders
+	own      wscim.Encoders // for the projections of this query
+	mode     wsman.EnumerationMode
+	rest     []*cim.Instance
+	finished error // what the enumerator ended with
+}
+
+func (s *cimSource) spaces() []soap.NS { return nil }
+
+func (s *cimSource) close() {
+	s.enum.Close()
+	s.session.Close()
+}
+
+func (s *cimSource) next(ctx context.Context, dst []byte, limit, budget int) (_ []byte, n int, end bool, err error) {
+	for n < limit {
+		if len(s.rest) == 0 {
+			if s.finished != nil {
+				break
+			}
+			if n > 0 {
+				// Items that are here already do not wait for slower ones.
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, linger)
+				defer cancel()
+			}
+			s.rest, err = s.enum.Next(ctx, limit-n)
+			switch {
+			case err == nil:
+			case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+				if n > 0 {
+					err = nil
+				}
+				return dst, n, false, err
+			default:
+				s.finished = err
+			}
+			continue
+		}
+		mark := len(dst)
+		if dst, err = s.append(dst, s.rest[0]); err != nil {
+			return dst[:mark], n, false, err
+		}
+		if len(dst) > budget {
+			if n == 0 {
+				return dst[:mark], 0, false, errTooLarge
+			}
+			return dst[:mark], n, false, nil
+		}
+		s.rest = s.rest[1:]
+		n++
+	}
+	if s.finished == nil || len(s.rest) > 0 {
+		return dst, n, false, nil
+	}
+	if errors.Is(s.finished, io.EOF) {
+		return dst, n, true, nil
+	}
+	if n > 0 {
+		return dst, n, false, nil // the error goes with the next Pull
+	}
+	return dst, 0, true, s.finished
+}
+
+// linger is how long a batch that has items waits for more.
+const linger = 20 * time.Millisecond
+
+func (s *cimSource) append(dst []byte, i *cim.Instance) ([]byte, error) {
+	switch s.mode {
+	case wsman.EnumerateEPR:
+		return s.appendEPR(dst, i)
+	case wsman.EnumerateObjectAndEPR:
+		dst = append(dst, `<w:Item xmlns:w="`+soap.URIWSMan+`">`...)
+		dst, err := s.appendObject(dst, i)
+		if err != nil {
+			return dst, err
+		}
+		if dst, err = s.appendEPR(dst, i); err != nil {
+			return dst, err
+		}
+		return append(dst, "</w:Item>"...), nil
+	}
+	return s.appendObject(dst, i)
+}
+
+func (s *cimSource) appendObject(dst []byte, i *cim.Instance) ([]byte, error) {
+	if i.Class().Partial {
+		return s.own.For(i.Class()).AppendFragment(dst, i)
+	}
+	return s.shared.For(i.Class()).AppendInstance(dst, i)
+}
+
+func (s *cimSource) appendEPR(dst []byte, i *cim.Instance) ([]byte, error) {
+	path, whole := i.Path()
+	if !whole {
+		return dst, &cim.Error{Status: cim.ErrInvalidObject, Path: i.Class().Name, Detail: "an instance without keys has no endpoint reference"}
+	}
+	dst = append(dst, `<a:EndpointReference xmlns:a="`+soap.URIAddressing+`">`...)
+	dst = s.shared.AppendEPR(dst, path)
+	return append(dst, "</a:EndpointReference>"...), nil
+}

@@ -1,0 +1,213 @@
+package wsmanserver
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/casementhq/casement/wsman/internal/httpauth"
+)
+
+// listening is an endpoint that is open.
+type listening struct {
+	endpoint
+	local bool
+	net   net.Listener
+	http  *http.Server
+	auth  *httpauth.Server
+	cert  *tls.Certificate
+}
+
+// reconcile opens and closes listeners so that they are what the configuration
+// says. Endpoints that did not change keep their connections.
+func (s *Server) reconcile(ctx context.Context) {
+	snap := s.snapshot()
+	want, collisions := plan(snap.Listeners, snap.WinRM, s.o.Configuration.Host())
+	for _, c := range collisions {
+		s.log.Warn("a listener does not receive: another has the same port, host name and prefix",
+			"address", c.Address, "transport", c.Transport, "port", c.Port)
+	}
+	keep := make(map[endpoint]bool, len(want))
+	for _, e := range want {
+		keep[e] = true
+	}
+	s.mu.Lock()
+	var closing []*listening
+	for e, l := range s.open {
+		if !keep[e] {
+			closing = append(closing, l)
+			delete(s.open, e)
+		}
+	}
+	s.mu.Unlock()
+	for _, l := range closing {
+		l.net.Close()
+		s.wg.Go(func() { s.drain(l) })
+	}
+	for _, e := range want {
+		s.mu.Lock()
+		_, there := s.open[e]
+		s.mu.Unlock()
+		if there || s.base.Err() != nil {
+			continue
+		}
+		if err := s.openEndpoint(ctx, e); err != nil {
+			s.log.Error("cannot open a listener", "address", e.bind, "tls", e.secure, "error", err)
+		}
+	}
+}
+
+// drain lets requests under way on a closed endpoint end, for a short while.
+func (s *Server) drain(l *listening) {
+	ctx, cancel := context.WithTimeout(s.base, 5*time.Second)
+	defer cancel()
+	if l.http.Shutdown(ctx) != nil {
+		l.http.Close()
+	}
+}
+
+func (s *Server) openEndpoint(ctx context.Context, e endpoint) error {
+	l := &listening{endpoint: e}
+	if e.secure {
+		cert, err := s.o.Configuration.Certificate(e.thumbprint)
+		if err != nil {
+			return err
+		}
+		l.cert = cert
+	}
+	var err error
+	if l.net, err = s.o.Listen(ctx, "tcp", e.bind); err != nil {
+		return err
+	}
+	l.http = s.httpServer(l)
+	var accept net.Listener = &trackedListener{Listener: l.net, server: s}
+	if e.secure {
+		accept = tls.NewListener(accept, &tls.Config{
+			Certificates: []tls.Certificate{*l.cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		})
+	}
+	s.mu.Lock()
+	s.open[e] = l
+	s.mu.Unlock()
+	s.log.Info("listening", "address", l.net.Addr(), "tls", e.secure, "prefix", e.prefix)
+	s.wg.Go(func() {
+		if err := l.http.Serve(accept); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			s.log.Error("a listener ended", "address", e.bind, "error", err)
+		}
+	})
+	return nil
+}
+
+// trackedListener asks gates 1 and 2 for each connection.
+type trackedListener struct {
+	net.Listener
+	server *Server
+	local  bool
+}
+
+func (t *trackedListener) Accept() (net.Conn, error) {
+	for {
+		c, err := t.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if t.local {
+			return c, nil
+		}
+		if t.server.o.Admit != nil && !t.server.o.Admit(c.LocalAddr(), c.RemoteAddr()) {
+			c.Close()
+			continue
+		}
+		release, err := t.server.ledger.Connection()
+		if err != nil {
+			t.server.log.Warn("a connection is refused", "remote", c.RemoteAddr(), "error", err)
+			t.server.wg.Go(func() { refuseConnection(c) })
+			continue
+		}
+		return &wireConn{Conn: c, release: release}, nil
+	}
+}
+
+// refuseConnection tells a client that there are too many. A client that
+// speaks TLS sees its handshake fail.
+func refuseConnection(c net.Conn) {
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(time.Second))
+	_, _ = c.Write([]byte("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
+	if t, ok := c.(*net.TCPConn); ok {
+		_ = t.CloseWrite()
+	}
+	var sink [512]byte
+	for {
+		if _, err := c.Read(sink[:]); err != nil {
+			return
+		}
+	}
+}
+
+// wireConn is a connection that counts, and that can hold back what is written
+// so that a response leaves in one piece: two small writes would meet delayed
+// acknowledgements.
+type wireConn struct {
+	net.Conn
+	release func()
+	once    sync.Once
+
+	mu     sync.Mutex
+	corked bool
+	held   bytes.Buffer
+}
+
+// maxHeld bounds what is held back; a larger response is written through.
+const maxHeld = 8 << 20
+
+func (c *wireConn) Close() error {
+	c.once.Do(c.release)
+	return c.Conn.Close()
+}
+
+func (c *wireConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.corked {
+		return c.Conn.Write(p)
+	}
+	if c.held.Len()+len(p) > maxHeld {
+		if err := c.flush(); err != nil {
+			return 0, err
+		}
+		return c.Conn.Write(p)
+	}
+	return c.held.Write(p)
+}
+
+// cork holds writes back until uncork.
+func (c *wireConn) cork() {
+	c.mu.Lock()
+	c.corked = true
+	c.mu.Unlock()
+}
+
+func (c *wireConn) uncork() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.corked = false
+	return c.flush()
+}
+
+func (c *wireConn) flush() error {
+	if c.held.Len() == 0 {
+		return nil
+	}
+	_, err := c.Conn.Write(c.held.Bytes())
+	c.held.Reset()
+	if c.held.Cap() > 1<<20 {
+		c.held = bytes.Buffer{}
+	}
+	return err
+}
