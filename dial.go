@@ -1,0 +1,147 @@
+package casement
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/internal/hosts"
+	"github.com/casementhq/casement/wsman/wsmanclient"
+)
+
+// ErrNoTransport is returned for a target whose protocol is not built in.
+var ErrNoTransport = errors.New("casement: no such transport")
+
+// Dial names the machine to be managed:
+//
+//	winrm://host[:port][/prefix]   WinRM over http
+//	http://…, https://…            WinRM
+//	host                           a name of the hosts file, else WinRM over http
+//	.                              this machine: its service's local socket, or Options.Opener
+//
+// It connects at the first operation, not here. dcom:// fails with
+// ErrNoTransport. Errors of a connection say which layer failed, with its code.
+func Dial(ctx context.Context, target string, o Options) (*Connection, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	scheme, rest, named := strings.Cut(target, "://")
+	switch {
+	case target == ".":
+		return dialLocal(o)
+	case !named:
+		return dialName(target, o)
+	case strings.EqualFold(scheme, "winrm"):
+		return dialURL(target, "http://"+rest, o)
+	case strings.EqualFold(scheme, "http"), strings.EqualFold(scheme, "https"):
+		return dialURL(target, target, o)
+	case strings.EqualFold(scheme, "dcom"):
+		return nil, fmt.Errorf("%w: %s: WMI over DCOM is not built in yet; use winrm://%s", ErrNoTransport, target, rest)
+	}
+	return nil, fmt.Errorf("%w: %s: write winrm://, http:// or https:// before the host", ErrNoTransport, target)
+}
+
+// dialName looks a name up in the hosts file.
+func dialName(name string, o Options) (*Connection, error) {
+	if name == "" {
+		return nil, errors.New("casement: the target is empty; name a host, or . for this machine")
+	}
+	entries, err := loadHosts(o.HostsFile)
+	if err != nil {
+		return nil, err
+	}
+	e, ok := hosts.Find(entries, name)
+	if !ok {
+		return dialURL(name, name, o)
+	}
+	if o.User == "" && o.Password == "" && o.NTHash == nil {
+		o.User, o.Password = e.User, e.Password
+	}
+	if o.Scheme == "" {
+		o.Scheme = wsmanclient.Scheme(e.Authentication)
+	}
+	if o.TLS.SHA256 == "" {
+		o.TLS.SHA256 = e.Thumbprint
+	}
+	url := e.URL
+	if url == "" {
+		url = name
+	}
+	return dialURL(name, strings.Replace(url, "winrm://", "http://", 1), o)
+}
+
+func loadHosts(path string) ([]hosts.Entry, error) {
+	switch path {
+	case "-":
+		return nil, nil
+	case "":
+		var err error
+		if path, err = hosts.DefaultPath(); err != nil {
+			return nil, nil //nolint:nilerr // without a configuration folder there is no hosts file
+		}
+	}
+	return hosts.Load(path)
+}
+
+// dialURL makes the client for an endpoint.
+func dialURL(name, endpoint string, o Options) (*Connection, error) {
+	c, err := wsmanclient.New(endpoint, wsmanclient.Options{
+		Scheme:      o.Scheme,
+		Credentials: auth.Credentials{Username: o.User, Password: o.Password, NTHash: o.NTHash},
+		TLS:         o.TLS, Proxy: o.Proxy, OperationTimeout: o.OperationTimeout, Settings: o.Settings,
+		Lenient: !o.Strict, Unencrypted: o.Unencrypted, DialContext: o.DialContext, Trace: o.Trace, Logger: o.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Connection{name: name, client: c}, nil
+}
+
+// dialLocal reaches this machine without a network.
+func dialLocal(o Options) (*Connection, error) {
+	if o.Opener != nil {
+		return &Connection{name: ".", opener: o.Opener, caller: o.Caller}, nil
+	}
+	dir := o.StateDir
+	if dir == "" {
+		var err error
+		if dir, err = DefaultStateDir(); err != nil {
+			return nil, err
+		}
+	}
+	socket := filepath.Join(dir, "local.sock")
+	if _, err := os.Stat(socket); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("casement: no service of this machine runs with the state folder %s: start one with 'casement up', or name its folder: %w", dir, err)
+	}
+	c, err := wsmanclient.New("http://localhost", wsmanclient.Options{Local: true, OperationTimeout: o.OperationTimeout,
+		Trace: o.Trace, Logger: o.Logger,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		}})
+	if err != nil {
+		return nil, err
+	}
+	return &Connection{name: ".", client: c}, nil
+}
+
+// DefaultStateDir is the folder of this machine's service: /var/lib/casement
+// for root, else casement in $XDG_STATE_HOME or ~/.local/state.
+func DefaultStateDir() (string, error) {
+	if os.Geteuid() == 0 {
+		return "/var/lib/casement", nil
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "casement"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("casement: find the state folder: %w", err)
+	}
+	return filepath.Join(home, ".local", "state", "casement"), nil
+}

@@ -1,0 +1,120 @@
+package wsmanclient
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/casementhq/casement/wsman"
+	"github.com/casementhq/casement/wsman/winrs"
+)
+
+// fetched is one answer to a Receive.
+type fetched struct {
+	m   *wsman.Message
+	err error
+}
+
+// receive fetches the output until the command is done. While one answer is
+// handed to its readers, the next Receive is under way already.
+func (cmd *Command) receive(ctx context.Context) {
+	defer close(cmd.done)
+	defer cmd.stop()
+	answers := make(chan fetched)
+	more := make(chan struct{}, 1)
+	go cmd.fetch(ctx, more, answers)
+	buf := make([]byte, 0, 64<<10)
+	var err error
+	more <- struct{}{}
+	for finished := false; !finished; {
+		a := <-answers
+		if err = a.err; err != nil {
+			break
+		}
+		if finished, buf, err = cmd.take(a.m, buf[:0], more); err != nil {
+			break
+		}
+	}
+	close(more)
+	cmd.stop()
+	for range answers { // let fetch end
+	}
+	cmd.finish(ctx, err)
+}
+
+// fetch sends one Receive for each token of more.
+func (cmd *Command) fetch(ctx context.Context, more <-chan struct{}, answers chan<- fetched) {
+	defer close(answers)
+	opts := &RequestOptions{Options: wsman.OptionSet{{Name: winrs.OptionKeepAlive, Value: "TRUE"}}, MustUnderstand: true}
+	body := &winrs.Receive{CommandID: cmd.id, Streams: cmd.shell.opts.OutputStreams}
+	for range more {
+		var m *wsman.Message
+		var err error
+		for {
+			m, err = cmd.call(ctx, winrs.ActionReceive, opts, body)
+			if err == nil || ctx.Err() != nil || !errors.Is(err, wsman.CodeOperationTimedOut) {
+				break
+			}
+		}
+		answers <- fetched{m, err}
+	}
+}
+
+// take reads an answer, asks for the next one, and hands the data out.
+func (cmd *Command) take(m *wsman.Message, buf []byte, more chan<- struct{}) (finished bool, _ []byte, err error) {
+	resp, buf, err := winrs.ReadReceiveResponse(m, buf)
+	if err != nil {
+		return true, buf, err
+	}
+	finished = resp.State == winrs.Done
+	if !finished {
+		more <- struct{}{}
+	}
+	cmd.mu.Lock()
+	if resp.State != "" {
+		cmd.state = resp.State
+	}
+	if resp.HasExitCode {
+		cmd.exitCode, cmd.hasCode = resp.ExitCode, true
+	}
+	cmd.mu.Unlock()
+	for i := range resp.Streams {
+		s := &resp.Streams[i]
+		w := cmd.out[s.Name]
+		if w == nil || len(s.Data) == 0 {
+			continue
+		}
+		if _, err := w.Write(s.Data); err != nil {
+			return true, buf, err
+		}
+	}
+	return finished, buf, nil
+}
+
+// finish tells the service and the readers that the command has ended.
+func (cmd *Command) finish(ctx context.Context, err error) {
+	cmd.mu.Lock()
+	closing := cmd.closing
+	cmd.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), terminateTimeout)
+	defer cancel()
+	if !closing && !isGone(err) {
+		// Without it the command counts against the quota. See [MS-WSMV] 3.1.4.14.
+		cmd.Signal(ctx, winrs.SignalTerminate) //nolint:errcheck // the output has ended in any case
+	}
+	if closing && err != nil {
+		err = errClosed
+	}
+	cmd.mu.Lock()
+	cmd.err = err
+	cmd.mu.Unlock()
+	for _, p := range cmd.pipes {
+		p.end(err)
+	}
+	cmd.shell.drop(ctx, cmd.in)
+}
+
+// errClosed is the end of a command that Close ended.
+var errClosed = errors.New("wsmanclient: the command was closed before its end")
+
+var _ io.Writer = (*pipe)(nil)
