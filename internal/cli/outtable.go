@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"io"
+	"strings"
+	"unicode"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// hostColumn is the name under which rows of several hosts show theirs.
+const hostColumn = "Host"
+
+// maxCell bounds a cell of a table on a terminal, in columns.
+const maxCell = 60
+
+// tableRows prints aligned columns. Their widths come from the first batch; a
+// longer cell moves what follows it to the right. NULL is an empty cell.
+type tableRows struct {
+	w     io.Writer
+	width int  // columns of the terminal, 0 where there is none
+	list  bool // one property a line
+	began bool
+
+	cols   columns
+	widths []int
+	buf    []byte
+}
+
+func (t *tableRows) write(host string, batch []*cim.Instance) error {
+	t.buf = t.buf[:0]
+	for n, i := range batch {
+		if t.cols.follow(i) {
+			t.begin(host, batch[n:])
+		}
+		if t.list {
+			t.listRow(host, i)
+		} else {
+			t.tableRow(host, i)
+		}
+	}
+	_, err := t.w.Write(t.buf)
+	return err
+}
+
+func (t *tableRows) close() error { return nil }
+
+// begin measures the rows that follow and prints their heads.
+func (t *tableRows) begin(host string, batch []*cim.Instance) {
+	names := t.cols.names
+	if host != "" {
+		names = append([]string{hostColumn}, names...)
+	}
+	t.widths = make([]int, len(names))
+	for n, name := range names {
+		t.widths[n] = text.StringWidth(name)
+	}
+	class := t.cols.class
+	for _, i := range batch {
+		if i.Class() != class {
+			break
+		}
+		for n := range t.widths {
+			t.widths[n] = max(t.widths[n], text.StringWidth(t.cell(host, i, n)))
+		}
+	}
+	total := 2 * (len(names) - 1)
+	for n := range t.widths {
+		if t.width > 0 {
+			t.widths[n] = min(t.widths[n], maxCell)
+		}
+		total += t.widths[n]
+	}
+	if t.width > 0 && total > t.width {
+		t.list = true
+	}
+	if t.list {
+		return
+	}
+	if t.began {
+		t.buf = append(t.buf, '\n')
+	}
+	t.began = true
+	rule := make([]string, len(names))
+	for n, name := range names {
+		rule[n] = strings.Repeat("-", text.StringWidth(name))
+	}
+	t.line(names, func(n int) bool { return t.right(host, n) })
+	t.line(rule, func(n int) bool { return t.right(host, n) })
+}
+
+// right tells whether a column stands to the right: numbers do.
+func (t *tableRows) right(host string, n int) bool {
+	if host != "" {
+		n--
+	}
+	if n < 0 {
+		return false
+	}
+	p := t.cols.class.Properties[n].Type
+	return p.IsInteger() || p.IsReal()
+}
+
+// cell is the text of a column; the host's is the first where there is one.
+func (t *tableRows) cell(host string, i *cim.Instance, n int) string {
+	if host != "" {
+		if n == 0 {
+			return printable(host)
+		}
+		n--
+	}
+	return printable(cellText(i.At(n)))
+}
+
+func (t *tableRows) tableRow(host string, i *cim.Instance) {
+	cells := make([]string, len(t.widths))
+	for n := range cells {
+		cells[n] = t.cell(host, i, n)
+		if t.width > 0 && text.StringWidth(cells[n]) > maxCell {
+			cells[n] = text.Snip(cells[n], maxCell, "…")
+		}
+	}
+	t.line(cells, func(n int) bool { return t.right(host, n) })
+}
+
+func (t *tableRows) line(cells []string, right func(int) bool) {
+	start := len(t.buf)
+	for n, cell := range cells {
+		if n > 0 {
+			t.buf = append(t.buf, "  "...)
+		}
+		pad := max(0, t.widths[n]-text.StringWidth(cell))
+		if right(n) {
+			t.pad(pad)
+			t.buf = append(t.buf, cell...)
+		} else {
+			t.buf = append(t.buf, cell...)
+			t.pad(pad)
+		}
+	}
+	for len(t.buf) > start && t.buf[len(t.buf)-1] == ' ' {
+		t.buf = t.buf[:len(t.buf)-1]
+	}
+	t.buf = append(t.buf, '\n')
+}
+
+func (t *tableRows) pad(n int) {
+	for range n {
+		t.buf = append(t.buf, ' ')
+	}
+}
+
+func (t *tableRows) listRow(host string, i *cim.Instance) {
+	if t.began {
+		t.buf = append(t.buf, '\n')
+	}
+	t.began = true
+	width := 0
+	for _, name := range t.cols.names {
+		width = max(width, text.StringWidth(name))
+	}
+	put := func(name, value string) {
+		t.buf = append(t.buf, name...)
+		t.pad(max(0, width-text.StringWidth(name)))
+		t.buf = append(t.buf, " : "...)
+		t.buf = append(append(t.buf, value...), '\n')
+	}
+	if host != "" {
+		put(hostColumn, printable(host))
+	}
+	for n, name := range t.cols.names {
+		put(printable(name), printable(cellText(i.At(n))))
+	}
+}
+
+// cellText is a value for people and for CSV: NULL is empty, datetimes are in
+// ISO 8601 form, the elements of an array stand in braces.
+func cellText(v cim.Value) string {
+	if v.IsNull() {
+		return ""
+	}
+	if v.Type().IsArray() {
+		parts := make([]string, len(v.Elems()))
+		for n, e := range v.Elems() {
+			parts[n] = cellText(e)
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	if d, ok := v.DateTime(); ok {
+		return isoTime(d)
+	}
+	return v.String()
+}
+
+// printable keeps what a host sent from steering the terminal.
+func printable(s string) string {
+	clean := func(r rune) bool { return unicode.IsPrint(r) }
+	if strings.IndexFunc(s, func(r rune) bool { return !clean(r) }) < 0 {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case clean(r):
+			return r
+		case r == '\n', r == '\r', r == '\t', unicode.IsSpace(r):
+			return ' '
+		}
+		return unicode.ReplacementChar
+	}, s)
+}
