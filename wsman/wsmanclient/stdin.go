@@ -27,6 +27,37 @@ type stdin struct {
 	closed bool
 }
 
+// WriteEnd writes the last piece of the input and ends it, in one Send where it
+// fits.
+func (cmd *Command) WriteEnd(b []byte) error {
+	s, ok := cmd.Stdin.(*stdin)
+	if !ok {
+		_, err := cmd.Stdin.Write(b)
+		return errors.Join(err, cmd.Stdin.Close())
+	}
+	return s.writeEnd(b)
+}
+
+func (s *stdin) writeEnd(b []byte) error {
+	s.mu.Lock()
+	room := s.room()
+	s.mu.Unlock()
+	if len(b) > room {
+		n := (len(b) - 1) / room * room
+		if _, err := s.Write(b[:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return io.ErrClosedPipe
+	}
+	s.closed = true
+	return s.send(b, true)
+}
+
 // Write implements io.Writer. It fails with io.ErrClosedPipe after Close and
 // after the command's end.
 func (s *stdin) Write(b []byte) (n int, err error) {
