@@ -53,7 +53,7 @@ func TestShellAgainstRecordedWindows(t *testing.T) {
 			{Name: "1234", Value: "5678"}, {Name: "_-(){}[]<>*+-/\\?\"!@#$^&|;:i,.`~0", Value: "_-(){}[]<>*+-/\\?\"!@#$^&|;:i,.`~0"}}},
 			run:    wsmanclient.CommandOptions{Command: "cmd.exe", Arguments: []string{"/c", "set"}},
 			stdout: "1234=5678\r\n…"},
-		{file: "test_winrs_unicode.yml", run: wsmanclient.CommandOptions{Command: "powershell.exe", Arguments: []string{"Write-Host こんにちは"}},
+		{file: "test_winrs_unicode.yml", shell: wsmanclient.ShellOptions{CodePage: 65001}, run: wsmanclient.CommandOptions{Command: "powershell.exe", Arguments: []string{"Write-Host こんにちは"}},
 			stdout: "こんにちは\n"},
 	} {
 		t.Run(strings.TrimSuffix(test.file, ".yml"), func(t *testing.T) {
