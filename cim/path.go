@@ -47,10 +47,13 @@ func (p ObjectPath) String() string {
 	if p.Server != "" {
 		b.WriteString(`\\` + p.Server + `\`)
 	}
-	b.WriteString(p.Namespace)
 	if p.Class == "" {
-		return b.String()
+		if p.Server == "" && p.Namespace != "" && !strings.Contains(p.Namespace, `\`) {
+			b.WriteByte('\\') // without it a lone name is a class
+		}
+		return b.String() + p.Namespace
 	}
+	b.WriteString(p.Namespace)
 	if p.Namespace != "" {
 		b.WriteByte(':')
 	}

@@ -60,6 +60,9 @@ func (p *pathParser) parse() (path ObjectPath, err error) {
 		p.rest = head[i+1:]
 	} else if path.Server != "" || strings.ContainsAny(head, `\/`) {
 		path.Namespace, p.rest = normalNamespace(head), ""
+		if path.Namespace == "" {
+			return path, p.fail("a namespace is missing")
+		}
 		if strings.Contains(path.Namespace, `\\`) {
 			return path, p.fail("an empty namespace part")
 		}

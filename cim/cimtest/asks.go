@@ -1,11 +1,13 @@
 package cimtest
 
 import (
+	"context"
+
 	"github.com/casementhq/casement/cim"
 )
 
-func query(text string) func(*writer) {
-	return func(w *writer) { w.paths(w.s.Query(w.ctx, text, cim.QueryOptions{Batch: 2})) }
+func query(text string) func(context.Context, *writer) {
+	return func(ctx context.Context, w *writer) { w.paths(ctx)(w.s.Query(ctx, text, cim.QueryOptions{Batch: 2})) }
 }
 
 func queryQuestions() []question {
@@ -23,8 +25,8 @@ func queryQuestions() []question {
 		{"query datetime", query(`SELECT * FROM CT_Types WHERE Datetime = "20240229225959.123456+000"`), []string{`CT_Types.ID="full"`}},
 		{"query uint64", query(`SELECT * FROM CT_Types WHERE Uint64 > 18446744073709551614`), []string{`CT_Types.ID="full"`}},
 		{"query nothing", query(`SELECT * FROM CT_Part WHERE ID='none'`), nil},
-		{"query a projection", func(w *writer) {
-			w.objects(w.s.Query(w.ctx, `SELECT Word, N FROM CT_Number WHERE N=7`, cim.QueryOptions{}))
+		{"query a projection", func(ctx context.Context, w *writer) {
+			w.objects(ctx)(w.s.Query(ctx, `SELECT Word, N FROM CT_Number WHERE N=7`, cim.QueryOptions{}))
 		}, []string{`CT_Number.N=7`, `CT_Number.N=7 N uint32 7`, `CT_Number.N=7 Word string "seven"`}},
 		{"query associators", query(`ASSOCIATORS OF {CT_Types.ID="full"} WHERE AssocClass=CT_ContainsMain KeysOnly`), []string{`CT_Part.ID="p1"`, `CT_Part.ID="p2"`}},
 		{"query associators with AND", query(`ASSOCIATORS OF {CT_Types.ID="full"} WHERE Role=Whole AND ResultRole=Component`), []string{invalidQuery}},
@@ -32,20 +34,20 @@ func queryQuestions() []question {
 		{"query a missing class", query(`SELECT * FROM CT_Absent`), []string{invalidClass}},
 		{"query a syntax error", query(`SELECT * FORM CT_Part`), []string{invalidQuery}},
 		{"query two properties", query(`SELECT * FROM CT_Part WHERE ID=Caption`), []string{invalidQuery}},
-		{"query another language", func(w *writer) {
-			w.paths(w.s.Query(w.ctx, `SELECT * FROM CT_Part`, cim.QueryOptions{Language: "SQL"}))
+		{"query another language", func(ctx context.Context, w *writer) {
+			w.paths(ctx)(w.s.Query(ctx, `SELECT * FROM CT_Part`, cim.QueryOptions{Language: "SQL"}))
 		}, []string{"0x80041018 WBEM_E_INVALID_QUERY_TYPE"}},
 	}
 }
 
-func associators(source cim.ObjectPath, o cim.AssociatorOptions) func(*writer) {
-	return func(w *writer) { w.paths(w.s.Associators(w.ctx, source, o)) }
+func associators(source cim.ObjectPath, o cim.AssociatorOptions) func(context.Context, *writer) {
+	return func(ctx context.Context, w *writer) { w.paths(ctx)(w.s.Associators(ctx, source, o)) }
 }
 
-func references(source cim.ObjectPath, o cim.AssociatorOptions) func(*writer) {
-	return func(w *writer) {
-		e, err := w.s.References(w.ctx, source, o)
-		w.each(e, err, func(i *cim.Instance) {
+func references(source cim.ObjectPath, o cim.AssociatorOptions) func(context.Context, *writer) {
+	return func(ctx context.Context, w *writer) {
+		e, err := w.s.References(ctx, source, o)
+		w.each(ctx, e, err, func(i *cim.Instance) {
 			w.add("object", "%s %s - %s", i.Class().Name, bare(i.Get("Whole")), bare(i.Get("Component")))
 		})
 	}
@@ -75,8 +77,8 @@ func associatorQuestions() []question {
 	}
 }
 
-func invoke(p cim.ObjectPath, method string, in ...cim.NamedValue) func(*writer) {
-	return func(w *writer) { w.result(w.s.Invoke(w.ctx, p, method, in, cim.OperationOptions{})) }
+func invoke(p cim.ObjectPath, method string, in ...cim.NamedValue) func(context.Context, *writer) {
+	return func(ctx context.Context, w *writer) { w.result(w.s.Invoke(ctx, p, method, in, cim.OperationOptions{})) }
 }
 
 func invokeQuestions() []question {

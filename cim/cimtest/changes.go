@@ -1,6 +1,8 @@
 package cimtest
 
 import (
+	"context"
+
 	"github.com/casementhq/casement/cim"
 )
 
@@ -11,24 +13,24 @@ func item(id string, value uint32, texts ...string) *cim.Instance {
 // writeQuestions follow one item from its making to its end.
 func writeQuestions() []question {
 	const id = `new "1"`
-	create := func(w *writer) {
-		p, err := w.s.Create(w.ctx, item(id, 1, "a", "b"), cim.OperationOptions{})
+	create := func(ctx context.Context, w *writer) {
+		p, err := w.s.Create(ctx, item(id, 1, "a", "b"), cim.OperationOptions{})
 		if !w.failed(err) {
 			w.add("object", "%s", p.Relative())
 		}
 	}
-	put := func(i *cim.Instance, o cim.PutOptions) func(*writer) {
-		return func(w *writer) { w.failed(w.s.Put(w.ctx, i, o)) }
+	put := func(i *cim.Instance, o cim.PutOptions) func(context.Context, *writer) {
+		return func(ctx context.Context, w *writer) { w.failed(w.s.Put(ctx, i, o)) }
 	}
-	remove := func(p cim.ObjectPath) func(*writer) {
-		return func(w *writer) { w.failed(w.s.Delete(w.ctx, p, cim.OperationOptions{})) }
+	remove := func(p cim.ObjectPath) func(context.Context, *writer) {
+		return func(ctx context.Context, w *writer) { w.failed(w.s.Delete(ctx, p, cim.OperationOptions{})) }
 	}
 	look := get(byID("CT_Item", id), "Value", "Texts")
 	fixed := theFixture().make("CT_Item", "ID", cim.Str("fixed"), "Value", cim.U32(1), "Fixed", cim.Str("moves"))
 	made := theFixture().make("CT_Part", "ID", cim.Str("made"))
-	fails := func(i *cim.Instance) func(*writer) {
-		return func(w *writer) {
-			_, err := w.s.Create(w.ctx, i, cim.OperationOptions{})
+	fails := func(i *cim.Instance) func(context.Context, *writer) {
+		return func(ctx context.Context, w *writer) {
+			_, err := w.s.Create(ctx, i, cim.OperationOptions{})
 			w.failed(err)
 		}
 	}
@@ -59,8 +61,8 @@ func writeQuestions() []question {
 
 func classQuestions() []question {
 	return []question{
-		{"class: class definition", func(w *writer) {
-			c, err := w.s.GetClass(w.ctx, "ct_derived", cim.GetOptions{})
+		{"class: class definition", func(ctx context.Context, w *writer) {
+			c, err := w.s.GetClass(ctx, "ct_derived", cim.GetOptions{})
 			if err != nil {
 				w.add("class", "%v", cim.StatusOf(err))
 				return
@@ -74,8 +76,8 @@ func classQuestions() []question {
 				w.add("class", "method %s, %d in, %d out, static=%v", m.Name, len(m.In), len(m.Out), m.Static)
 			}
 		}, wantDerived()},
-		{"class: subclasses", func(w *writer) {
-			list, err := w.s.EnumerateClasses(w.ctx, "CT_Element", false)
+		{"class: subclasses", func(ctx context.Context, w *writer) {
+			list, err := w.s.EnumerateClasses(ctx, "CT_Element", false)
 			if err != nil {
 				w.add("class", "%v", cim.StatusOf(err))
 			}
@@ -83,14 +85,14 @@ func classQuestions() []question {
 				w.add("class", "%s", c.Name)
 			}
 		}, []string{"CT_Item", "CT_Part", "CT_Types"}},
-		{"class: subclasses deep", func(w *writer) {
-			list, _ := w.s.EnumerateClasses(w.ctx, "CT_Element", true)
+		{"class: subclasses deep", func(ctx context.Context, w *writer) {
+			list, _ := w.s.EnumerateClasses(ctx, "CT_Element", true)
 			for _, c := range list {
 				w.add("class", "%s", c.Name)
 			}
 		}, []string{"CT_Derived", "CT_Item", "CT_Part", "CT_Types"}},
-		{"class: missing class definition", func(w *writer) {
-			_, err := w.s.GetClass(w.ctx, "CT_Absent", cim.GetOptions{})
+		{"class: missing class definition", func(ctx context.Context, w *writer) {
+			_, err := w.s.GetClass(ctx, "CT_Absent", cim.GetOptions{})
 			w.add("class", "%v", cim.StatusOf(err))
 		}, []string{notFound}},
 	}

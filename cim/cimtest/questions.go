@@ -12,13 +12,13 @@ import (
 // name that begins with "class: " says that the answer is of aspect "class".
 type question struct {
 	name string
-	run  func(w *writer)
+	run  func(ctx context.Context, w *writer)
 	want []string
 }
 
 func (q *question) ask(ctx context.Context, s cim.Session) []Line {
-	w := &writer{ctx: ctx, s: s}
-	q.run(w)
+	w := &writer{s: s}
+	q.run(ctx, w)
 	return w.lines
 }
 
@@ -32,8 +32,10 @@ func path(class string, pairs ...any) cim.ObjectPath {
 
 func byID(class, id string) cim.ObjectPath { return path(class, "ID", cim.Str(id)) }
 
-func get(p cim.ObjectPath, properties ...string) func(*writer) {
-	return func(w *writer) { w.instance(w.s.Get(w.ctx, p, cim.GetOptions{Properties: properties})) }
+func get(p cim.ObjectPath, properties ...string) func(context.Context, *writer) {
+	return func(ctx context.Context, w *writer) {
+		w.instance(w.s.Get(ctx, p, cim.GetOptions{Properties: properties}))
+	}
 }
 
 func questions() []question {
@@ -120,22 +122,22 @@ var wantFull = []string{
 }
 
 // enumerate asks for the paths, or with properties for the whole objects.
-func enumerate(class string, mode cim.Polymorphism, properties ...string) func(*writer) {
-	return func(w *writer) {
+func enumerate(class string, mode cim.Polymorphism, properties ...string) func(context.Context, *writer) {
+	return func(ctx context.Context, w *writer) {
 		o := cim.EnumerateOptions{Polymorphism: mode, Properties: properties, Batch: 3}
 		if properties == nil {
-			w.paths(w.s.Enumerate(w.ctx, class, o))
+			w.paths(ctx)(w.s.Enumerate(ctx, class, o))
 			return
 		}
-		w.objects(w.s.Enumerate(w.ctx, class, o))
+		w.objects(ctx)(w.s.Enumerate(ctx, class, o))
 	}
 }
 
 func enumerateQuestions() []question {
-	numbers := func(w *writer) {
+	numbers := func(ctx context.Context, w *writer) {
 		sum, count := uint64(0), 0
-		e, err := w.s.Enumerate(w.ctx, "CT_Number", cim.EnumerateOptions{Batch: 7})
-		w.each(e, err, func(i *cim.Instance) {
+		e, err := w.s.Enumerate(ctx, "CT_Number", cim.EnumerateOptions{Batch: 7})
+		w.each(ctx, e, err, func(i *cim.Instance) {
 			n, _ := i.Get("N").Uint()
 			sum += n
 			count++
@@ -150,16 +152,16 @@ func enumerateQuestions() []question {
 		{"enumerate an abstract class shallow", enumerate("CT_Element", cim.Shallow), nil},
 		{"enumerate base properties", enumerate("CT_Types", cim.DeepBasePropsOnly), []string{
 			`CT_Types.ID="derived"`, `CT_Types.ID="empty"`, `CT_Types.ID="full"`, `CT_Types.ID="null"`}},
-		{"enumerate with base properties only", func(w *writer) {
-			e, err := w.s.Enumerate(w.ctx, "CT_Types", cim.EnumerateOptions{Polymorphism: cim.DeepBasePropsOnly})
-			w.each(e, err, func(i *cim.Instance) {
+		{"enumerate with base properties only", func(ctx context.Context, w *writer) {
+			e, err := w.s.Enumerate(ctx, "CT_Types", cim.EnumerateOptions{Polymorphism: cim.DeepBasePropsOnly})
+			w.each(ctx, e, err, func(i *cim.Instance) {
 				w.add("value", "%v Extra=%v Uint32=%v", bare(i.Get("ID")), i.Class().PropertyIndex("Extra") >= 0, bare(i.Get("Uint32")))
 			})
 		}, []string{`"derived" Extra=false Uint32=9`, `"empty" Extra=false Uint32=NULL`, `"full" Extra=false Uint32=4294967295`, `"null" Extra=false Uint32=NULL`}},
 		{"enumerate a projection", enumerate("CT_Derived", cim.Deep, "Extra", "ID"), []string{
 			`CT_Derived.ID="derived"`, `CT_Derived.ID="derived" Extra uint32 5`, `CT_Derived.ID="derived" ID string "derived"`}},
-		{"enumerate keys only", func(w *writer) {
-			w.paths(w.s.Enumerate(w.ctx, "CT_Part", cim.EnumerateOptions{KeysOnly: true}))
+		{"enumerate keys only", func(ctx context.Context, w *writer) {
+			w.paths(ctx)(w.s.Enumerate(ctx, "CT_Part", cim.EnumerateOptions{KeysOnly: true}))
 		}, []string{`CT_Part.ID="C:\\x \"q\""`, `CT_Part.ID="p1"`, `CT_Part.ID="p2"`}},
 		{"enumerate four keys", enumerate("CT_Keys", cim.Deep), []string{
 			`CT_Keys.Text="A",Number=1,Signed=-2,Flag=FALSE`, `CT_Keys.Text="a,b=c",Number=1,Signed=-2,Flag=TRUE`}},

@@ -62,7 +62,6 @@ func Compare(a, b []Line, lost []Loss) []string {
 
 // writer collects the lines of one answer.
 type writer struct {
-	ctx   context.Context
 	s     cim.Session
 	lines []Line
 }
@@ -151,26 +150,30 @@ func bare(v cim.Value) string {
 }
 
 // paths writes the paths of an enumeration down.
-func (w *writer) paths(e cim.Enumerator, err error) {
-	w.each(e, err, func(i *cim.Instance) {
-		path, whole := i.Path()
-		if !whole {
-			w.add("object", "%s", i.Class().Name)
-			return
-		}
-		w.add("object", "%s", path.Relative())
-	})
+func (w *writer) paths(ctx context.Context) func(cim.Enumerator, error) {
+	return func(e cim.Enumerator, err error) {
+		w.each(ctx, e, err, func(i *cim.Instance) {
+			path, whole := i.Path()
+			if !whole {
+				w.add("object", "%s", i.Class().Name)
+				return
+			}
+			w.add("object", "%s", path.Relative())
+		})
+	}
 }
 
-func (w *writer) objects(e cim.Enumerator, err error) {
-	w.each(e, err, func(i *cim.Instance) { w.instance(i, nil) })
+func (w *writer) objects(ctx context.Context) func(cim.Enumerator, error) {
+	return func(e cim.Enumerator, err error) {
+		w.each(ctx, e, err, func(i *cim.Instance) { w.instance(i, nil) })
+	}
 }
 
-func (w *writer) each(e cim.Enumerator, err error, f func(*cim.Instance)) {
+func (w *writer) each(ctx context.Context, e cim.Enumerator, err error, f func(*cim.Instance)) {
 	if w.failed(err) {
 		return
 	}
-	w.failed(cim.Each(w.ctx, e, func(i *cim.Instance) error {
+	w.failed(cim.Each(ctx, e, func(i *cim.Instance) error {
 		f(i)
 		return nil
 	}))
