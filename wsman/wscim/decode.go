@@ -49,8 +49,9 @@ type layout struct {
 	key   layoutKey
 	class *cim.Class
 	typed bool
-	names []string // element names in the order in which they came last
-	index []int    // the property of each
+	nulls []cim.Value // of a typed one: what a property is until its element comes
+	names []string    // element names in the order in which they came last
+	index []int       // the property of each
 }
 
 // pendingText is a value whose text lies in the arena until the instance is
@@ -114,18 +115,25 @@ func (d *Decoder) newLayout(key layoutKey) *layout {
 	res, ok := ParseURI(key.uri)
 	if !ok {
 		if d.Fallback != nil {
-			l.class, l.typed = d.Fallback, true
-			return l
+			return l.typeAs(d.Fallback)
 		}
 		res = Resource{}
 	}
 	if ok && d.Classes != nil {
 		if c := d.Classes(res.Namespace, key.name); c != nil {
-			l.class, l.typed = c, true
-			return l
+			return l.typeAs(c)
 		}
 	}
 	l.class = (&cim.Class{Name: key.name, Namespace: res.Namespace, Partial: true}).Seal()
+	return l
+}
+
+func (l *layout) typeAs(c *cim.Class) *layout {
+	l.class, l.typed = c, true
+	l.nulls = make([]cim.Value, len(c.Properties))
+	for n := range l.nulls {
+		l.nulls[n] = cim.Null(c.Properties[n].Type)
+	}
 	return l
 }
 
@@ -163,9 +171,7 @@ func (d *Decoder) take(n int) []cim.Value {
 // typed reads an instance of a known class.
 func (d *Decoder) typed(r *soap.Reader, l *layout) (*cim.Instance, error) {
 	values := d.take(len(l.class.Properties))
-	for n := range values {
-		values[n] = cim.Null(l.class.Properties[n].Type)
-	}
+	copy(values, l.nulls)
 	inst := d.instance()
 	texts, arena := len(d.texts), len(d.arena)
 	var location *cim.ObjectPath

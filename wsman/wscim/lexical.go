@@ -107,26 +107,26 @@ func (d *Decoder) lexicalValue(r *soap.Reader, pend int) (cim.Value, error) {
 		return cim.Null(t), r.Skip()
 	}
 	depth := r.Depth()
-	var text []byte
-	for parts := 0; ; {
+	from := len(d.arena)
+	for {
 		k, err := r.Next()
 		if err != nil {
 			return cim.Value{}, err
 		}
 		switch k {
 		case soap.Text:
-			if parts++; parts == 1 {
-				text = d.text[:0]
-			}
-			text = append(text, r.Text()...)
-			d.text = text
+			d.arena = append(d.arena, r.Text()...)
 		case soap.EndElement:
-			if pend < 0 {
-				return cim.Text(string(text)), nil
+			if pend >= 0 {
+				d.texts = append(d.texts, pendingText{pend, from, len(d.arena), cim.Untyped})
+				return cim.Text(""), nil
 			}
-			d.pend(pend, cim.Untyped, text)
-			return cim.Text(""), nil
+			text := string(d.arena[from:])
+			d.arena = d.arena[:from]
+			return cim.Text(text), nil
 		case soap.StartElement:
+			text := d.arena[from:]
+			d.arena = d.arena[:from]
 			if !soap.IsSpace(text) {
 				return cim.Value{}, &cim.Error{Status: cim.ErrInvalidObject, Detail: "text beside elements"}
 			}

@@ -53,13 +53,9 @@ const (
 // See XML 1.0 section 2.2.
 func invalidChar(b []byte) int {
 	i := 0
-	for i+8 <= len(b) {
-		x := binary.LittleEndian.Uint64(b[i:])
-		if (x|((x-ones*0x20)&^x))&highs == 0 {
-			i += 8
-			continue
-		}
-		for end := i + 8; i < end; {
+	for i < len(b) {
+		i += plainASCII(b[i:])
+		for end := min(i+8, len(b)); i < end; {
 			n := charLen(b[i:])
 			if n == 0 {
 				return i
@@ -67,14 +63,29 @@ func invalidChar(b []byte) int {
 			i += n
 		}
 	}
-	for i < len(b) {
-		n := charLen(b[i:])
-		if n == 0 {
-			return i
-		}
-		i += n
-	}
 	return -1
+}
+
+// plainASCII returns how many bytes at the start of b, in steps of eight, are
+// ASCII and no control character. A byte below 0x20 borrows and so gets its
+// high bit set; bytes above a borrow do not matter any more.
+func plainASCII(b []byte) int {
+	i := 0
+	for ; i+32 <= len(b); i += 32 {
+		c := b[i : i+32 : i+32]
+		x, y := binary.LittleEndian.Uint64(c), binary.LittleEndian.Uint64(c[8:])
+		v, w := binary.LittleEndian.Uint64(c[16:]), binary.LittleEndian.Uint64(c[24:])
+		if (x|y|v|w|(x-ones*0x20)|(y-ones*0x20)|(v-ones*0x20)|(w-ones*0x20))&highs != 0 {
+			break
+		}
+	}
+	for ; i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		if (x|(x-ones*0x20))&highs != 0 {
+			break
+		}
+	}
+	return i
 }
 
 // charLen returns the length of the XML character at the start of b, or 0.

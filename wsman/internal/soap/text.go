@@ -2,23 +2,40 @@ package soap
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
 
-// fastText is how far text is scanned byte by byte before the search for the
-// next tag is left to bytes.IndexByte.
-const fastText = 32
+// fastText is how far text is scanned before the search for the next tag is
+// left to bytes.IndexByte.
+const fastText = 128
+
+// special returns the offset at or after i of the first byte that ends the
+// fast scan of text (< & CR ]); stop if there is none before it, or the offset
+// where the scan gave up.
+func special(d []byte, i, stop int) int {
+	for ; i+8 <= stop; i += 8 {
+		x := binary.LittleEndian.Uint64(d[i:])
+		lt, amp, cr, end := x^ones*'<', x^ones*'&', x^ones*'\r', x^ones*']'
+		// The lowest high bit marks the first match; those above it may be false.
+		m := ((lt-ones)&^lt | (amp-ones)&^amp | (cr-ones)&^cr | (end-ones)&^end) & highs
+		if m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+	}
+	for i < stop && class[d[i]]&cText == 0 {
+		i++
+	}
+	return i
+}
 
 // readText reads character data up to the next tag. It reports false for
 // white space outside the document element, which gives no token.
 func (r *Reader) readText() (bool, error) {
 	d, p := r.data, r.pos
-	i := p
-	stop := min(len(d), p+fastText)
-	for i < stop && class[d[i]]&cText == 0 {
-		i++
-	}
+	i := special(d, p, min(len(d), p+fastText))
 	if i < len(d) && d[i] == '<' {
 		r.text = d[p:i:i]
 	} else {
