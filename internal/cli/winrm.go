@@ -2,13 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-
-	"golang.org/x/term"
 
 	"github.com/casementhq/casement/internal/winrmtool"
 	"github.com/casementhq/casement/registry"
@@ -17,13 +11,21 @@ import (
 )
 
 func init() {
-	personalities["winrm"] = func(ctx context.Context, s Streams, args []string) error {
-		t := &winrmtool.Tool{
-			Connector: connector{stateFolder("")}, In: s.In, Out: s.Out, Err: s.Err,
-			Terminal: isTerminal(s.In), Password: askPassword(s),
-		}
-		return exitCode(t.Run(ctx, args))
+	listed("winrm", "Windows' winrm: operations of WS-Management, quickconfig and settings",
+		"winrm as on Windows: 'winrm -?' lists its operations. It also answers by its own name.", runWinRM)
+}
+
+func runWinRM(ctx context.Context, s Streams, args []string) error {
+	state, args, err := takeState(args)
+	if err != nil {
+		return err
 	}
+	_, interactive := terminal(s.In)
+	t := &winrmtool.Tool{
+		Connector: connector{stateFolder(state)}, In: s.In, Out: s.Out, Err: s.Err,
+		Terminal: interactive, Password: passwordOf(s),
+	}
+	return exitCode(t.Run(ctx, args))
 }
 
 // exitCode is the error of a tool that has said everything already.
@@ -58,28 +60,12 @@ func (c connector) Client() settings.Client {
 	return settings.LoadSnapshot(hive.Snapshot()).WinRM.Client
 }
 
-// isTerminal tells whether a stream is a terminal.
-func isTerminal(r io.Reader) bool {
-	f, ok := r.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// askPassword asks on the terminal for the password of a user.
-func askPassword(s Streams) func(context.Context, string) (string, error) {
-	f, ok := s.In.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+// passwordOf asks on the terminal for the password of a user.
+func passwordOf(s Streams) func(context.Context, string) (string, error) {
+	if _, ok := terminal(s.In); !ok {
 		return nil
 	}
 	return func(_ context.Context, user string) (string, error) {
-		fmt.Fprintf(s.Err, "Password for %s: ", user)
-		b, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(s.Err)
-		if err != nil {
-			return "", err
-		}
-		if len(b) == 0 {
-			return "", errors.New("no password was given")
-		}
-		return string(b), nil
+		return askSecret(s, "Password for "+user+": ")
 	}
 }
