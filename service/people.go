@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"os/user"
 	"strconv"
 
@@ -132,7 +131,7 @@ func accountName(id auth.Identity) string {
 // are the Administrator, elevated; an account that is mapped to the Unix user
 // is that account, not elevated; everybody else is a plain user.
 func (p *people) localToken(uid uint32) (*security.Token, error) {
-	if uid == 0 || int(uid) == os.Geteuid() {
+	if uid == 0 || uid == ownUID() {
 		users, err := p.store.Users()
 		if err != nil {
 			return nil, err
