@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"github.com/casementhq/casement/internal/winrmtool"
@@ -21,11 +22,13 @@ func runWinRM(ctx context.Context, s Streams, args []string) error {
 		return err
 	}
 	_, interactive := terminal(s.In)
+	conn := &connector{state: stateFolder(state)}
 	t := &winrmtool.Tool{
-		Connector: connector{stateFolder(state)}, In: s.In, Out: s.Out, Err: s.Err,
+		Connector: conn, In: s.In, Out: s.Out, Err: s.Err,
 		Terminal: interactive, Password: passwordOf(s),
 	}
-	return exitCode(t.Run(ctx, args))
+	code := t.Run(ctx, args)
+	return errors.Join(exitCode(code), conn.close())
 }
 
 // exitCode is the error of a tool that has said everything already.
@@ -37,10 +40,13 @@ func exitCode(code int) error {
 }
 
 // connector opens the sessions of winrm and winrs.
-type connector struct{ state string }
+type connector struct {
+	state   string
+	closers []func() error
+}
 
 // Remote makes a client that obeys this machine's client settings.
-func (c connector) Remote(_ context.Context, o winrmtool.RemoteOptions) (*wsmanclient.Client, error) {
+func (c *connector) Remote(_ context.Context, o winrmtool.RemoteOptions) (*wsmanclient.Client, error) {
 	o.Options.Settings = func() *settings.Client {
 		set := c.Client()
 		return &set
@@ -50,7 +56,7 @@ func (c connector) Remote(_ context.Context, o winrmtool.RemoteOptions) (*wsmanc
 
 // Client is winrm/config/client as the state folder has it; without a state
 // the documented defaults hold.
-func (c connector) Client() settings.Client {
+func (c *connector) Client() settings.Client {
 	hive, err := registry.Open(filepath.Join(c.state, "hive.reg"), registry.Options{})
 	if err != nil {
 		w, _ := settings.Load(registry.NewTree(), settings.Current)

@@ -1,0 +1,6 @@
+package winrstool
+
+import _ "embed"
+
+//go:embed help.txt
+var helpText string
