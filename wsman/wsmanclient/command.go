@@ -43,6 +43,7 @@ type Command struct {
 	Stdout, Stderr io.Reader
 
 	shell *Shell
+	input *stdin
 	in    *incarnation
 	id    string
 	out   map[string]io.Writer
@@ -117,7 +118,8 @@ func boolean(b bool) string {
 // begin starts fetching the output.
 func (s *Shell) begin(ctx context.Context, in *incarnation, id string, o *CommandOptions) *Command {
 	cmd := &Command{shell: s, in: in, id: id, out: map[string]io.Writer{}, done: make(chan struct{})}
-	cmd.Stdin = &stdin{cmd: cmd}
+	cmd.input = &stdin{cmd: cmd}
+	cmd.Stdin = cmd.input
 	output := func(name string, w io.Writer) io.Reader {
 		if w != nil {
 			cmd.out[name] = w
@@ -225,8 +227,8 @@ func (s *Shell) Run(ctx context.Context, o CommandOptions, stdin io.Reader) (exi
 	if stdin != nil {
 		fed := make(chan error, 1)
 		go func() {
-			_, err := io.Copy(cmd.Stdin, stdin)
-			fed <- errors.Join(err, cmd.Stdin.Close())
+			_, err := cmd.input.feed(stdin, true)
+			fed <- err
 		}()
 		select {
 		case err := <-fed:

@@ -71,6 +71,14 @@ func (s *Session) get(ctx context.Context, op string, path cim.ObjectPath, o cim
 	if err == nil && i == nil {
 		err = &cim.Error{Status: cim.ErrNotFound, Detail: "the answer holds no instance", Remote: true}
 	}
+	if err == nil {
+		if _, whole := i.Path(); !whole { // its class is not known
+			if path.Namespace == "" {
+				path.Namespace = s.namespace
+			}
+			i.SetPath(path)
+		}
+	}
 	return i, err
 }
 

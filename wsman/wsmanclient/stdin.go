@@ -30,12 +30,7 @@ type stdin struct {
 // WriteEnd writes the last piece of the input and ends it, in one Send where it
 // fits.
 func (cmd *Command) WriteEnd(b []byte) error {
-	s, ok := cmd.Stdin.(*stdin)
-	if !ok {
-		_, err := cmd.Stdin.Write(b)
-		return errors.Join(err, cmd.Stdin.Close())
-	}
-	return s.writeEnd(b)
+	return cmd.input.writeEnd(b)
 }
 
 func (s *stdin) writeEnd(b []byte) error {
@@ -56,6 +51,36 @@ func (s *stdin) writeEnd(b []byte) error {
 	}
 	s.closed = true
 	return s.send(b, true)
+}
+
+// ReadFrom implements io.ReaderFrom: it sends pieces as large as an envelope
+// takes.
+func (s *stdin) ReadFrom(r io.Reader) (total int64, err error) {
+	return s.feed(r, false)
+}
+
+// feed sends everything of r, and with end closes the input in the last Send.
+func (s *stdin) feed(r io.Reader, end bool) (total int64, err error) {
+	s.mu.Lock()
+	buf := make([]byte, s.room())
+	s.mu.Unlock()
+	for {
+		n, err := io.ReadFull(r, buf)
+		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !last {
+			return total, err
+		}
+		if last && end {
+			return total + int64(n), s.writeEnd(buf[:n])
+		}
+		if _, err := s.Write(buf[:n]); err != nil {
+			return total, err
+		}
+		total += int64(n)
+		if last {
+			return total, nil
+		}
+	}
 }
 
 // Write implements io.Writer. It fails with io.ErrClosedPipe after Close and
