@@ -221,6 +221,9 @@ func (s *Store) save(st *state) (err error) {
 		return fmt.Errorf("save accounts: %w", err)
 	}
 	if err = s.ops.write(f, append(b, '\n')); err == nil {
+		err = keepOwner(f, s.dir)
+	}
+	if err == nil {
 		err = s.ops.sync(f)
 	}
 	if cerr := f.Close(); err == nil {
