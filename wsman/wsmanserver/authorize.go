@@ -1,12 +1,12 @@
 package wsmanserver
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/wsman"
-	"github.com/casementhq/casement/wsman/wscim"
 )
 
 // The rights of WS-Management. See [MS-WSMV] 3.1.4.1.28.
@@ -41,8 +41,8 @@ func (c *call) authorize(op operation, uri string) error {
 		return wsman.NewFault(wsman.CodeAccessDenied, "Access is denied.").WithSubcode("w:AccessDenied", wsman.Sender)
 	}
 	_, err = security.AccessCheck(sd, c.caller.Token, desired, security.GenericMapping{})
-	if err != nil && c.isRemoteWMIUser() {
-		err = nil
+	if err != nil && c.resource.plugin == pluginWMI {
+		err = c.asRemoteWMIUser(sd, desired, err)
 	}
 	if entries := security.Audit(sd, c.caller.Token, desired, err == nil, security.GenericMapping{}); len(entries) > 0 {
 		c.server.log.Info("audit", "user", c.identity, "uri", uri, "action", c.msg.Action, "access", desired, "granted", err == nil)
@@ -55,15 +55,19 @@ func (c *call) authorize(op operation, uri string) error {
 	return nil
 }
 
-// isRemoteWMIUser admits members of WinRMRemoteWMIUsers__ to CIM resources.
-// See spec 5.7.
-func (c *call) isRemoteWMIUser() bool {
+// asRemoteWMIUser admits members of WinRMRemoteWMIUsers__ to the WMI plug-in,
+// as if the descriptor ended with an entry for the group; so an entry that
+// denies still does. See spec 5.7.
+func (c *call) asRemoteWMIUser(sd *security.SecurityDescriptor, desired uint32, refused error) error {
 	group := c.server.o.RemoteWMIUsers
-	if group.IsZero() || !c.caller.Token.Has(group) {
-		return false
+	if group.IsZero() || !c.caller.Token.Has(group) || sd.DACL == nil {
+		return refused
 	}
-	_, isCIM := wscim.ParseURI(c.msg.ResourceURI)
-	return isCIM
+	more, dacl := *sd, *sd.DACL
+	dacl.ACEs = append(slices.Clone(dacl.ACEs), security.ACE{Mask: genericRead | genericWrite | genericExecute, SID: group})
+	more.DACL = &dacl
+	_, err := security.AccessCheck(&more, c.caller.Token, desired, security.GenericMapping{})
+	return err
 }
 
 // sddlCache keeps parsed descriptors; there are few and they seldom change.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,8 +36,13 @@ type call struct {
 	msg      *wsman.Message
 	resource resource
 	encoding soap.Encoding
-	limit    int // bytes of the response
+	limit    int  // bytes of the response
+	ownLimit bool // the limit is this service's, not the client's
+	effect   bool // what was asked for is done; only the report of it can fail
 	release  []func()
+
+	// undelivered, if not nil, is called where the response could not be sent.
+	undelivered func()
 }
 
 // writers are reused from call to call: a response is built in memory and sent
@@ -47,12 +53,12 @@ var writers = sync.Pool{New: func() any { return soap.NewWriter(make([]byte, 0, 
 const maxPooled = 4 << 20
 
 // serve answers the request: the HTTP status and the body, valid until done is
-// called.
+// called, which gives back everything that the request held.
 func (c *call) serve(ctx context.Context) (status int, answer []byte, done func()) {
 	w := writers.Get().(*soap.Writer)
 	w.Reset()
 	done = func() {
-		for _, f := range c.release {
+		for _, f := range slices.Backward(c.release) {
 			f()
 		}
 		if cap(w.Bytes()) <= maxPooled {
@@ -60,37 +66,75 @@ func (c *call) serve(ctx context.Context) (status int, answer []byte, done func(
 		}
 	}
 	c.limit = int(min(c.snap.WinRM.MaxEnvelopeBytes(), 1<<30))
-	status = http.StatusOK
-	header, body, err := c.handle(ctx)
-	if id, ok := body.(identifyBody); ok {
-		err = wsman.EncodeIdentifyResponse(w, id.IdentifyResponse)
-	} else if err == nil {
-		err = wsman.Encode(w, &header, body)
-		if err == nil && w.Len() > c.limit {
-			err = wsman.NewFault(wsman.CodeMaxEnvelopeSizeExceeded, "")
-		}
+	answer, err := c.answer(ctx, w)
+	if err == nil {
+		return http.StatusOK, answer, done
 	}
-	if err != nil {
-		status = http.StatusInternalServerError
-		w.Reset()
-		c.encodeFault(w, err)
-	}
-	answer = w.Bytes()
-	if c.encoding != soap.UTF8 {
-		answer = soap.AppendEncoded(nil, answer, c.encoding)
-	}
-	return status, answer, done
+	w.Reset()
+	c.encodeFault(w, err)
+	return http.StatusInternalServerError, c.encoded(w), done
 }
 
-// handle decodes the request and has it answered. A panic harms this request
-// only and its cause stays in the log.
-func (c *call) handle(ctx context.Context) (header wsman.Header, body wsman.Body, err error) {
+// answer has the request handled and writes the response, as far as it fits. A
+// panic harms this request only and its cause stays in the log.
+func (c *call) answer(ctx context.Context, w *soap.Writer) (out []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.server.log.Error("a request made the service panic", "action", c.action(), "panic", p, "stack", string(debug.Stack()))
 			err = wsman.NewFault(wsman.CodeProviderFailure, "")
 		}
 	}()
+	header, body, err := c.handle(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if id, ok := body.(identifyBody); ok {
+		err = wsman.EncodeIdentifyResponse(w, id.IdentifyResponse)
+	} else {
+		err = wsman.Encode(w, &header, body)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out = c.encoded(w)
+	if len(out) > c.limit {
+		return nil, c.tooLarge()
+	}
+	return out, nil
+}
+
+// encoded is what was written in the encoding of the request.
+func (c *call) encoded(w *soap.Writer) []byte {
+	if c.encoding == soap.UTF8 {
+		return w.Bytes()
+	}
+	return soap.AppendEncoded(nil, w.Bytes(), c.encoding)
+}
+
+// tooLarge is the fault for a response that exceeds the envelope: that which
+// the client permits, or that of this service. Where the request has had its
+// effect, the fault says so. See DSP0226 13.1 and spec 6.
+func (c *call) tooLarge() error {
+	switch {
+	case c.effect:
+		return wsman.NewFault(wsman.CodeUnreportableSuccess, "")
+	case c.ownLimit:
+		return wsman.NewFault(wsman.CodeServerEnvelopeLimit, "")
+	}
+	return wsman.NewFault(wsman.CodeMaxEnvelopeSizeExceeded, "")
+}
+
+// room is how many bytes of UTF-8 the content of the response may have.
+func (c *call) room() int {
+	n := c.limit - envelopeRoom
+	if c.encoding != soap.UTF8 {
+		n /= 2
+	}
+	return n
+}
+
+// handle decodes the request and has it answered.
+func (c *call) handle(ctx context.Context) (header wsman.Header, body wsman.Body, err error) {
 	c.msg, err = wsman.Decode(c.body, charsetOf(c.contentType))
 	if c.msg != nil {
 		c.encoding = c.msg.Encoding()
@@ -108,6 +152,7 @@ func (c *call) handle(ctx context.Context) (header wsman.Header, body wsman.Body
 		MaxEnvelopeSize: uint32(min(c.snap.WinRM.MaxEnvelopeBytes(), 1<<32-1)),
 		MaxTimeout:      time.Duration(c.snap.WinRM.MaxTimeoutms) * time.Millisecond,
 	}
+	c.ownLimit = c.msg.MaxEnvelopeSize == 0 || int64(c.msg.MaxEnvelopeSize) > c.snap.WinRM.MaxEnvelopeBytes()
 	if fault := c.msg.Check(rules); fault != nil {
 		return header, nil, fault
 	}
@@ -121,7 +166,9 @@ func (c *call) handle(ctx context.Context) (header wsman.Header, body wsman.Body
 	if err != nil {
 		return header, nil, err
 	}
-	return c.msg.ResponseHeader(), body, nil
+	header = c.msg.ResponseHeader()
+	header.Fragment = c.msg.Header.Fragment // see DSP0226 7.7
+	return header, body, nil
 }
 
 func (c *call) action() string {
@@ -196,6 +243,9 @@ func (c *call) dispatch(ctx context.Context) (wsman.Body, error) {
 	if err := c.fragmentAllowed(kind, op); err != nil {
 		return nil, err
 	}
+	if err := c.optionsAllowed(kind); err != nil {
+		return nil, err
+	}
 	switch kind {
 	case kindConfig:
 		return c.config(ctx, op)
@@ -220,6 +270,32 @@ func (c *call) fragmentAllowed(kind kind, op operation) error {
 		return wsman.NewFault(wsman.CodeActionNotSupported, "a fragment can be read and written of a CIM instance only")
 	}
 	return nil
+}
+
+// optionsAllowed refuses options that the client insists on and nobody here
+// knows. CIM resources take every option, as on Windows. See [MS-WSMV]
+// 3.1.4.1.10, notes 50 and 52.
+func (c *call) optionsAllowed(kind kind) error {
+	if kind == kindCIM || kind == kindMetadata {
+		return nil
+	}
+	for _, o := range c.msg.Options {
+		if !o.MustComply {
+			continue
+		}
+		if kind != kindShell {
+			return wsman.NewFault(wsman.CodeOptionsNotSupported, "this resource knows no options")
+		}
+		if !slices.ContainsFunc(shellOptions, func(known string) bool { return strings.EqualFold(known, o.Name) }) {
+			return wsman.NewFault(wsman.CodeOptionsInvalidName, "no option of a shell is called "+clip(o.Name))
+		}
+	}
+	return nil
+}
+
+// shellOptions are the options that the messages of a shell may have.
+var shellOptions = []string{
+	winrs.OptionNoProfile, winrs.OptionCodePage, winrs.OptionConsoleStdin, winrs.OptionSkipShell, winrs.OptionKeepAlive,
 }
 
 func (c *call) responseType() string {

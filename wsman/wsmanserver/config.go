@@ -64,13 +64,7 @@ func (c *call) configPut(uri string) (wsman.Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = c.server.o.Configuration.Update(func(tx *registry.Tx) error {
-		changes, err := c.server.snapshot().WinRM.Validate(uri, body)
-		if err != nil {
-			return err
-		}
-		return settings.Apply(tx, changes)
-	})
+	err = c.update(func(snap *settings.Snapshot) ([]settings.Change, error) { return snap.WinRM.Validate(uri, body) })
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +80,7 @@ func (c *call) configInvoke(uri string) (wsman.Body, error) {
 	if err := c.msg.End(); err != nil {
 		return nil, err
 	}
-	err := c.server.o.Configuration.Update(func(tx *registry.Tx) error { return settings.Apply(tx, settings.Restore()) })
+	err := c.update(func(*settings.Snapshot) ([]settings.Change, error) { return settings.Restore(), nil })
 	if err != nil {
 		return nil, err
 	}
@@ -134,8 +128,8 @@ func (c *call) readFields(name string) ([]settings.NameValue, error) {
 			return r.Skip()
 		}
 		found = true
-		if string(r.Local()) != name {
-			return wsman.NewFault(wsman.CodeSchemaValidationError, "the body holds "+clip(string(r.Local()))+", want "+name)
+		if string(r.Local()) != name || !strings.HasPrefix(strings.ToLower(r.URI(r.Space())), settings.URIConfig) {
+			return wsman.NewFault(wsman.CodeSchemaValidationError, "the body holds "+clip(string(r.Local()))+", want "+name+" of "+settings.URIConfig)
 		}
 		var err error
 		list, err = readFields(r, "", nil)

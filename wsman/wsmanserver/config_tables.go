@@ -14,13 +14,15 @@ import (
 
 // update applies the changes that make finds, within one transaction.
 func (c *call) update(make func(snap *settings.Snapshot) ([]settings.Change, error)) error {
-	return c.server.o.Configuration.Update(func(tx *registry.Tx) error {
+	err := c.server.o.Configuration.Update(func(tx *registry.Tx) error {
 		changes, err := make(c.server.snapshot())
 		if err != nil {
 			return err
 		}
 		return settings.Apply(tx, changes)
 	})
+	c.effect = err == nil
+	return err
 }
 
 // listenerResource serves winrm/config/listener. See [MS-WSMV] 3.1.4.1.29.5.
@@ -189,7 +191,14 @@ func (c *call) certMappingResource(ctx context.Context, op operation) (wsman.Bod
 
 // pluginResource serves winrm/config/plugin. See [MS-WSMV] 3.1.4.1.29.6.
 func (c *call) pluginResource(ctx context.Context, op operation) (wsman.Body, error) {
-	name, _ := c.msg.Selectors.Get("Name")
+	name, ok := c.msg.Selectors.Get("Name")
+	switch {
+	case op == opEnumerate, op == opPull, op == opRelease:
+	case !ok:
+		return nil, wsman.NewFault(wsman.CodeInsufficientSelectors, "the selector Name is missing")
+	case len(c.msg.Selectors) > 1:
+		return nil, wsman.NewFault(wsman.CodeUnexpectedSelectors, "a plug-in has the selector Name and no other")
+	}
 	switch op {
 	case opGet:
 		for _, p := range c.server.snapshot().Plugins {
@@ -307,6 +316,9 @@ func (c *call) securityResource(op operation) (wsman.Body, error) {
 
 func (c *call) readSecurity() (sddl string, exact bool, err error) {
 	err = c.msg.Body(func(r *soap.Reader) error {
+		if string(r.Local()) != "Security" {
+			return wsman.NewFault(wsman.CodeSchemaValidationError, "the body holds "+clip(string(r.Local()))+", want Security")
+		}
 		if s, ok := r.Attr(soap.None, "Sddl"); ok {
 			sddl = string(s)
 		}

@@ -18,6 +18,7 @@ func (c *call) cimCreate(ctx context.Context, session cim.Session, class *cim.Cl
 	if err != nil {
 		return nil, err
 	}
+	c.effect = true
 	epr := wsman.EPR{Address: wsman.Anonymous, ResourceURI: c.msg.ResourceURI}
 	if c.resource.cim.DMTF {
 		epr.Selectors = append(epr.Selectors, wsman.Selector{Name: wsman.SelectorNamespace, Value: slashes(c.resource.cim.Namespace)})

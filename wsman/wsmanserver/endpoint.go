@@ -11,12 +11,6 @@ import (
 	"github.com/casementhq/casement/settings"
 )
 
-// The ports of the compatibility listeners. See [MS-WSMV] 2.2.4.36.
-const (
-	compatibilityHTTP  = 80
-	compatibilityHTTPS = 443
-)
-
 // endpoint is one address and port on which one listener receives.
 type endpoint struct {
 	bind       string // host:port
@@ -28,31 +22,34 @@ type endpoint struct {
 
 // plan says where the listeners of the configuration listen. Two listeners
 // whose URL prefixes are the same (transport, port, host name and prefix)
-// collide: only the first receives, whatever their addresses; the others are
-// returned as collisions. See spec 3.5.
-func plan(all []settings.Listener, w *settings.WinRM, h settings.Host) (endpoints []endpoint, collisions []settings.Listener) {
+// collide: only the first receives, whatever their addresses. Nor can two
+// share a socket. The problems tell which do not receive. See spec 3.5.
+func plan(snap *settings.Snapshot, h settings.Host) (endpoints []endpoint, problems []string) {
 	type prefix struct {
 		transport, hostname, path string
 		port                      uint32
 	}
+	compatible, err := settings.CompatibilityListeners(snap.WinRM, h)
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
 	taken := map[prefix]bool{}
-	bound := map[string]bool{}
-	for _, l := range append(slices.Clone(all), compatibility(all, w)...) {
+	for _, l := range append(slices.Clone(snap.Listeners), compatible...) {
 		if !l.Enabled {
 			continue
 		}
+		name := l.Address + " " + l.Transport + " " + strconv.FormatUint(uint64(l.Port), 10)
 		key := prefix{strings.ToUpper(l.Transport), strings.ToLower(l.Hostname), strings.ToLower(l.URLPrefix), l.Port}
 		if taken[key] {
-			collisions = append(collisions, l)
+			problems = append(problems, name+" has the port, host name and prefix of another")
 			continue
 		}
 		taken[key] = true
-		for _, bind := range binds(l, w, h) {
-			if bound[bind] {
-				collisions = append(collisions, l)
+		for _, bind := range binds(l, snap.WinRM, h) {
+			if slices.ContainsFunc(endpoints, func(e endpoint) bool { return overlap(e.bind, bind) }) {
+				problems = append(problems, name+" needs "+bind+", which another listener has")
 				continue
 			}
-			bound[bind] = true
 			e := endpoint{bind: bind, secure: strings.EqualFold(l.Transport, "HTTPS"), thumbprint: l.CertificateThumbprint, prefix: l.URLPrefix}
 			if !e.secure {
 				e.hostname = l.Hostname
@@ -61,34 +58,14 @@ func plan(all []settings.Listener, w *settings.WinRM, h settings.Host) (endpoint
 		}
 	}
 	slices.SortFunc(endpoints, func(a, b endpoint) int { return cmp.Compare(a.bind, b.bind) })
-	return endpoints, collisions
+	return endpoints, problems
 }
 
-// compatibility makes the listeners on ports 80 and 443 that the two flags ask
-// for. They take address, host name and certificate from the listener of their
-// transport.
-func compatibility(all []settings.Listener, w *settings.WinRM) []settings.Listener {
-	var more []settings.Listener
-	add := func(on bool, transport string, port uint32) {
-		if !on {
-			return
-		}
-		l := settings.Listener{Address: "*", Transport: transport, Enabled: true}
-		for _, have := range all {
-			if strings.EqualFold(have.Transport, transport) && have.Enabled {
-				l = have
-				break
-			}
-		}
-		if transport == "HTTPS" && l.CertificateThumbprint == "" {
-			return
-		}
-		l.Port, l.URLPrefix = port, "wsman"
-		more = append(more, l)
-	}
-	add(w.Service.EnableCompatibilityHTTPListener, "HTTP", compatibilityHTTP)
-	add(w.Service.EnableCompatibilityHTTPSListener, "HTTPS", compatibilityHTTPS)
-	return more
+// overlap tells whether two sockets cannot listen at the same time.
+func overlap(a, b string) bool {
+	hostA, portA, _ := net.SplitHostPort(a)
+	hostB, portB, _ := net.SplitHostPort(b)
+	return portA == portB && (hostA == hostB || hostA == "" || hostB == "")
 }
 
 // binds are the socket addresses of a listener: one that stands for all where

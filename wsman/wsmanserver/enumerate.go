@@ -23,25 +23,38 @@ func (c *call) cimEnumerate(ctx context.Context) (wsman.Body, error) {
 	if err != nil {
 		return nil, c.operationQuota(err)
 	}
-	// The enumeration outlives this request.
-	life, cancel := context.WithCancel(c.server.base)
-	session, err := c.openSession(life)
-	if err != nil {
-		cancel()
-		release()
-		return nil, err
-	}
-	enum, err := c.openEnumerator(life, session, m)
-	if err != nil {
-		session.Close()
-		cancel()
-		release()
-		return nil, err
-	}
-	s := &cimSource{session: session, enum: enum, shared: c.encoders(), mode: m.Mode}
 	ctx, done := c.bounded(ctx)
 	defer done()
+	// The enumeration outlives this request, which can only cut its opening.
+	life, cancel := context.WithCancel(c.server.base)
+	cut := context.AfterFunc(ctx, cancel)
+	s, err := c.openSource(life, m)
+	if !cut() && err == nil {
+		s.close()
+		err = ctx.Err()
+	}
+	if err != nil {
+		cancel()
+		release()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, err
+	}
 	return c.start(ctx, m, s, cancel, release)
+}
+
+func (c *call) openSource(ctx context.Context, m *wsman.Enumerate) (*cimSource, error) {
+	session, err := c.openSession(ctx)
+	if err != nil {
+		return nil, err
+	}
+	enum, err := c.openEnumerator(ctx, session, m)
+	if err != nil {
+		session.Close()
+		return nil, err
+	}
+	return &cimSource{session: session, enum: enum, shared: c.encoders(), mode: m.Mode}, nil
 }
 
 // checkEnumerate refuses what contradicts itself before anything is opened.

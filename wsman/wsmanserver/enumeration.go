@@ -16,8 +16,9 @@ import (
 
 // enumerations is the table of open enumeration contexts.
 type enumerations struct {
-	mu   sync.Mutex
-	byID map[string]*enumeration
+	mu     sync.Mutex
+	byID   map[string]*enumeration
+	closed bool
 }
 
 // enumeration is one open context: what is left of a result, its owner, and
@@ -36,6 +37,7 @@ type enumeration struct {
 	mu     sync.Mutex
 	busy   bool
 	closed bool
+	once   sync.Once
 }
 
 // source gives items as XML.
@@ -61,42 +63,61 @@ func (b itemsBody) Namespaces() []soap.NS { return append(b.Body.Namespaces(), b
 var errTooLarge = errors.New("an item does not fit into the envelope")
 
 func (t *enumerations) add(e *enumeration) {
-	t.mu.Lock()
-	t.byID[e.id] = e
-	t.mu.Unlock()
-	e.timer = time.AfterFunc(e.idle, func() { t.expire(e) })
-}
-
-func (t *enumerations) expire(e *enumeration) {
 	e.mu.Lock()
-	busy := e.busy
+	e.timer = time.AfterFunc(e.idle, func() { t.expire(e) })
 	e.mu.Unlock()
-	if !busy {
-		t.end(e)
+	t.mu.Lock()
+	closed := t.closed
+	if !closed {
+		t.byID[e.id] = e
+	}
+	t.mu.Unlock()
+	if closed {
+		e.free()
 	}
 }
 
-// end closes a context; further Pulls do not find it.
+// expire ends a context that no Pull uses.
+func (t *enumerations) expire(e *enumeration) {
+	e.mu.Lock()
+	if e.busy || e.closed {
+		e.mu.Unlock()
+		return
+	}
+	e.closed = true
+	e.mu.Unlock()
+	t.end(e)
+}
+
+// end closes a context; further Pulls do not find it. Where one is under way,
+// it is cancelled and closes the context itself.
 func (t *enumerations) end(e *enumeration) {
 	t.mu.Lock()
 	delete(t.byID, e.id)
 	t.mu.Unlock()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return
-	}
-	e.closed = true
-	if e.timer != nil {
-		e.timer.Stop()
-	}
 	e.cancel()
-	e.source.close()
-	e.release()
+	e.mu.Lock()
+	e.closed = true
+	busy := e.busy
+	e.mu.Unlock()
+	if !busy {
+		e.free()
+	}
+}
+
+// free gives back what the context holds; nobody may use it any more.
+func (e *enumeration) free() {
+	e.once.Do(func() {
+		e.timer.Stop()
+		e.cancel()
+		e.source.close()
+		e.release()
+	})
 }
 
 func (t *enumerations) closeAll() {
 	t.mu.Lock()
+	t.closed = true
 	all := make([]*enumeration, 0, len(t.byID))
 	for _, e := range t.byID {
 		all = append(all, e)
@@ -131,13 +152,18 @@ func (t *enumerations) begin(id, owner, resource string) (*enumeration, error) {
 	return e, nil
 }
 
-// pause gives a context back until the next Pull.
-func (e *enumeration) pause() {
+// pause gives a context back until the next Pull; more is false where there
+// will be none.
+func (t *enumerations) pause(e *enumeration, more bool) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.busy = false
-	if !e.closed {
+	over := e.closed || !more
+	if !over {
 		e.timer.Reset(e.idle)
+	}
+	e.mu.Unlock()
+	if over {
+		t.end(e)
 	}
 }
 
@@ -157,11 +183,11 @@ func (c *call) batch(ctx context.Context, s source, elements uint32) (*wsman.Ite
 			itemBuffers.Put(buf)
 		}
 	})
-	out, n, end, err := s.next(ctx, (*buf)[:0], int(elements), c.limit-envelopeRoom)
+	out, n, end, err := s.next(ctx, (*buf)[:0], int(elements), c.room())
 	*buf = out
 	switch {
 	case errors.Is(err, errTooLarge):
-		return nil, wsman.NewFault(wsman.CodeMaxEnvelopeSizeExceeded, "")
+		return nil, c.tooLarge()
 	case err != nil && n == 0:
 		return nil, err
 	}
@@ -177,21 +203,26 @@ func (c *call) start(ctx context.Context, m *wsman.Enumerate, s source, cancel c
 		id: "uuid:" + wsman.NewUUID(), owner: userKey(c.caller.Token), resource: c.msg.ResourceURI, source: s, mode: m.Mode,
 		release: release, cancel: cancel, idle: time.Duration(c.snap.WinRM.Service.EnumerationTimeoutms) * time.Millisecond,
 	}
-	drop := func() { cancel(); s.close(); release() }
+	kept := false
+	defer func() {
+		if !kept {
+			cancel()
+			s.close()
+			release()
+		}
+	}()
 	items := &wsman.Items{}
 	if m.Optimize {
 		var err error
 		if items, err = c.batch(ctx, s, m.MaxElements); err != nil {
-			drop()
 			return nil, err
 		}
 	}
-	if items.EndOfSequence {
-		drop()
-		return itemsBody{items.EnumerateResponse(), s.spaces()}, nil
+	if !items.EndOfSequence {
+		kept = true
+		items.Context = e.id
+		c.server.enums.add(e)
 	}
-	items.Context = e.id
-	c.server.enums.add(e)
 	return itemsBody{items.EnumerateResponse(), s.spaces()}, nil
 }
 
@@ -216,26 +247,22 @@ func (c *call) pull(ctx context.Context) (wsman.Body, error) {
 	if p.MaxCharacters > 0 {
 		c.limit = min(c.limit, int(min(p.MaxCharacters, 1<<30))+envelopeRoom)
 	}
+	more := false
+	defer func() { c.server.enums.pause(e, more) }()
 	items, err := c.batch(ctx, e.source, p.MaxElements)
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		e.pause()
+	if errors.Is(err, context.DeadlineExceeded) {
+		more = true
 		if p.MaxTime > 0 {
 			return nil, wsman.NewFault(wsman.CodeEnumerateTimedOut, "")
 		}
 		return nil, wsman.NewFault(wsman.CodeOperationTimedOut, "")
-	case err != nil:
-		e.mu.Lock()
-		e.busy = false
-		e.mu.Unlock()
-		c.server.enums.end(e)
-		return nil, err
-	case items.EndOfSequence:
-		c.server.enums.end(e)
-		return itemsBody{items.PullResponse(), e.source.spaces()}, nil
 	}
-	items.Context = e.id
-	e.pause()
+	if err != nil {
+		return nil, err
+	}
+	if more = !items.EndOfSequence; more {
+		items.Context = e.id
+	}
 	return itemsBody{items.PullResponse(), e.source.spaces()}, nil
 }
 
@@ -249,7 +276,7 @@ func (c *call) releaseEnumeration() (wsman.Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.server.enums.end(e)
+	c.server.enums.pause(e, false)
 	return nil, nil
 }
 
@@ -272,12 +299,14 @@ func (s *cimSource) close() {
 }
 
 func (s *cimSource) next(ctx context.Context, dst []byte, limit, budget int) (_ []byte, n int, end bool, err error) {
+	patient := true
 	for n < limit {
 		if len(s.rest) == 0 {
 			if s.finished != nil {
 				break
 			}
-			if n > 0 {
+			if n > 0 && patient {
+				patient = false
 				// Items that are here already do not wait for slower ones.
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithTimeout(ctx, linger)

@@ -46,6 +46,9 @@ func parseFragment(f *wsman.FragmentTransfer, class *cim.Class) (p fragmentPath,
 	if p.property < 0 || class.Properties[p.property].Name != path {
 		return p, bad
 	}
+	if p.text && p.index == 0 && class.Properties[p.property].Type.IsArray() {
+		return p, bad // more than one text
+	}
 	if p.index > 1 && !class.Properties[p.property].Type.IsArray() {
 		return p, bad
 	}

@@ -29,10 +29,12 @@ const writeWait = 2 * time.Minute
 
 // serveHTTP takes one request from the socket to the dispatcher and back.
 func (s *Server) serveHTTP(l *listening, w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	// The deadline of an earlier response must not cut what answers this request.
+	_ = control.SetWriteDeadline(time.Now().Add(writeWait))
 	if !l.local && !s.reachable(l, w, r) {
 		return
 	}
-	control := http.NewResponseController(w)
 	snap := s.snapshot()
 	_ = control.SetReadDeadline(time.Now().Add(time.Duration(snap.WinRM.Service.MaxPacketRetrievalTimeSeconds) * time.Second))
 	if l.local {
@@ -40,7 +42,7 @@ func (s *Server) serveHTTP(l *listening, w http.ResponseWriter, r *http.Request)
 		return
 	}
 	if strings.EqualFold(r.Header.Get(identifyHeader), "unauthenticated") {
-		s.identifyUnauthenticated(w, r, control)
+		s.identifyUnauthenticated(l, w, r, control)
 		return
 	}
 	ex := l.auth.Authenticate(w, r)
@@ -77,7 +79,7 @@ func (s *Server) serveHTTP(l *listening, w http.ResponseWriter, r *http.Request)
 	}
 	status, answer, done := call.serve(r.Context())
 	defer done()
-	s.send(r, control, func() error { return ex.Reply(status, call.responseType(), answer) })
+	call.sent(s.send(r, control, func() error { return ex.Reply(status, call.responseType(), answer) }))
 }
 
 // reachable checks what a request must have before anything else: the path,
@@ -85,7 +87,7 @@ func (s *Server) serveHTTP(l *listening, w http.ResponseWriter, r *http.Request)
 func (s *Server) reachable(l *listening, w http.ResponseWriter, r *http.Request) bool {
 	status := 0
 	switch {
-	case strings.Trim(r.URL.Path, "/") != l.prefix:
+	case !strings.EqualFold(strings.Trim(r.URL.Path, "/"), l.prefix):
 		status = http.StatusNotFound
 	case !l.hostMatches(r.Host):
 		status = http.StatusBadRequest
@@ -121,8 +123,16 @@ func hostOnly(host string) string {
 	return host
 }
 
-// send writes a response in one piece.
-func (s *Server) send(r *http.Request, control *http.ResponseController, write func() error) {
+// sent is told whether the response left. Output of a command that did not
+// waits for the next Receive.
+func (c *call) sent(ok bool) {
+	if !ok && c.undelivered != nil {
+		c.undelivered()
+	}
+}
+
+// send writes a response in one piece and tells whether that went well.
+func (s *Server) send(r *http.Request, control *http.ResponseController, write func() error) bool {
 	_ = control.SetWriteDeadline(time.Now().Add(writeWait))
 	wire := wireOf(r.Context())
 	if wire != nil {
@@ -138,6 +148,7 @@ func (s *Server) send(r *http.Request, control *http.ResponseController, write f
 	if err != nil {
 		s.log.Debug("a response was not sent", "remote", r.RemoteAddr, "error", err)
 	}
+	return err == nil && r.Context().Err() == nil
 }
 
 type wireKey struct{}
@@ -158,24 +169,29 @@ func wireOf(ctx context.Context) *wireConn {
 }
 
 // identifyUnauthenticated answers Identify to anybody, and nothing else.
-func (s *Server) identifyUnauthenticated(w http.ResponseWriter, r *http.Request, control *http.ResponseController) {
+func (s *Server) identifyUnauthenticated(l *listening, w http.ResponseWriter, r *http.Request, control *http.ResponseController) {
 	body, err := readAtMost(r, wsman.MinEnvelopeSize)
 	if err != nil {
+		w.Header().Set("Connection", "close")
 		w.WriteHeader(bodyStatus(err))
 		return
 	}
 	m, err := wsman.Decode(body, charsetOf(r.Header.Get("Content-Type")))
-	if err != nil || !m.IsIdentify() {
+	if err != nil || !m.IsIdentify() || m.End() != nil {
+		for _, scheme := range l.auth.Schemes(r) {
+			w.Header().Add("WWW-Authenticate", scheme)
+		}
 		w.Header().Set("Connection", "close")
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
+	c := &call{msg: m, encoding: m.Encoding()}
 	out := soap.NewWriter(nil)
 	if err := wsman.EncodeIdentifyResponse(out, s.identity(false)); err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	s.send(r, control, func() error { return plainReply(w, http.StatusOK, contentTypeUTF8, out.Bytes()) })
+	s.send(r, control, func() error { return plainReply(w, http.StatusOK, c.responseType(), c.encoded(out)) })
 }
 
 // localPeer is a local caller.
@@ -190,6 +206,9 @@ type LocalConn struct {
 }
 
 func localContext(ctx context.Context, c net.Conn) context.Context {
+	if counted, ok := c.(*localConn); ok {
+		c = counted.Conn
+	}
 	if l, ok := c.(*LocalConn); ok {
 		return context.WithValue(ctx, localKey{}, localPeer{l.UID})
 	}
@@ -227,7 +246,7 @@ func (s *Server) serveLocal(w http.ResponseWriter, r *http.Request, control *htt
 	}
 	status, answer, done := call.serve(r.Context())
 	defer done()
-	s.send(r, control, func() error { return plainReply(w, status, call.responseType(), answer) })
+	call.sent(s.send(r, control, func() error { return plainReply(w, status, call.responseType(), answer) }))
 }
 
 func plainReply(w http.ResponseWriter, status int, contentType string, body []byte) error {

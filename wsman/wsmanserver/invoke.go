@@ -36,6 +36,7 @@ func (c *call) cimInvoke(ctx context.Context, session cim.Session, class *cim.Cl
 	if err != nil {
 		return nil, err
 	}
+	c.effect = true
 	out := cim.NewInstance(wscim.ParameterClass(class, m, true))
 	for _, p := range result.Out {
 		if err := out.Set(p.Name, p.Value); err != nil {

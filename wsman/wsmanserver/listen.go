@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,12 +27,8 @@ type listening struct {
 // reconcile opens and closes listeners so that they are what the configuration
 // says. Endpoints that did not change keep their connections.
 func (s *Server) reconcile(ctx context.Context) {
-	snap := s.snapshot()
-	want, collisions := plan(snap.Listeners, snap.WinRM, s.o.Configuration.Host())
-	for _, c := range collisions {
-		s.log.Warn("a listener does not receive: another has the same port, host name and prefix",
-			"address", c.Address, "transport", c.Transport, "port", c.Port)
-	}
+	want, collisions := plan(s.snapshot(), s.o.Configuration.Host())
+	s.warn(collisions)
 	keep := make(map[endpoint]bool, len(want))
 	for _, e := range want {
 		keep[e] = true
@@ -52,8 +49,9 @@ func (s *Server) reconcile(ctx context.Context) {
 	for _, e := range want {
 		s.mu.Lock()
 		_, there := s.open[e]
+		closed := s.closed
 		s.mu.Unlock()
-		if there || s.base.Err() != nil {
+		if there || closed {
 			continue
 		}
 		if err := s.openEndpoint(ctx, e); err != nil {
@@ -64,10 +62,20 @@ func (s *Server) reconcile(ctx context.Context) {
 
 // drain lets requests under way on a closed endpoint end, for a short while.
 func (s *Server) drain(l *listening) {
-	ctx, cancel := context.WithTimeout(s.base, 5*time.Second)
+	ctx, cancel := context.WithTimeout(s.base, drainWait)
 	defer cancel()
-	if l.http.Shutdown(ctx) != nil {
-		l.http.Close()
+	s.shutdown(ctx, l.http)
+}
+
+// warn logs problems of the listeners once, not with every look.
+func (s *Server) warn(problems []string) {
+	all := strings.Join(problems, "\n")
+	if all == s.warned {
+		return
+	}
+	s.warned = all
+	for _, p := range problems {
+		s.log.Warn("a listener does not receive", "problem", p)
 	}
 }
 
@@ -92,8 +100,11 @@ func (s *Server) openEndpoint(ctx context.Context, e endpoint) error {
 		})
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return l.net.Close()
+	}
 	s.open[e] = l
-	s.mu.Unlock()
 	s.log.Info("listening", "address", l.net.Addr(), "tls", e.secure, "prefix", e.prefix)
 	s.wg.Go(func() {
 		if err := l.http.Serve(accept); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -107,7 +118,7 @@ func (s *Server) openEndpoint(ctx context.Context, e endpoint) error {
 type trackedListener struct {
 	net.Listener
 	server *Server
-	local  bool
+	local  chan struct{} // of local sessions: one token for each connection
 }
 
 func (t *trackedListener) Accept() (net.Conn, error) {
@@ -116,8 +127,14 @@ func (t *trackedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if t.local {
-			return c, nil
+		if t.local != nil {
+			select {
+			case t.local <- struct{}{}:
+				return &localConn{Conn: c, release: sync.OnceFunc(func() { <-t.local })}, nil
+			default:
+				c.Close()
+				continue
+			}
 		}
 		if t.server.o.Admit != nil && !t.server.o.Admit(c.LocalAddr(), c.RemoteAddr()) {
 			c.Close()
@@ -131,6 +148,17 @@ func (t *trackedListener) Accept() (net.Conn, error) {
 		}
 		return &wireConn{Conn: c, release: release}, nil
 	}
+}
+
+// localConn is a counted connection of a local session.
+type localConn struct {
+	net.Conn
+	release func()
+}
+
+func (c *localConn) Close() error {
+	c.release()
+	return c.Conn.Close()
 }
 
 // refuseConnection tells a client that there are too many. A client that

@@ -40,9 +40,12 @@ func (c *call) put(ctx context.Context, session cim.Session, path cim.ObjectPath
 	if err := session.Put(ctx, i, o); err != nil {
 		return nil, err
 	}
+	c.effect = true
 	changed, err := session.Get(ctx, path, cim.GetOptions{})
 	if err != nil {
-		return nil, err
+		f := wsman.NewFault(wsman.CodeUnreportableSuccess, "the instance was changed and cannot be read now")
+		f.Err = err
+		return nil, f
 	}
 	if c.msg.Header.Fragment != nil {
 		part, err := parseFragment(c.msg.Header.Fragment, changed.Class())

@@ -91,6 +91,8 @@ type Server struct {
 	mu     sync.Mutex
 	open   map[endpoint]*listening
 	locals []*http.Server
+	closed bool
+	warned string // the collisions that the log knows of
 	wg     sync.WaitGroup
 }
 
@@ -168,6 +170,8 @@ func (s *Server) Serve(ctx context.Context, ready func()) error {
 		select {
 		case <-changes:
 		case <-tick.C:
+		case <-s.base.Done():
+			return nil
 		case <-ctx.Done():
 			s.Close()
 			return nil
@@ -188,11 +192,11 @@ func (s *Server) Listening() []string {
 	return list
 }
 
-// Close closes every listener and connection, and ends every shell and
-// enumeration. Requests under way have five seconds.
+// Close closes every listener, ends every shell and enumeration, and then the
+// requests that are under way, which have five seconds.
 func (s *Server) Close() {
-	s.cancel()
 	s.mu.Lock()
+	s.closed = true
 	servers := s.locals
 	for e, l := range s.open {
 		servers = append(servers, l.http)
@@ -200,16 +204,36 @@ func (s *Server) Close() {
 	}
 	s.locals = nil
 	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), drainWait)
+	defer cancel()
+	var closing sync.WaitGroup
+	for _, h := range servers {
+		closing.Go(func() { s.shutdown(ctx, h) })
+	}
 	s.shells.Close()
 	s.enums.closeAll()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	for _, h := range servers {
-		if err := h.Shutdown(ctx); err != nil {
-			h.Close()
-		}
-	}
+	closing.Wait()
+	s.cancel()
 	s.wg.Wait()
+}
+
+// drainWait is how long requests under way have when their listener closes.
+const drainWait = 5 * time.Second
+
+// shutdown closes one HTTP server.
+func (s *Server) shutdown(ctx context.Context, h *http.Server) {
+	if h.Shutdown(ctx) != nil {
+		if s.isClosed() {
+			s.cancel() // the requests that are left
+		}
+		h.Close()
+	}
+}
+
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // ServeLocal serves local sessions on a listener of Unix sockets, or of
@@ -217,16 +241,27 @@ func (s *Server) Close() {
 func (s *Server) ServeLocal(l net.Listener) error {
 	h := s.httpServer(&listening{local: true})
 	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return l.Close()
+	}
 	s.locals = append(s.locals, h)
-	s.mu.Unlock()
 	s.wg.Add(1)
+	s.mu.Unlock()
 	defer s.wg.Done()
-	err := h.Serve(&trackedListener{Listener: l, server: s, local: true})
+	err := h.Serve(&trackedListener{Listener: l, server: s, local: make(chan struct{}, maxLocal)})
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed) {
 		return nil
 	}
 	return err
 }
+
+// maxLocal bounds the connections of local sessions.
+const maxLocal = 256
+
+// idleWait is how long a connection may rest between two requests; it counts
+// among MaxConnections that long. See [MS-WSMV] note 22.
+const idleWait = 2 * time.Minute
 
 // httpServer makes the HTTP/1.1 server of one endpoint.
 func (s *Server) httpServer(l *listening) *http.Server {
@@ -234,7 +269,7 @@ func (s *Server) httpServer(l *listening) *http.Server {
 	h := &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serveHTTP(l, w, r) }),
 		ReadHeaderTimeout: min(wait, time.Hour),
-		IdleTimeout:       10 * time.Minute,
+		IdleTimeout:       idleWait,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return s.base },
@@ -256,13 +291,14 @@ func (s *Server) httpServer(l *listening) *http.Server {
 // offers at the moment of a request.
 func (s *Server) authenticator(l *listening) *httpauth.Server {
 	a := &httpauth.Server{
-		Schemes: func(*http.Request) []string {
-			on := s.snapshot().WinRM.Service.Auth
+		Schemes: func(r *http.Request) []string {
+			service := &s.snapshot().WinRM.Service
 			var list []string
-			if on.Negotiate && s.o.Negotiate != nil {
+			if service.Auth.Negotiate && s.o.Negotiate != nil {
 				list = append(list, httpauth.Negotiate)
 			}
-			if on.Basic && s.o.CheckBasic != nil {
+			// A password must not even be asked for where it would come in clear.
+			if service.Auth.Basic && s.o.CheckBasic != nil && (r.TLS != nil || service.AllowUnencrypted) {
 				list = append(list, httpauth.Basic)
 			}
 			return list

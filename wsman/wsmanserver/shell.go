@@ -76,7 +76,11 @@ func (c *call) withShell(ctx context.Context, f func(context.Context, *shellhost
 	if err != nil {
 		return nil, err
 	}
-	defer s.Use()()
+	done, err := s.Use()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	return f(ctx, s)
 }
 
@@ -110,6 +114,9 @@ func (c *call) shellCreate() (wsman.Body, error) {
 		f := wsman.NewFault(wsman.CodeAccessDenied, "the account is not mapped to a Unix user that may run commands here: an administrator can do that with 'casement user map'")
 		f.Err = err
 		return nil, f.WithSubcode("w:AccessDenied", wsman.Sender)
+	}
+	if len(m.OutputStreams) == 0 {
+		m.OutputStreams = []string{"stdout", "stderr"}
 	}
 	spec := shellhost.Spec{
 		Directory: m.WorkingDirectory, Identity: id, IdleTimeout: m.IdleTimeOut, Lifetime: m.Lifetime, Name: m.Name,
@@ -145,6 +152,7 @@ func (c *call) shellCreate() (wsman.Body, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.effect = true
 	return &wsman.ResourceCreated{
 		EPR: wsman.EPR{
 			Address: c.msg.To, ResourceURI: c.msg.ResourceURI,
@@ -206,16 +214,25 @@ func (c *call) shellEnumerate(ctx context.Context) (wsman.Body, error) {
 }
 
 // startFailure says why a command did not start, without paths of this host's
-// inside.
-func startFailure(err error) string {
+// inside, with the codes that Windows gives.
+func startFailure(err error) error {
+	f := invalidShell("The command could not be started.")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "The directory or the program does not exist."
+		f = wsman.NewFault(codeFileNotFound, "The system cannot find the directory or the program.").
+			WithSubcode("w:InternalError", wsman.Receiver).WithProvider(providerCmd, providerCmdPath)
 	case errors.Is(err, fs.ErrPermission):
-		return "The user may not run it."
+		f = wsman.NewFault(wsman.CodeAccessDenied, "The user may not run the program, or not in that directory.").
+			WithSubcode("w:AccessDenied", wsman.Sender).WithProvider(providerCmd, providerCmdPath)
+	case errors.Is(err, shellhost.ErrCommandID):
+		f = invalidShell("The command identifier is in use or too long.")
 	}
-	return "The command could not be started."
+	f.Err = err
+	return f
 }
+
+// codeFileNotFound is HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND).
+const codeFileNotFound wsman.Code = 0x80070002
 
 // shellCommand starts a command. See [MS-WSMV] 3.1.4.11.
 func (c *call) shellCommand(ctx context.Context, s *shellhost.Shell) (wsman.Body, error) {
@@ -247,10 +264,9 @@ func (c *call) shellCommand(ctx context.Context, s *shellhost.Shell) (wsman.Body
 		if f := c.fault(err); f.Err == nil {
 			return nil, f
 		}
-		f := invalidShell(startFailure(err))
-		f.Err = err
-		return nil, f
+		return nil, startFailure(err)
 	}
+	c.effect = true
 	return &winrs.CommandResponse{CommandID: cmd.ID}, nil
 }
 
@@ -273,7 +289,7 @@ func (c *call) shellReceive(ctx context.Context, s *shellhost.Shell) (wsman.Body
 	ctx, cancel := c.bounded(request)
 	defer cancel()
 	// base64 makes four bytes of three; the envelope needs its room too.
-	limit := max((c.limit-envelopeRoom)/4*3, 1024)
+	limit := max(c.room()/4*3, 1024)
 	var answer *winrs.ReceiveResponse
 	var failure error
 	// The response is written out at once, for the output is valid only now.
@@ -293,6 +309,7 @@ func (c *call) shellReceive(ctx context.Context, s *shellhost.Shell) (wsman.Body
 			answer.State, answer.HasExitCode, answer.ExitCode = winrs.Done, o.Failure == nil, o.Exit
 			failure = o.Failure
 		}
+		c.undelivered = func() { cmd.Undelivered(o.Receipt) }
 		err := answer.WriteBody(w)
 		failure = errors.Join(failure, err)
 	})
@@ -343,9 +360,6 @@ func (c *call) shellSend(ctx context.Context, s *shellhost.Shell) (wsman.Body, e
 			return nil, err
 		}
 		if err := cmd.Send(ctx, st.Data, st.End); err != nil {
-			if errors.Is(err, context.DeadlineExceeded) {
-				return nil, wsman.NewFault(wsman.CodeOperationTimedOut, "")
-			}
 			return nil, err
 		}
 	}

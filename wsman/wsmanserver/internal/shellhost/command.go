@@ -1,8 +1,11 @@
 package shellhost
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/casementhq/casement/quota"
@@ -23,20 +26,27 @@ type Command struct {
 	operation quota.Release
 	once      sync.Once
 
+	input chan struct{} // one token: who writes to stdin
+
 	mu        sync.Mutex
 	changed   chan struct{} // closed and replaced when something changes
+	dead      bool          // nobody will ask for output any more
 	out       [2]stream     // stdout, stderr
 	done      bool
 	exit      uint32
 	failure   error
 	receiving bool
+	receipt   uint64 // counts the outputs that were given
 }
 
 type stream struct {
 	data  []byte
 	spare []byte
+	last  []byte // what the last Receive was given, within spare
 	ended bool
 	told  bool // the end was reported
+
+	unwanted bool // the shell did not declare the stream
 }
 
 // Names of the output streams, in the order of Output.
@@ -52,13 +62,17 @@ type Chunk struct {
 // Output is the answer to a Receive. The data is valid during emit only.
 type Output struct {
 	Chunks  []Chunk
+	Receipt uint64 // for Undelivered
 	Done    bool   // the command has ended and everything was given out
 	Exit    uint32 // valid with Done
 	Failure error  // a *shell.LimitError where a limit ended the command
 }
 
 func newCommand(id string, s *Shell, job *shell.Job, release quota.Release) *Command {
-	c := &Command{ID: id, shell: s, job: job, release: release, changed: make(chan struct{})}
+	c := &Command{ID: id, shell: s, job: job, release: release, changed: make(chan struct{}), input: make(chan struct{}, 1)}
+	for i, name := range streamNames {
+		c.out[i].unwanted = !slices.Contains(strings.Fields(s.Spec.OutputStreams), name)
+	}
 	for i, r := range []io.Reader{job.Stdout(), job.Stderr()} {
 		go c.pump(i, r)
 	}
@@ -73,14 +87,16 @@ func (c *Command) pump(i int, r io.Reader) {
 		n, err := r.Read(buf)
 		c.mu.Lock()
 		s := &c.out[i]
-		s.data = append(s.data, buf[:n]...)
+		if !c.dead && !s.unwanted {
+			s.data = append(s.data, buf[:n]...)
+		}
 		if err != nil {
 			s.ended = true
 		}
 		if n > 0 || err != nil {
 			c.notify()
 		}
-		for err == nil && len(s.data) >= buffered {
+		for err == nil && len(s.data) >= buffered && !c.dead {
 			wait := c.changed
 			c.mu.Unlock()
 			<-wait
@@ -122,6 +138,8 @@ func (c *Command) Receive(ctx context.Context, streams []string, limit int, emit
 	want := wanted(streams)
 	for {
 		if o, ok := c.take(want, limit); ok {
+			c.receipt++
+			o.Receipt = c.receipt
 			c.notify()
 			c.mu.Unlock()
 			emit(o)
@@ -158,6 +176,7 @@ func (c *Command) take(want [2]bool, limit int) (o Output, ok bool) {
 	all := true
 	for i := range c.out {
 		s := &c.out[i]
+		s.last = nil
 		if want[i] && len(s.data) > 0 && limit > 0 {
 			n := min(limit, len(s.data))
 			limit -= n
@@ -165,7 +184,8 @@ func (c *Command) take(want [2]bool, limit int) (o Output, ok bool) {
 		}
 		all = all && s.ended && (len(s.data) == 0 || !want[i])
 	}
-	if all && c.done {
+	// A limit that ended the command is a fault, which has no room for output.
+	if all && c.done && (c.failure == nil || len(o.Chunks) == 0) {
 		for i := range c.out {
 			if want[i] && !c.out[i].told {
 				o.Chunks = append(o.Chunks, Chunk{Stream: streamNames[i], End: true})
@@ -177,8 +197,30 @@ func (c *Command) take(want [2]bool, limit int) (o Output, ok bool) {
 	return o, len(o.Chunks) > 0 || o.Done
 }
 
+// Undelivered takes output back that did not reach its receiver, so that the
+// next Receive gives it again; unless another Receive was first.
+func (c *Command) Undelivered(receipt uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.receipt != receipt || c.receiving || c.dead {
+		return
+	}
+	for i := range c.out {
+		s := &c.out[i]
+		s.data = append(bytes.Clone(s.last), s.data...)
+		s.last, s.told = nil, false
+	}
+	c.receipt++
+	c.notify()
+}
+
 // cut takes the first n bytes; the slice is valid until the next cut.
 func (s *stream) cut(n int) []byte {
+	s.last = s.take(n)
+	return s.last
+}
+
+func (s *stream) take(n int) []byte {
 	if n == len(s.data) {
 		data := s.data
 		s.data, s.spare = s.spare[:0], data
@@ -190,40 +232,36 @@ func (s *stream) cut(n int) []byte {
 	return data
 }
 
-// Send writes to the command's input; end closes it. Input that comes after
-// the end of the command is discarded, as on Windows.
+// Send writes to the command's input; end closes it. It returns when the
+// command has taken the data, or when ctx ends: then the data is on its way and
+// the next Send waits for it, so that input never stands twice or out of order.
+// A Send that cannot even begin fails with ctx's error. Input that the command
+// does not want any more is discarded, as on Windows.
 func (c *Command) Send(ctx context.Context, data []byte, end bool) error {
-	finished := make(chan error, 1)
-	go func() {
-		var err error
-		if len(data) > 0 {
-			_, err = c.job.Stdin().Write(data)
-		}
-		if end {
-			c.job.Stdin().Close()
-		}
-		finished <- err
-	}()
 	select {
-	case err := <-finished:
-		if err != nil && (c.isDone() || end) {
-			return nil
-		}
-		return err
+	case c.input <- struct{}{}:
 	case <-c.job.Done():
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-func (c *Command) isDone() bool {
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		defer func() { <-c.input }()
+		if len(data) > 0 {
+			_, _ = c.job.Stdin().Write(data)
+		}
+		if end {
+			c.job.Stdin().Close()
+		}
+	}()
 	select {
+	case <-finished:
 	case <-c.job.Done():
-		return true
-	default:
-		return false
+	case <-ctx.Done():
 	}
+	return nil
 }
 
 // Signal sends a signal to the command.
@@ -234,6 +272,7 @@ func (c *Command) end() {
 	c.once.Do(func() {
 		c.mu.Lock()
 		// A pump that waits for room must see the end of its pipe instead.
+		c.dead = true
 		for i := range c.out {
 			c.out[i].data = nil
 		}

@@ -25,8 +25,8 @@ var (
 	ErrNoCommand = errors.New("the shell has no such command")
 	// ErrBusy: a Receive on the same streams is outstanding.
 	ErrBusy = errors.New("another Receive is outstanding for the command")
-	// ErrNoInput: the shell declared no stdin.
-	ErrNoInput = errors.New("the shell has no input stream of that name")
+	// ErrCommandID: the client's choice is too long, or another command has it.
+	ErrCommandID = errors.New("the command id is in use or too long")
 )
 
 // Owner is who a shell belongs to.
@@ -105,7 +105,7 @@ func (h *Host) Create(owner Owner, spec Spec) (*Shell, error) {
 	now := time.Now()
 	s := &Shell{
 		ID: NewID(), Owner: owner, Spec: spec, host: h, release: release,
-		created: now, used: now, commands: map[string]*Command{},
+		created: now, used: now, commands: map[string]*Command{}, starting: map[string]bool{},
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -205,6 +205,7 @@ type Shell struct {
 	idle     *time.Timer
 	life     *time.Timer
 	commands map[string]*Command
+	starting map[string]bool // ids of commands that are being started
 	ended    bool
 }
 
@@ -249,14 +250,15 @@ func (s *Shell) list() []*Command {
 }
 
 // Use marks a request on the shell; the idle timer starts anew when done is
-// called.
-func (s *Shell) Use() (done func()) {
+// called. It fails with ErrNoShell where the shell has just ended.
+func (s *Shell) Use() (done func(), err error) {
 	s.mu.Lock()
-	s.busy++
-	if s.idle != nil {
-		s.idle.Stop()
+	defer s.mu.Unlock()
+	if s.ended {
+		return nil, ErrNoShell
 	}
-	s.mu.Unlock()
+	s.busy++
+	s.idle.Stop()
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -265,14 +267,16 @@ func (s *Shell) Use() (done func()) {
 		if s.busy == 0 && !s.ended {
 			s.idle.Reset(s.idleTimeout())
 		}
-	}
+	}, nil
 }
 
+// expire ends a shell that nobody used for its idle time.
 func (s *Shell) expire() {
 	s.mu.Lock()
-	busy := s.busy > 0
+	over := s.busy == 0
+	s.ended = s.ended || over
 	s.mu.Unlock()
-	if !busy {
+	if over {
 		_ = s.host.remove(s)
 	}
 }
@@ -310,6 +314,10 @@ func (s *Shell) Run(ctx context.Context, id, command string, args []string, skip
 	if err := s.host.o.Ledger.CheckShell(s.ID, processes, memory); err != nil {
 		return nil, err
 	}
+	if err := s.reserve(id); err != nil {
+		return nil, err
+	}
+	defer s.unreserve(id)
 	limits = limits.less(processes, memory)
 	release, err := s.host.o.Ledger.Command(s.ID, s.host.o.Plugin)
 	if err != nil {
@@ -332,21 +340,40 @@ func (s *Shell) Run(ctx context.Context, id, command string, args []string, skip
 	c := newCommand(id, s, job, release)
 	c.operation = operation
 	s.mu.Lock()
-	_, taken := s.commands[id]
-	if !s.ended && !taken {
+	ended := s.ended
+	if !ended {
 		s.commands[id] = c
 	}
-	ended := s.ended
 	s.mu.Unlock()
-	if ended || taken {
-		c.operation = func() {}
+	if ended {
+		c.operation = nil // the caller's still
 		c.end()
-		if taken {
-			return nil, fmt.Errorf("the command id %s is in use", id)
-		}
 		return nil, ErrNoShell
 	}
 	return c, nil
+}
+
+// maxCommandID bounds the id that a client chooses, in bytes.
+const maxCommandID = 256
+
+// reserve takes an id for a command that is being started.
+func (s *Shell) reserve(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ended:
+		return ErrNoShell
+	case s.commands[id] != nil || s.starting[id] || len(id) > maxCommandID:
+		return ErrCommandID
+	}
+	s.starting[id] = true
+	return nil
+}
+
+func (s *Shell) unreserve(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.starting, id)
 }
 
 // Command finds a command of the shell.
