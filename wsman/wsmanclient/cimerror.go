@@ -1,6 +1,7 @@
 package wsmanclient
 
 import (
+	"context"
 	"errors"
 
 	"github.com/casementhq/casement/cim"
@@ -148,6 +149,29 @@ func (s *Session) fail(operation, path string, err error, missing cim.Status) er
 		}
 	}
 	return e
+}
+
+// missing is fail for an operation on an instance. Hosts answer alike where the
+// class does not exist, so the class is asked for.
+func (s *Session) missing(ctx context.Context, operation string, path cim.ObjectPath, err error) error {
+	err = s.fail(operation, path.Relative(), err, cim.ErrNotFound)
+	var e *cim.Error
+	if !errors.As(err, &e) || e.Status != cim.ErrNotFound || !e.Remote || ctx.Err() != nil {
+		return err
+	}
+	namespace := path.Namespace
+	if namespace == "" {
+		namespace = s.namespace
+	}
+	_, unknown := s.c.loadClass(ctx, namespace, path.Class)
+	if unknown == nil || !isNotFound(unknown) {
+		return err
+	}
+	k := *e
+	if k.Status = cim.ErrInvalidClass; statusOf(unknown) == cim.ErrInvalidNamespace {
+		k.Status = cim.ErrInvalidNamespace
+	}
+	return &k
 }
 
 // hasStatus tells whether a fault carries a status of WMI itself.

@@ -8,14 +8,13 @@ import (
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/wsman"
 	"github.com/casementhq/casement/wsman/internal/soap"
-	"github.com/casementhq/casement/wsman/wscim"
 )
 
 // enumerator is a stream of instances: one batch of them at a time.
 type enumerator struct {
 	s               *Session
 	p               *pager
-	dec             *wscim.Decoder
+	dec             *decoder
 	operation, path string
 	keysOnly        bool
 	project         *projection
@@ -104,7 +103,7 @@ func (e *enumerator) read(ctx context.Context, m *wsman.Message) error {
 
 func (e *enumerator) item(ctx context.Context, r *soap.Reader) (*cim.Instance, error) {
 	if !r.Is(soap.Addressing, "EndpointReference") {
-		return e.dec.Instance(r)
+		return e.dec.instance(r)
 	}
 	p, err := e.dec.EPR(r)
 	if err != nil {
@@ -147,6 +146,7 @@ func (e *enumerator) Close() error {
 // projection makes instances with some of the properties.
 type projection struct {
 	names   []string
+	keys    bool // keys that were not named come along
 	classes map[*cim.Class]*projected
 }
 
@@ -155,17 +155,17 @@ type projected struct {
 	from  []int
 }
 
-func newProjection(names []string) *projection {
+func newProjection(names []string, keys bool) *projection {
 	if names == nil {
 		return nil
 	}
-	return &projection{names: names, classes: map[*cim.Class]*projected{}}
+	return &projection{names: names, keys: keys, classes: map[*cim.Class]*projected{}}
 }
 
 func (p *projection) apply(i *cim.Instance) *cim.Instance {
 	k := p.classes[i.Class()]
 	if k == nil {
-		k = &projected{class: i.Class().Project(p.names, true)}
+		k = &projected{class: i.Class().Project(p.names, p.keys)}
 		for n := range k.class.Properties {
 			k.from = append(k.from, i.Class().PropertyIndex(k.class.Properties[n].Name))
 		}
@@ -178,7 +178,7 @@ func (p *projection) apply(i *cim.Instance) *cim.Instance {
 		values[n] = i.At(from)
 	}
 	out := cim.MakeInstance(k.class, values)
-	if path, whole := i.Path(); whole {
+	if path, whole := i.Path(); whole && p.keys {
 		out.SetPath(path)
 	}
 	return out

@@ -2,6 +2,7 @@ package wsmanclient
 
 import (
 	"context"
+	"regexp"
 	"strings"
 
 	"github.com/casementhq/casement/cim"
@@ -39,9 +40,9 @@ func (s *Session) Get(ctx context.Context, path cim.ObjectPath, o cim.GetOptions
 	const op = "GetObject"
 	i, err := s.get(ctx, op, path, o)
 	if err != nil {
-		return nil, s.fail(op, path.Relative(), err, cim.ErrNotFound)
+		return nil, s.missing(ctx, op, path, err)
 	}
-	if p := newProjection(o.Properties); p != nil {
+	if p := newProjection(o.Properties, false); p != nil {
 		i = p.apply(i)
 	}
 	return i, nil
@@ -65,7 +66,7 @@ func (s *Session) get(ctx context.Context, op string, path cim.ObjectPath, o cim
 		if i != nil {
 			return r.Skip()
 		}
-		i, err = s.decoder(ctx).Instance(r)
+		i, err = s.decoder(ctx).instance(r)
 		return err
 	})
 	if err == nil && i == nil {
@@ -152,10 +153,14 @@ func (s *Session) Enumerate(ctx context.Context, class string, o cim.EnumerateOp
 		ro.Polymorphism = wsman.ExcludeSubClass
 	}
 	return s.enumerate(ctx, wsman.EPR{ResourceURI: s.uri("", class)}, ro,
-		&enumerator{operation: "CreateInstanceEnum", path: class, keysOnly: o.KeysOnly, project: newProjection(o.Properties), missing: cim.ErrInvalidClass})
+		&enumerator{operation: "CreateInstanceEnum", path: class, keysOnly: o.KeysOnly, project: newProjection(o.Properties, false), missing: cim.ErrInvalidClass})
 }
 
 func batch(n int) uint32 { return uint32(max(n, 0)) }
+
+// keysOnlyQuery finds the queries that ask for paths by their text: those come
+// as references, for the keys alone would not say of which class they are.
+var keysOnlyQuery = regexp.MustCompile(`(?is)^\s*(associators|references)\s+of\b.*\bkeysonly\s*$`)
 
 // Query implements cim.Session. See [MS-WSMV] 3.1.4.1.13.
 func (s *Session) Query(ctx context.Context, query string, o cim.QueryOptions) (cim.Enumerator, error) {
@@ -164,6 +169,7 @@ func (s *Session) Query(ctx context.Context, query string, o cim.QueryOptions) (
 		return nil, s.fail(op, query, &cim.Error{Status: cim.ErrInvalidQueryType, Detail: "the language is " + clip(o.Language) + ", not WQL"}, 0)
 	}
 	e := &enumerator{operation: op, path: query, keysOnly: o.KeysOnly, dec: s.decoder(ctx), missing: cim.ErrInvalidClass}
+	e.keysOnly = e.keysOnly || keysOnlyQuery.MatchString(query)
 	if q, err := wql.Parse(query); err == nil && q.Select != nil {
 		e.dec.Fallback = s.projected(ctx, q)
 	}
@@ -209,5 +215,5 @@ func (s *Session) associated(ctx context.Context, op string, source cim.ObjectPa
 	ro := EnumerateOptions{RequestOptions: requestOptions(o.OperationOptions), Batch: batch(o.Batch),
 		Filter: &wsman.Filter{Dialect: wsman.DialectAssociation, Association: f}}
 	return s.enumerate(ctx, wsman.EPR{ResourceURI: s.uri(source.Namespace, "")}, ro,
-		&enumerator{operation: op, path: source.Relative(), keysOnly: o.KeysOnly, project: newProjection(o.Properties), missing: cim.ErrNotFound})
+		&enumerator{operation: op, path: source.Relative(), keysOnly: o.KeysOnly, project: newProjection(o.Properties, false), missing: cim.ErrNotFound})
 }

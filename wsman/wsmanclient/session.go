@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/wsman/internal/soap"
 	"github.com/casementhq/casement/wsman/wscim"
 )
 
@@ -72,6 +73,46 @@ func (s *Session) uri(namespace, class string) string {
 
 // decoder reads instances, typed by the classes that the client knows or can
 // ask for.
-func (s *Session) decoder(ctx context.Context) *wscim.Decoder {
-	return &wscim.Decoder{Classes: func(namespace, class string) *cim.Class { return s.c.class(ctx, namespace, class) }}
+func (s *Session) decoder(ctx context.Context) *decoder {
+	d := &decoder{}
+	d.Classes = func(namespace, class string) *cim.Class { return s.c.class(ctx, namespace, class) }
+	d.Seen = func(n int) {
+		for n >= len(d.seen) {
+			d.seen = append(d.seen, false)
+		}
+		d.seen[n] = true
+	}
+	return d
+}
+
+// decoder tells empty arrays from NULL: an array is written as its elements,
+// and NULL is written, too. So an array that is missing is empty where every
+// property that is no array has come. See [MS-WSMV] 3.1.4.1.26.
+type decoder struct {
+	wscim.Decoder
+	seen []bool
+}
+
+// instance reads an instance with every property of its class.
+func (d *decoder) instance(r *soap.Reader) (*cim.Instance, error) {
+	clear(d.seen)
+	i, err := d.Instance(r)
+	if err != nil || i.Class().Partial {
+		return i, err
+	}
+	properties := i.Class().Properties
+	came := func(n int) bool { return n < len(d.seen) && d.seen[n] }
+	for n := range properties {
+		if !properties[n].Type.IsArray() && !came(n) {
+			return i, nil
+		}
+	}
+	for n := range properties {
+		if t := properties[n].Type; t.IsArray() && !came(n) {
+			if err := i.SetAt(n, cim.Array(t.Elem(), nil)); err != nil {
+				return i, err
+			}
+		}
+	}
+	return i, nil
 }

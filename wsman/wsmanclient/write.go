@@ -16,7 +16,7 @@ var encoders wscim.Encoders
 func (s *Session) Invoke(ctx context.Context, path cim.ObjectPath, method string, in cim.Arguments, o cim.OperationOptions) (cim.Result, error) {
 	const op = "ExecMethod"
 	res, err := s.invoke(ctx, op, path, method, in, o)
-	return res, s.fail(op, path.Relative()+" "+method, err, cim.ErrNotFound)
+	return res, s.missing(ctx, op, path, err)
 }
 
 func (s *Session) invoke(ctx context.Context, op string, path cim.ObjectPath, method string, in cim.Arguments, o cim.OperationOptions) (cim.Result, error) {
@@ -124,7 +124,7 @@ func (s *Session) Create(ctx context.Context, instance *cim.Instance, o cim.Oper
 	r := requestOptions(o)
 	epr, err := s.c.Create(ctx, wsman.EPR{ResourceURI: uri}, body, &r)
 	if err != nil {
-		return cim.ObjectPath{}, s.fail(op, class, err, cim.ErrInvalidClass)
+		return cim.ObjectPath{}, s.missing(ctx, op, cim.ObjectPath{Class: class}, err)
 	}
 	path, err := s.pathOf(ctx, &epr)
 	return path, s.fail(op, class, err, 0)
@@ -135,7 +135,7 @@ func (s *Session) Create(ctx context.Context, instance *cim.Instance, o cim.Oper
 func (s *Session) body(i *cim.Instance, only []string) (body []byte, uri string, err error) {
 	class := i.Class()
 	if only != nil {
-		i = newProjection(only).apply(i)
+		i = newProjection(only, true).apply(i)
 		class = i.Class()
 	}
 	if class.Namespace == "" {
@@ -171,7 +171,7 @@ func (s *Session) Put(ctx context.Context, instance *cim.Instance, o cim.PutOpti
 	if err != nil && o.Mode == cim.CreateOrUpdate && statusOf(s.fail(op, "", err, cim.ErrNotFound)) == cim.ErrNotFound {
 		_, err = s.Create(ctx, instance, o.OperationOptions)
 	}
-	return s.fail(op, path.Relative(), err, cim.ErrNotFound)
+	return s.missing(ctx, op, path, err)
 }
 
 func (s *Session) put(ctx context.Context, path cim.ObjectPath, instance *cim.Instance, o cim.PutOptions) error {
@@ -199,5 +199,5 @@ func (s *Session) Delete(ctx context.Context, path cim.ObjectPath, o cim.Operati
 		r := requestOptions(o)
 		err = s.c.Delete(ctx, target, &r)
 	}
-	return s.fail(op, path.Relative(), err, cim.ErrNotFound)
+	return s.missing(ctx, op, path, err)
 }
