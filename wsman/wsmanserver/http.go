@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -253,6 +254,7 @@ func plainReply(w http.ResponseWriter, status int, contentType string, body []by
 	if len(body) > 0 {
 		w.Header().Set("Content-Type", contentType)
 	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, err := w.Write(body)
 	return err
