@@ -7,6 +7,7 @@ import (
 
 	"github.com/casementhq/casement/internal/winrmtool"
 	"github.com/casementhq/casement/registry"
+	"github.com/casementhq/casement/service"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wsman/wsmanclient"
 )
@@ -26,6 +27,7 @@ func runWinRM(ctx context.Context, s Streams, args []string) error {
 	t := &winrmtool.Tool{
 		Connector: conn, In: s.In, Out: s.Out, Err: s.Err,
 		Terminal: interactive, Password: passwordOf(s),
+		QuickConfig: &quickConfig{service.QuickConfig{Dir: conn.state}}, Names: accountNames{conn.state},
 	}
 	code := t.Run(ctx, args)
 	return errors.Join(exitCode(code), conn.close())

@@ -27,8 +27,14 @@ const maxLine = 64 << 10
 // line reads one line of the input without its end; the end of the input is an
 // empty line.
 func (t *Tool) line(ctx context.Context) (string, error) {
+	text, _, err := t.nextLine(ctx)
+	return text, err
+}
+
+// nextLine is line, and tells the end of the input.
+func (t *Tool) nextLine(ctx context.Context) (text string, more bool, err error) {
 	if t.In == nil {
-		return "", nil
+		return "", false, nil
 	}
 	if t.lines == nil {
 		t.lines = &lineReader{r: bufio.NewReaderSize(t.In, maxLine), answers: make(chan lineAnswer, 1)}
@@ -45,10 +51,10 @@ func (t *Tool) line(ctx context.Context) (string, error) {
 	case a := <-l.answers:
 		l.reading = false
 		if a.err != nil && !errors.Is(a.err, io.EOF) {
-			return "", a.err
+			return "", false, a.err
 		}
-		return strings.TrimRight(a.text, "\r\n"), nil
+		return strings.TrimRight(a.text, "\r\n"), a.err == nil || a.text != "", nil
 	case <-ctx.Done():
-		return "", context.Cause(ctx)
+		return "", false, context.Cause(ctx)
 	}
 }

@@ -25,7 +25,6 @@ type QuickConfigOptions struct {
 
 // QuickPlan is what quickconfig would do.
 type QuickPlan struct {
-	Options QuickConfigOptions
 	// Running tells that the service answers already.
 	Running bool
 	// Actions are sentences of what is missing, in the order in which it is

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wsman"
@@ -43,6 +44,9 @@ func asFault(err error) *wsman.Fault {
 	var code wsman.Code
 	if errors.As(err, &code) {
 		return wsman.NewFault(code, "")
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return wsman.NewFault(wsman.CodeAccessDenied, err.Error())
 	}
 	return nil
 }
