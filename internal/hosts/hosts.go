@@ -106,6 +106,20 @@ func Put(path string, e Entry) error {
 	return save(path, entries)
 }
 
+// Remove takes the entry of that name out of a hosts file, and tells whether
+// there was one.
+func Remove(path, name string) (found bool, err error) {
+	entries, err := Load(path)
+	if err != nil {
+		return false, err
+	}
+	kept := slices.DeleteFunc(slices.Clone(entries), func(h Entry) bool { return strings.EqualFold(h.Name, name) })
+	if len(kept) == len(entries) {
+		return false, nil
+	}
+	return true, save(path, kept)
+}
+
 func save(path string, entries []Entry) error {
 	b, err := json.MarshalIndent(document{entries}, "", "  ")
 	if err != nil {

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/casementhq/casement"
+	"github.com/casementhq/casement/cim"
+	"github.com/spf13/cobra"
+)
+
+func init() { subcommands = append(subcommands, newQuery, newGet) }
+
+const rowsHelp = `
+
+Rows print as they come. In a table NULL is empty, a terminal too narrow for it gets a list
+instead; json is one array with null for NULL and datetimes in ISO 8601, csv has a head line,
+xml is CIM-XML. With several hosts each row shows its host, and the hosts that failed stand in
+a table on the standard error.
+
+Exit codes: 0 all hosts answered, 1 at least one failed, 2 wrong command line.`
+
+// rowFlags are the flags of a command that prints instances.
+type rowFlags struct {
+	remote
+	fanout
+	namespace string
+	batch     int
+	format    *string
+}
+
+func (f *rowFlags) flags(c *cobra.Command) {
+	f.remote.flags(c)
+	f.fanout.flags(c)
+	c.Flags().StringVarP(&f.namespace, "namespace", "n", `root\cimv2`, "CIM namespace; slashes serve as backslashes")
+	c.Flags().IntVar(&f.batch, "batch", 0, "rows in one message (default 20)")
+	f.format = formatFlag(c)
+}
+
+// run asks every host and prints the rows that ask gives.
+func (f *rowFlags) run(ctx context.Context, s Streams, hosts []string, ask func(ctx context.Context, session cim.Session) (cim.Enumerator, error)) error {
+	ctx, cancel := f.remote.context(ctx)
+	defer cancel()
+	d, err := f.open(s)
+	if err != nil {
+		return err
+	}
+	defer d.close() //nolint:errcheck // a trace that cannot be closed harms nothing
+	out := &rows{out: newRows(*f.format, s.Out), many: len(hosts) > 1}
+	err = f.each(ctx, s, d, hosts, func(ctx context.Context, host string, c *casement.Connection) error {
+		session, err := c.Session(ctx, namespaceOf(f.namespace))
+		if err != nil {
+			return err
+		}
+		defer session.Close() //nolint:errcheck // what matters was said before
+		e, err := ask(ctx, session)
+		if err != nil {
+			return err
+		}
+		return out.pour(ctx, host, e)
+	})
+	return errors.Join(err, out.out.close())
+}
+
+// endOf is nil for the end of an enumeration.
+func endOf(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// namespaceOf accepts slashes, which shells leave alone.
+func namespaceOf(name string) string {
+	b := []byte(name)
+	for n := range b {
+		if b[n] == '/' {
+			b[n] = '\\'
+		}
+	}
+	return string(b)
+}
+
+func newQuery(s Streams) *cobra.Command {
+	var f rowFlags
+	c := &cobra.Command{
+		Use: "query HOST WQL", Short: "Run a WQL query on one or many hosts",
+		Long: "Run a WQL query on one host, several with commas between, or those of --hosts." + remoteHelp + rowsHelp,
+		Example: "  casement query here 'SELECT Name, ProcessId FROM Win32_Process'\n" +
+			"  casement query web1,web2 \"SELECT * FROM Win32_Service WHERE State = 'Stopped'\" -o json\n" +
+			"  casement query --hosts servers.txt 'SELECT FreeSpace FROM Win32_LogicalDisk' -o csv",
+		Args: operands(1, 2, "a host and a query"),
+	}
+	f.flags(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		hosts, rest, err := f.split(args)
+		if err != nil {
+			return err
+		}
+		if len(rest) != 1 {
+			return usageError("%s wants one query after HOST, in quotes, or --hosts and one query (see '%s --help')", c.CommandPath(), c.CommandPath())
+		}
+		return f.run(c.Context(), s, hosts, func(ctx context.Context, session cim.Session) (cim.Enumerator, error) {
+			return session.Query(ctx, rest[0], cim.QueryOptions{Batch: f.batch})
+		})
+	}
+	return c
+}
+
+func newGet(s Streams) *cobra.Command {
+	var f rowFlags
+	var properties []string
+	c := &cobra.Command{
+		Use: "get HOST CLASS[.KEY=VALUE,...]", Short: "Read one instance, or all of a class",
+		Long: "Read the instance that a path names, the one of a singleton class (CLASS=@), or all\ninstances of a class." + remoteHelp + rowsHelp,
+		Example: "  casement get here Win32_OperatingSystem=@ -o list\n  casement get here 'Win32_Process.Handle=1'\n" +
+			"  casement get web1,web2 Win32_LogicalDisk --properties DeviceID,FreeSpace",
+		Args: operands(1, 2, "a host and a path"),
+	}
+	f.flags(c)
+	c.Flags().StringSliceVarP(&properties, "properties", "p", nil, "only these properties")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		hosts, rest, err := f.split(args)
+		if err != nil {
+			return err
+		}
+		if len(rest) != 1 {
+			return usageError("%s wants one path after HOST, or --hosts and one path (see '%s --help')", c.CommandPath(), c.CommandPath())
+		}
+		path, err := cim.ParsePath(rest[0])
+		if err != nil {
+			return usageError("the path %s cannot be read: %w", rest[0], err)
+		}
+		if path.Namespace != "" {
+			f.namespace = path.Namespace
+		}
+		return f.run(c.Context(), s, hosts, func(ctx context.Context, session cim.Session) (cim.Enumerator, error) {
+			if path.IsClass() {
+				return session.Enumerate(ctx, path.Class, cim.EnumerateOptions{Properties: properties, Batch: f.batch})
+			}
+			i, err := session.Get(ctx, path, cim.GetOptions{Properties: properties})
+			if err != nil {
+				return nil, err
+			}
+			return cim.SliceEnumerator([]*cim.Instance{i}, nil), nil
+		})
+	}
+	return c
+}

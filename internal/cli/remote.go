@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/casementhq/casement"
+	"github.com/casementhq/casement/service"
+	"github.com/casementhq/casement/settings"
+	"github.com/casementhq/casement/wsman/wsmanclient"
+	"github.com/spf13/cobra"
+)
+
+// remoteHelp ends the help of every command that goes to a host.
+const remoteHelp = `
+
+HOST is a name of the hosts file ('casement hosts'), a host name, winrm://, http:// or
+https:// with port and prefix, or . for this machine. User and password come from --user
+and a prompt, from CASEMENT_USER and CASEMENT_PASSWORD, from the hosts file, or with
+--keyring from the keyring; a password is never an argument.`
+
+// remote are the flags by which a host is reached.
+type remote struct {
+	user, auth, ca, pin, proxy string
+	insecure, keyring          bool
+	unencrypted                bool
+	timeout, operation         time.Duration
+	trace                      bool
+	soap                       string
+	state                      *string
+}
+
+// flags adds the flags to a command.
+func (r *remote) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVarP(&r.user, "user", "u", "", `user, DOMAIN\user or user@realm; the password is asked for`)
+	f.StringVar(&r.auth, "auth", "", "Negotiate or Basic (default: chosen by rule)")
+	f.BoolVar(&r.keyring, "keyring", false, "take the password from the keyring, and keep one that was asked for there")
+	f.StringVar(&r.ca, "ca", "", "PEM file of the authorities that an https server's certificate must come from")
+	f.StringVar(&r.pin, "pin", "", "SHA-256 of the server's certificate, in place of all other checks of it")
+	f.BoolVar(&r.insecure, "insecure-skip-verify", false, "do not check the server's certificate at all")
+	f.BoolVar(&r.unencrypted, "unencrypted", false, "send messages in the clear over http, where the settings permit it")
+	f.StringVar(&r.proxy, "proxy", "", "http:// or socks5:// proxy, or env for that of the environment")
+	f.DurationVar(&r.timeout, "timeout", 0, "give up after this time in all, such as 30s (default: never)")
+	f.DurationVar(&r.operation, "operation-timeout", time.Minute, "how long the host may work on one message")
+	f.BoolVar(&r.trace, "trace", false, "print what happens layer by layer to the standard error")
+	f.StringVar(&r.soap, "trace-soap", "", "write every message to this new file, with secrets blanked")
+	r.state = stateFlag(c)
+}
+
+// context bounds a command by --timeout.
+func (r *remote) context(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("no result within %s (--timeout)", r.timeout))
+}
+
+// dialer makes connections to hosts with the same flags.
+type dialer struct {
+	r        *remote
+	s        Streams
+	base     casement.Options
+	file     *os.File // of --trace-soap
+	accounts *accountSource
+}
+
+// open prepares what all hosts share. The caller closes the dialer.
+func (r *remote) open(s Streams) (*dialer, error) {
+	d := &dialer{r: r, s: s, accounts: &accountSource{s: s, user: r.user, keyring: r.keyring}}
+	scheme, err := schemeOf(r.auth)
+	if err != nil {
+		return nil, err
+	}
+	d.base = casement.Options{Scheme: scheme, Proxy: r.proxy, OperationTimeout: r.operation, Unencrypted: r.unencrypted,
+		StateDir: stateFolder(*r.state), Settings: clientSettings(stateFolder(*r.state))}
+	if d.base.TLS, err = r.tls(s); err != nil {
+		return nil, err
+	}
+	if r.soap != "" {
+		if d.file, err = os.OpenFile(r.soap, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil {
+			return nil, fmt.Errorf("--trace-soap wants a new file: %w", err)
+		}
+	}
+	d.base.Trace = newTrace(s.Err, r.trace, d.file)
+	return d, nil
+}
+
+// close ends the trace file.
+func (d *dialer) close() error {
+	if d.file == nil {
+		return nil
+	}
+	return d.file.Close()
+}
+
+// dial names a host and finds the account for it.
+func (d *dialer) dial(ctx context.Context, host string) (*casement.Connection, error) {
+	o := d.base
+	account, err := d.accounts.account(host)
+	if err != nil {
+		return nil, err
+	}
+	o.User, o.Password = account.user, account.password
+	return casement.Dial(ctx, host, o)
+}
+
+func schemeOf(name string) (wsmanclient.Scheme, error) {
+	switch name {
+	case "", "Negotiate", "Basic", "None":
+		return wsmanclient.Scheme(name), nil
+	case "negotiate", "ntlm":
+		return wsmanclient.Negotiate, nil
+	case "basic":
+		return wsmanclient.Basic, nil
+	}
+	return "", usageError("--auth %s: want Negotiate or Basic", name)
+}
+
+func (r *remote) tls(s Streams) (wsmanclient.TLSOptions, error) {
+	o := wsmanclient.TLSOptions{SHA256: r.pin}
+	if r.insecure {
+		fmt.Fprintln(s.Err, "casement: warning: the server's certificate is not checked (--insecure-skip-verify): anybody on the way can read and change everything; --pin or --ca is better")
+		o.SkipCA, o.SkipCN = true, true
+	}
+	if r.ca != "" {
+		pem, err := os.ReadFile(r.ca)
+		if err != nil {
+			return o, fmt.Errorf("--ca: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return o, fmt.Errorf("--ca %s: the file has no certificate in PEM form", r.ca)
+		}
+		o.Config = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return o, nil
+}
+
+// clientSettings gives the client's settings of the state folder, or nil, which
+// stands for the documented defaults, where this user has none.
+func clientSettings(dir string) func() *settings.Client {
+	st, err := service.OpenState(dir, service.StateOptions{})
+	if err != nil {
+		return nil
+	}
+	defer st.Close()
+	c := st.Snapshot().WinRM.Client
+	return func() *settings.Client { return &c }
+}
+
+// explain adds what to do to an error of a host.
+func explain(ctx context.Context, host string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		err = cause
+	}
+	return fmt.Errorf("%s: %w", host, err)
+}
