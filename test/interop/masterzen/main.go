@@ -77,6 +77,13 @@ func hostname(open func() (*winrm.Client, error)) func() (string, error) {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "bench" {
+		if err := bench(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	check("hostname by sealed ntlm over http", hostname(sealed))
 	check("hostname by basic over https", hostname(basicHTTPS))
 	check("hostname by ntlm over https", hostname(ntlmHTTPS))

@@ -1,0 +1,156 @@
+//go:build unix
+
+package wsmanbench
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// masterzen builds the peer, unpatched, from its own module.
+func masterzen(b *testing.B) string {
+	b.Helper()
+	binary := filepath.Join(b.TempDir(), "masterzen")
+	build := exec.Command("go", "build", "-o", binary, ".")
+	build.Dir = filepath.Join("..", "..", "..", "test", "interop", "masterzen")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Skip("masterzen/winrm does not build here: " + strings.TrimSpace(string(out)))
+	}
+	return binary
+}
+
+type work struct {
+	size, chunk, commands int
+	sealed                bool
+}
+
+// measure lets a client process do some work.
+func measure(b *testing.B, binary string, s server, w work) (r run) {
+	b.Helper()
+	cmd := exec.Command(binary, "bench") // #nosec G204 -- built above
+	sealed := "0"
+	if w.sealed {
+		sealed = "1"
+	}
+	cmd.Env = append(os.Environ(), role+"=client", "CASEMENT_BENCH_URL="+s.URL, "CASEMENT_BENCH_USER="+s.User,
+		"CASEMENT_BENCH_PASSWORD="+s.Password, "CASEMENT_BENCH_SEALED="+sealed, "CASEMENT_BENCH_SIZE="+strconv.Itoa(w.size),
+		"CASEMENT_BENCH_CHUNK="+strconv.Itoa(w.chunk), "CASEMENT_BENCH_COMMANDS="+strconv.Itoa(w.commands))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	check(b, err)
+	check(b, json.Unmarshal(out, &r))
+	return r
+}
+
+// compare lets both clients do the same work in turns, from the same server.
+func compare(b *testing.B, peer string, w work) (ours, theirs run, rounds float64) {
+	b.Helper()
+	exe, err := os.Executable()
+	check(b, err)
+	s := start(b, role+"=winrs")
+	for b.Loop() {
+		for _, of := range []struct {
+			binary string
+			sum    *run
+		}{{exe, &ours}, {peer, &theirs}} {
+			r := measure(b, of.binary, s.server, w)
+			of.sum.Wall += r.Wall
+			of.sum.CPU += r.CPU
+			of.sum.Mallocs += r.Mallocs
+			of.sum.MaxRSS = max(of.sum.MaxRSS, r.MaxRSS)
+		}
+		rounds++
+	}
+	return ours, theirs, rounds
+}
+
+// BenchmarkOutput fetches 50 MB of command output from a canned server, beside
+// masterzen/winrm in a process of its own. The goals are 3 times its rate
+// unsealed and 1.5 times sealed, in constant memory.
+func BenchmarkOutput(b *testing.B) {
+	peer := masterzen(b)
+	for _, v := range []struct {
+		name string
+		work work
+	}{
+		{"plain-32k", work{50e6, 32 << 10, 1, false}},
+		{"sealed-32k", work{50e6, 32 << 10, 1, true}},
+		{"plain-256k", work{50e6, 256 << 10, 1, false}},
+		{"sealed-256k", work{50e6, 256 << 10, 1, true}},
+	} {
+		b.Run(v.name, func(b *testing.B) {
+			w := v.work
+			if quick() {
+				w.size = 1e6
+			}
+			ours, theirs, rounds := compare(b, peer, w)
+			mb := rounds * float64(w.size) / 1e6
+			b.ReportMetric(mb/ours.Wall.Seconds(), "MB/s")
+			b.ReportMetric(mb/theirs.Wall.Seconds(), "peer-MB/s")
+			b.ReportMetric(float64(theirs.Wall)/float64(ours.Wall), "x-peer")
+			b.ReportMetric(ours.CPU.Seconds()*1e3/mb, "cpu-ms/MB")
+			b.ReportMetric(theirs.CPU.Seconds()*1e3/mb, "peer-cpu-ms/MB")
+			b.ReportMetric(float64(theirs.CPU)/float64(ours.CPU), "x-peer-cpu")
+			b.ReportMetric(float64(ours.Mallocs)/mb, "client-allocs/MB")
+			b.ReportMetric(float64(theirs.Mallocs)/mb, "peer-allocs/MB")
+			b.ReportMetric(float64(ours.MaxRSS)/1e6, "peak-MB")
+			b.ReportMetric(float64(theirs.MaxRSS)/1e6, "peer-peak-MB")
+		})
+	}
+}
+
+// BenchmarkSmallCommand makes a shell, runs a command of 16 bytes of output,
+// and deletes the shell, beside masterzen/winrm. The goal is a third of its time.
+func BenchmarkSmallCommand(b *testing.B) {
+	peer := masterzen(b)
+	for _, v := range []struct {
+		name   string
+		sealed bool
+	}{{"plain", false}, {"sealed", true}} {
+		b.Run(v.name, func(b *testing.B) {
+			w := work{16, 16, 300, v.sealed}
+			if quick() {
+				w.commands = 10
+			}
+			ours, theirs, rounds := compare(b, peer, w)
+			n := rounds * float64(w.commands)
+			b.ReportMetric(ours.Wall.Seconds()*1e6/n, "µs/cmd")
+			b.ReportMetric(theirs.Wall.Seconds()*1e6/n, "peer-µs/cmd")
+			b.ReportMetric(float64(theirs.Wall)/float64(ours.Wall), "x-peer")
+			b.ReportMetric(ours.CPU.Seconds()*1e6/n, "cpu-µs/cmd")
+			b.ReportMetric(theirs.CPU.Seconds()*1e6/n, "peer-cpu-µs/cmd")
+			b.ReportMetric(float64(ours.Mallocs)/n, "client-allocs/cmd")
+			b.ReportMetric(float64(theirs.Mallocs)/n, "peer-allocs/cmd")
+		})
+	}
+}
+
+// TestConstantMemory fetches 8 and 80 MB: the peak of the process may not grow
+// with the output.
+func TestConstantMemory(t *testing.T) {
+	exe, err := os.Executable()
+	check(t, err)
+	s := start(t, role+"=winrs")
+	peak := func(size int) int64 {
+		cmd := exec.Command(exe) // #nosec G204 -- this very program
+		cmd.Env = append(os.Environ(), role+"=client", "CASEMENT_BENCH_URL="+s.URL, "CASEMENT_BENCH_USER="+s.User,
+			"CASEMENT_BENCH_PASSWORD="+s.Password, "CASEMENT_BENCH_SEALED=1", "CASEMENT_BENCH_COMMANDS=1",
+			"CASEMENT_BENCH_SIZE="+strconv.Itoa(size), "CASEMENT_BENCH_CHUNK="+strconv.Itoa(256<<10))
+		cmd.Stderr = os.Stderr
+		out, err := cmd.Output()
+		check(t, err)
+		var r run
+		check(t, json.Unmarshal(out, &r))
+		return r.MaxRSS
+	}
+	small, large := peak(8e6), peak(80e6)
+	t.Logf("peak: %d bytes for 8 MB of output, %d for 80 MB", small, large)
+	if large > small+16<<20 {
+		t.Errorf("the peak grew from %d to %d bytes", small, large)
+	}
+}
