@@ -77,7 +77,11 @@ func (r *Reader) ReadText() ([]byte, error) {
 			text = r.text // all of it: no copy
 			continue
 		}
-		text = append(text[:len(text):len(text)], r.text...)
+		if first {
+			text = append(make([]byte, 0, 2*len(r.text)), r.text...) // the first piece is the reader's own
+			continue
+		}
+		text = append(text, r.text...)
 	}
 }
 
