@@ -480,6 +480,25 @@ func TestHandshakePerMessage(t *testing.T) {
 	}
 }
 
+// A request without body and without Authorization asks for an exchange, whatever the connection has behind it;
+// the former proof holds until a new one comes.
+func TestEmptyRequestAsksForAnExchange(t *testing.T) {
+	s := listen(t, false, nil)
+	c := s.dial(t, "secret", nil)
+	echo(t, c, "one")
+	r, err := c.roundTrip("", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Header.Values("WWW-Authenticate"); r.Status != http.StatusUnauthorized || !slices.Contains(got, Negotiate) {
+		t.Errorf("%d %q", r.Status, got)
+	}
+	echo(t, c, "two")
+	if s.conns.Load() != 1 {
+		t.Errorf("%d connections", s.conns.Load())
+	}
+}
+
 func BenchmarkSealedEcho(b *testing.B) {
 	c := ntlm.NewInitiator(ntlm.InitiatorOptions{Credentials: auth.Credentials{Username: "a"}})
 	a := ntlm.NewAcceptor(ntlm.AcceptorOptions{NetBIOSName: "S", Secrets: func(context.Context, string, string) ([16]byte, error) {

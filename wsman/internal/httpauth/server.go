@@ -55,7 +55,8 @@ func (s *Server) ConnContext(ctx context.Context, c net.Conn) context.Context {
 // itself and returns nil, or it returns the authenticated exchange, for whose answer the caller is responsible.
 //
 // It answers with 401 and the offered schemes, 401 and a token while an exchange goes on, 200 without a body
-// when a request without body completes one, and 505 to HTTP versions other than 1.
+// when a request without body completes one, 401 to a request with neither body nor Authorization, and 505 to
+// HTTP versions other than 1.
 func (s *Server) Authenticate(w http.ResponseWriter, r *http.Request) *Exchange {
 	st, _ := r.Context().Value(connKey{}).(*connState)
 	if st == nil || r.ProtoMajor != 1 {
@@ -64,7 +65,9 @@ func (s *Server) Authenticate(w http.ResponseWriter, r *http.Request) *Exchange 
 	}
 	header := r.Header.Get("Authorization")
 	if header == "" {
-		if st.context == nil {
+		// A request without body only asks for an exchange, also on a connection that has one behind it:
+		// masterzen/winrm asks so before each message, and seals nothing until it gets one.
+		if st.context == nil || r.ContentLength == 0 {
 			s.unauthorized(w, r)
 			return nil
 		}
