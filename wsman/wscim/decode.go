@@ -13,6 +13,9 @@ import (
 const (
 	maxProperties = 4096
 	maxElements   = 1 << 20 // of one array
+	// maxReferences bounds references in the keys of references. A path quotes
+	// the paths in its keys, which doubles with each level.
+	maxReferences = 4
 )
 
 // Classes finds the definition of a class that an instance names, so that its
@@ -31,6 +34,9 @@ type Decoder struct {
 	// Seen, if not nil, is called with the position of each property that the
 	// XML of a typed instance holds.
 	Seen func(property int)
+	// Strict refuses an element that is no property of its class, with
+	// ErrInvalidProperty; else it is left out.
+	Strict bool
 
 	layouts map[layoutKey]*layout
 	last    *layout
@@ -39,7 +45,8 @@ type Decoder struct {
 	arena   []byte
 	texts   []pendingText
 	text    []byte
-	depth   int
+	depth   int // of embedded objects
+	refs    int // of references within references
 }
 
 type layoutKey struct{ uri, name string }
@@ -193,6 +200,9 @@ func (d *Decoder) typed(r *soap.Reader, l *layout) (*cim.Instance, error) {
 		}
 		n := l.property(r, at)
 		if n < 0 {
+			if d.Strict {
+				return nil, &cim.Error{Status: cim.ErrInvalidProperty, Path: l.class.Name, Detail: l.class.Name + " has no " + clip(string(r.Local()))}
+			}
 			// The class at hand may be older than the host's.
 			if err := r.Skip(); err != nil {
 				return nil, err
@@ -215,10 +225,14 @@ func (d *Decoder) typed(r *soap.Reader, l *layout) (*cim.Instance, error) {
 }
 
 func locate(err error, c *cim.Class, n int) error {
-	if e, ok := err.(*cim.Error); ok && e.Path == "" {
-		e.Path = c.Name + "." + c.Properties[n].Name
+	e, ok := err.(*cim.Error)
+	if !ok || e.Path != "" || e == ErrNesting {
+		return err
 	}
-	return err
+	// The error may be one that others hold too.
+	located := *e
+	located.Path = c.Name + "." + c.Properties[n].Name
+	return &located
 }
 
 // settle turns the texts of one instance into one string and hands out its
@@ -507,9 +521,6 @@ func (d *Decoder) eprRest(r *soap.Reader, depth int) (cim.ObjectPath, error) {
 func (d *Decoder) selector(r *soap.Reader) (Selector, error) {
 	name, _ := r.Attr(soap.None, "Name")
 	s := Selector{Name: string(name), Null: isNil(r)}
-	if d.depth >= maxNesting {
-		return s, ErrNesting
-	}
 	depth := r.Depth()
 	var text []byte
 	for {
@@ -521,9 +532,12 @@ func (d *Decoder) selector(r *soap.Reader) (Selector, error) {
 		case k == soap.Text:
 			text = append(text, r.Text()...)
 		case k == soap.StartElement && r.Is(soap.Addressing, "EndpointReference"):
-			d.depth++
+			if d.refs >= maxReferences {
+				return s, ErrNesting
+			}
+			d.refs++
 			p, err := d.epr(r)
-			d.depth--
+			d.refs--
 			if err != nil {
 				return s, err
 			}
