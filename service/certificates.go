@@ -18,6 +18,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ type Certificates struct{ dir string }
 
 // OpenCertificates opens the store in dir; a folder that is not there is empty.
 func OpenCertificates(dir string) (*Certificates, error) {
-	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+	if info, err := os.Lstat(dir); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("open the certificates: %s is not a folder", dir)
 	}
 	return &Certificates{dir: dir}, nil
@@ -57,6 +58,9 @@ func (c *Certificates) Find(thumbprint string) (*tls.Certificate, error) {
 }
 
 func (c *Certificates) load(file string) (*tls.Certificate, error) {
+	if info, err := os.Stat(file); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("load a certificate: %s has mode %04o and holds a private key; run chmod 600 on it", file, info.Mode().Perm())
+	}
 	pair, err := tls.LoadX509KeyPair(file, file)
 	if err != nil {
 		return nil, fmt.Errorf("load a certificate: %w", err)
@@ -125,7 +129,12 @@ func (c *Certificates) Add(certPEM, keyPEM []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("add a certificate: %w", err)
 	}
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+	if err := os.Mkdir(c.dir, 0o700); err == nil {
+		err = giveLike(c.dir, filepath.Dir(c.dir))
+		if err != nil {
+			return "", fmt.Errorf("add a certificate: %w", err)
+		}
+	} else if !errors.Is(err, fs.ErrExist) {
 		return "", fmt.Errorf("add a certificate: %w", err)
 	}
 	print := Thumbprint(leaf)
@@ -137,6 +146,9 @@ func (c *Certificates) Add(certPEM, keyPEM []byte) (string, error) {
 	defer os.Remove(temp.Name())
 	_, err = temp.Write(append(append(slices.Clone(certPEM), '\n'), keyPEM...))
 	err = errors.Join(err, temp.Sync(), temp.Close())
+	if err == nil {
+		err = giveLike(temp.Name(), c.dir)
+	}
 	if err == nil {
 		err = os.Rename(temp.Name(), name)
 	}
@@ -185,4 +197,42 @@ func SelfIssued(cert *x509.Certificate) bool {
 func Fingerprint(cert *x509.Certificate) string {
 	sum := sha256.Sum256(cert.Raw)
 	return hex.EncodeToString(sum[:])
+}
+
+// unusable says why a listener's certificate cannot serve now, and whether one
+// that this machine signs itself may take its place: never that of an
+// authority.
+func (s *State) unusable(thumbprint string) (why string, replace bool) {
+	cert, err := s.Certificates.Find(thumbprint)
+	switch now := s.now(); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "is not in the state folder", true
+	case err != nil:
+		return "cannot be used: " + err.Error(), false
+	case now.After(cert.Leaf.NotAfter):
+		why = "expired on " + cert.Leaf.NotAfter.UTC().Format(time.DateOnly)
+	case now.Before(cert.Leaf.NotBefore):
+		why = "is not valid before " + cert.Leaf.NotBefore.UTC().Format(time.DateOnly) + ", and this machine has " + now.UTC().Format(time.DateOnly)
+	}
+	return why, SelfIssued(cert.Leaf)
+}
+
+// ownCertificate returns the thumbprint of a certificate for a host name that
+// is usable now, and signs one itself where there is none.
+func (s *State) ownCertificate(host string) (string, error) {
+	if host == "" {
+		host = hostName()
+	}
+	for _, c := range s.Certificates.Usable(s.now()) {
+		if c.ServerAuth && namesHost(c.Names, host) {
+			return c.Thumbprint, nil
+		}
+	}
+	names := []string{host}
+	for _, n := range []string{hostName(), "localhost"} {
+		if !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return s.Certificates.SelfSigned(s.now(), names, []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback})
 }

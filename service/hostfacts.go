@@ -4,14 +4,13 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"time"
 
 	"github.com/casementhq/casement/settings"
 )
 
 // Host are the facts of this machine that listeners depend on, as they are now.
 func (s *State) Host() settings.Host {
-	h := settings.Host{Name: hostName(), Certificates: s.Certificates.Usable(time.Now())}
+	h := settings.Host{Name: hostName(), Certificates: s.Certificates.Usable(s.now())}
 	interfaces, err := net.Interfaces()
 	if err != nil {
 		s.Logger.Warn("cannot list the network interfaces", "error", err)

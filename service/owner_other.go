@@ -6,3 +6,9 @@ import "io/fs"
 
 // ownedBy leaves the decision to the system, whose files carry access lists.
 func ownedBy(fs.FileInfo, int) bool { return true }
+
+// linkCount cannot be told here.
+func linkCount(fs.FileInfo) uint64 { return 1 }
+
+// giveLike has nothing to do where no process is root.
+func giveLike(string, string) error { return nil }

@@ -2,15 +2,13 @@ package service
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"syscall"
 
-	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/privilege"
 	"github.com/casementhq/casement/shell"
 )
@@ -18,38 +16,6 @@ import (
 // HelperCommand is the hidden subcommand that runs the privilege helper; its
 // argument is the path of the policy.
 const HelperCommand = "privilege-helper"
-
-// PolicyPath is where the policy of the privilege helper for a state folder
-// stands: in a folder that root alone can write.
-func PolicyPath(state string) string {
-	sum := sha256.Sum256([]byte(state))
-	return filepath.Join("/run/casement", hex.EncodeToString(sum[:8])+".json")
-}
-
-// WritePolicy tells the privilege helper as whom it may start processes: the
-// service's user and every user that an account is mapped to. It needs root.
-func WritePolicy(state string, store *accounts.Store) error {
-	own, err := privilege.ServiceUser()
-	if err != nil {
-		return err
-	}
-	users, err := store.Users()
-	if err != nil {
-		return err
-	}
-	p := privilege.Policy{Users: []string{own.UnixUser}}
-	for _, u := range users {
-		if u.UnixUser != "" && !slices.Contains(p.Users, u.UnixUser) {
-			p.Users = append(p.Users, u.UnixUser)
-		}
-		p.AllowRoot = p.AllowRoot || u.AllowRoot
-	}
-	path := PolicyPath(state)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // #nosec G301 -- the policy is no secret
-		return fmt.Errorf("write the policy of the privilege helper: %w", err)
-	}
-	return privilege.WritePolicy(path, p)
-}
 
 // GiveUpRoot splits a process that runs as root: a helper keeps root and does
 // what its policy permits, this process becomes the service's user for good
@@ -59,7 +25,7 @@ func GiveUpRoot(ctx context.Context, state string) (*privilege.Client, shell.Ide
 	if err != nil {
 		return nil, own, fmt.Errorf("run as root: %w", err)
 	}
-	if err := chownTree(state, int(own.UID), int(own.GID)); err != nil {
+	if err := giveState(state, int(own.UID), int(own.GID)); err != nil {
 		return nil, own, fmt.Errorf("give the state folder to %s: %w", own.UnixUser, err)
 	}
 	self, err := os.Executable()
@@ -71,19 +37,47 @@ func GiveUpRoot(ctx context.Context, state string) (*privilege.Client, shell.Ide
 		return nil, own, err
 	}
 	if err := privilege.Drop(own); err != nil {
-		client.Close()
-		return nil, own, err
+		return nil, own, errors.Join(err, client.Close())
+	}
+	if _, err := os.ReadDir(state); err != nil {
+		err = fmt.Errorf("the service runs as %s, who cannot reach the state folder: %w; open the folders above it with chmod o+x, or name another with --state", own.UnixUser, err)
+		return nil, own, errors.Join(err, client.Close())
 	}
 	return client, own, nil
 }
 
-// chownTree gives a folder and what is in it to a user, never what a link in it
-// points to.
-func chownTree(dir string, uid, gid int) error {
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+// giveState gives a state folder and what is in it to a user. The folder may
+// be that user's already, who may have put anything there: links are left
+// alone, and a file that has a second name elsewhere is refused.
+func giveState(dir string, uid, gid int) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, uid, gid)
+		if !d.IsDir() && !d.Type().IsRegular() {
+			return nil
+		}
+		// What is open stays the same file, whatever its name becomes.
+		f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil || ownedBy(info, uid) {
+			return err
+		}
+		if info.Mode().IsRegular() && linkCount(info) > 1 {
+			return fmt.Errorf("%s has another name (a hard link) elsewhere: copy it and remove the link", filepath.Join(dir, path))
+		}
+		return f.Chown(uid, gid)
 	})
 }

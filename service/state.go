@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/auth/ntlm"
@@ -39,6 +40,7 @@ type State struct {
 	Certificates *Certificates
 	Logger       *slog.Logger
 
+	now  func() time.Time
 	mu   sync.Mutex
 	live *settings.Snapshot
 }
@@ -49,9 +51,9 @@ type StateOptions struct {
 	Service bool
 	// Create makes a folder that is not there, or is empty. Default: ErrNoState.
 	Create bool
-	// Defaults is written into a new folder. Default: current.
-	Defaults settings.Defaults
-	Logger   *slog.Logger
+	// Now is the clock for certificates. Default: time.Now.
+	Now    func() time.Time
+	Logger *slog.Logger
 }
 
 // OpenState opens a state folder.
@@ -63,8 +65,12 @@ func OpenState(dir string, o StateOptions) (_ *State, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &State{Dir: dir, Logger: o.Logger}
-	if err := s.prepare(o); err != nil {
+	s := &State{Dir: dir, Logger: o.Logger, now: o.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	fresh, err := s.prepare(o)
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -73,6 +79,9 @@ func OpenState(dir string, o StateOptions) (_ *State, err error) {
 		}
 	}()
 	if s.Hive, err = registry.Open(filepath.Join(dir, "hive.reg"), registry.Options{Service: o.Service, Logger: o.Logger}); err != nil {
+		if errors.Is(err, registry.ErrLocked) {
+			return nil, fmt.Errorf("another service runs on the state in %s: stop it first, or name another folder with --state (%w)", dir, err)
+		}
 		return nil, fmt.Errorf("open the state in %s: %w", dir, err)
 	}
 	if s.Accounts, err = openAccounts(dir, o); err != nil {
@@ -81,41 +90,67 @@ func OpenState(dir string, o StateOptions) (_ *State, err error) {
 	if s.Certificates, err = OpenCertificates(filepath.Join(dir, "certificates")); err != nil {
 		return nil, err
 	}
-	return s, nil
+	if fresh {
+		err = s.writeFormat() // the last thing, so that a folder with it is whole
+	}
+	return s, err
 }
 
-// prepare checks the version of the folder, and makes it where that is asked.
-func (s *State) prepare(o StateOptions) error {
-	name := filepath.Join(s.Dir, "format")
-	b, err := os.ReadFile(name)
+// formatName is the file that holds the version of the folder.
+const formatName = "format"
+
+// prepare checks the version of the folder. One that is not there yet is fresh
+// and is made where that is asked.
+func (s *State) prepare(o StateOptions) (fresh bool, err error) {
+	b, err := os.ReadFile(filepath.Join(s.Dir, formatName))
 	if err == nil {
-		return checkFormat(s.Dir, string(b))
+		return false, checkFormat(s.Dir, string(b))
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("open the state in %s: %w", s.Dir, err)
+		return false, fmt.Errorf("open the state in %s: %w", s.Dir, err)
 	}
 	if !o.Create {
-		return fmt.Errorf("%w in %s: 'casement up' or 'winrm quickconfig' makes one, --state names another folder", ErrNoState, s.Dir)
+		return false, fmt.Errorf("%w in %s: 'casement up' or 'winrm quickconfig' makes one, --state names another folder", ErrNoState, s.Dir)
 	}
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return fmt.Errorf("make the state folder: %w", err)
+		return false, fmt.Errorf("make the state folder: %w", err)
 	}
 	entries, err := os.ReadDir(s.Dir)
 	if err != nil {
-		return err
+		return false, fmt.Errorf("make the state folder: %w", err)
 	}
 	for _, e := range entries {
 		if !ours(e.Name()) {
-			return fmt.Errorf("make the state folder: %s is not empty and holds %s, which is not Casement's", s.Dir, e.Name())
+			return false, fmt.Errorf("make the state folder: %s is not empty and holds %s, which is not Casement's", s.Dir, e.Name())
 		}
 	}
-	return os.WriteFile(name, []byte(strconv.Itoa(stateFormat)+"\n"), 0o600)
+	return true, nil
+}
+
+// writeFormat puts the version of the folder in place in one step.
+func (s *State) writeFormat() error {
+	f, err := os.CreateTemp(s.Dir, formatName+"-")
+	if err != nil {
+		return fmt.Errorf("make the state folder: %w", err)
+	}
+	_, err = f.WriteString(strconv.Itoa(stateFormat) + "\n")
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = giveLike(f.Name(), s.Dir)
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(s.Dir, formatName))
+	}
+	if err != nil {
+		err = errors.Join(fmt.Errorf("make the state folder: %w", err), os.Remove(f.Name()))
+	}
+	return err
 }
 
 // ours tells what a start that was cut short may have left in a new folder.
 func ours(name string) bool {
-	return strings.HasPrefix(name, "hive.reg") || strings.HasPrefix(name, "accounts") ||
-		name == "certificates" || strings.HasPrefix(name, "Registry.pol") || name == "unattend.xml"
+	return strings.HasPrefix(name, "hive.reg") || strings.HasPrefix(name, "accounts") || strings.HasPrefix(name, formatName+"-") ||
+		name == "certificates" || name == socketName || strings.HasPrefix(name, "Registry.pol") || name == "unattend.xml"
 }
 
 func checkFormat(dir, text string) error {

@@ -2,47 +2,21 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/url"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
+	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/casementhq/casement/internal/hosts"
-	"github.com/casementhq/casement/privilege"
 	"github.com/casementhq/casement/service"
-	"github.com/casementhq/casement/settings"
 )
 
-func init() {
-	subcommands = append(subcommands, newUp, newServe, newPrivilegeHelper)
-}
-
-// serveFlags are what up and serve have in common.
-type serveFlags struct {
-	state    *string
-	defaults string
-	verbose  bool
-}
-
-func (f *serveFlags) add(c *cobra.Command) {
-	f.state = stateFlag(c)
-	c.Flags().StringVar(&f.defaults, "defaults", "", "default values of settings: current, or documented as in the Windows documentation; kept in the state folder")
-	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log each request that fails and why")
-}
-
-func (f *serveFlags) logger(w io.Writer) *slog.Logger {
-	level := slog.LevelInfo
-	if f.verbose {
-		level = slog.LevelDebug
-	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
-}
+func init() { subcommands = append(subcommands, newUp) }
 
 func newUp(s Streams) *cobra.Command {
 	var f serveFlags
@@ -57,10 +31,14 @@ func newUp(s Streams) *cobra.Command {
 The first time, up makes the state folder: an administrator whose password it
 prints once, a certificate that the machine signs itself, and listeners for HTTP
 and HTTPS on the loopback address. It also enters this machine in your hosts
-file, so that the commands that it prints work as they stand.
+file, so that the commands that it prints work as they stand. What is there
+already stays as it is.
 
 As an ordinary user it serves that user alone. As root it leaves a small helper
-behind and serves as the system user casement, or nobody.`,
+behind and serves as the system user casement, or nobody; with sudo the entry
+goes to the hosts file of who called sudo.
+
+Exit codes: 0 ended by Ctrl-C or SIGTERM, 1 it could not serve, 2 wrong command line.`,
 		Example: `  casement up
   casement up --listen 0.0.0.0
   casement up --state /tmp/demo --http 127.0.0.1:0 --https 127.0.0.1:0`,
@@ -75,68 +53,10 @@ behind and serves as the system user casement, or nobody.`,
 	f.add(c)
 	c.Flags().StringVar(&o.HTTP, "http", "", "address of the HTTP listener, host:port; port 0 takes a free one (default 127.0.0.1:5985)")
 	c.Flags().StringVar(&o.HTTPS, "https", "", "address of the HTTPS listener (default 127.0.0.1:5986)")
-	c.Flags().StringSliceVar(&o.Listen, "listen", nil, "more addresses to listen on, on the standard ports; 0.0.0.0 is all of them")
+	c.Flags().StringVar(&o.Listen, "listen", "", "IP address to listen on with both, on the standard ports; 0.0.0.0 is all of them")
 	c.Flags().StringVar(&name, "name", "here", "name of this machine in your hosts file")
 	c.Flags().BoolVar(&noHosts, "no-hosts", false, "leave the hosts file alone")
 	return c
-}
-
-func newServe(s Streams) *cobra.Command {
-	var f serveFlags
-	c := &cobra.Command{
-		Use:   "serve",
-		Short: "Serve what the configuration says",
-		Long: `Serve the listeners of the configuration until Ctrl-C or SIGTERM.
-
-A state folder that is new has no listener, as on Windows: 'winrm quickconfig'
-makes one while the service runs, and 'casement up' does more.`,
-		Example: "  casement serve\n  casement serve --defaults documented",
-		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return runServe(c.Context(), s, f)
-		},
-	}
-	f.add(c)
-	return c
-}
-
-func newPrivilegeHelper(s Streams) *cobra.Command {
-	return &cobra.Command{
-		Use: service.HelperCommand + " POLICY", Hidden: true, Args: cobra.ExactArgs(1),
-		Short: "The part of the service that stays root; it is started by the service",
-		RunE: func(c *cobra.Command, args []string) error {
-			log := slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-			return privilege.ServeInherited(context.WithoutCancel(c.Context()), privilege.ServeOptions{PolicyPath: args[0], Log: log})
-		},
-	}
-}
-
-// prepare makes the state folder and what belongs to it, before root is given
-// up.
-func prepare(dir string, f serveFlags, log *slog.Logger, with func(*service.State) error) error {
-	state, err := service.OpenState(dir, service.StateOptions{Create: true, Service: true, Logger: log})
-	if err != nil {
-		return err
-	}
-	defer state.Close()
-	if f.defaults != "" {
-		d, err := settings.ParseDefaults(f.defaults)
-		if err != nil {
-			return usageError("--defaults: %w", err)
-		}
-		if err := state.SetDefaults(d); err != nil {
-			return err
-		}
-	}
-	if with != nil {
-		if err := with(state); err != nil {
-			return err
-		}
-	}
-	if os.Geteuid() == 0 {
-		return service.WritePolicy(state.Dir, state.Accounts)
-	}
-	return nil
 }
 
 func runUp(ctx context.Context, s Streams, f serveFlags, o service.BootstrapOptions, name string) error {
@@ -148,115 +68,123 @@ func runUp(ctx context.Context, s Streams, f serveFlags, o service.BootstrapOpti
 	var made service.Bootstrapped
 	err = prepare(dir, f, log, func(state *service.State) error {
 		var err error
-		made, err = state.Bootstrap(o)
-		return err
+		if made, err = state.Bootstrap(o); err != nil || name == "" {
+			return err
+		}
+		return enterSelf(state, name, &made)
 	})
 	if err != nil {
 		return err
 	}
-	if name != "" {
-		if err := enterSelf(name, made); err != nil {
-			return err
-		}
-	}
-	return serve(ctx, s, dir, log, func() { announce(s.Out, dir, name, made) })
+	return serve(ctx, s, dir, log, func(svc *service.Service) error { return announce(s.Out, svc, name, made) })
 }
 
-// enterSelf puts this machine into the hosts file. Without a fresh password
-// the entry keeps the one that it has.
-func enterSelf(name string, made service.Bootstrapped) error {
-	path, err := hosts.DefaultPath()
-	if err != nil {
-		return err
+// announce tells a person what is there now and what to try first. It fails
+// where nothing could be opened.
+func announce(w io.Writer, svc *service.Service, name string, made service.Bootstrapped) error {
+	open := svc.WinRM.Listening()
+	plain, secure := isOpen(open, made.HTTP), isOpen(open, made.HTTPS)
+	if !plain && !secure {
+		return fmt.Errorf("no listener could be opened (%s); --http and --https name other addresses, such as 127.0.0.1:0",
+			strings.Join(strings.Fields(made.HTTP+" "+made.HTTPS), ", "))
 	}
-	entries, err := hosts.Load(path)
-	if err != nil {
-		return err
-	}
-	e, _ := hosts.Find(entries, name)
-	e.Name, e.URL, e.User = name, made.HTTP, made.User
-	if made.HTTP == "" {
-		e.URL, e.Thumbprint = made.HTTPS, made.Thumbprint
-	}
-	if made.Password != "" {
-		e.Password = made.Password
-	}
-	return hosts.Put(path, e)
-}
-
-func announce(w io.Writer, dir, name string, made service.Bootstrapped) {
-	fmt.Fprintf(w, "This machine is manageable. Its state is in %s.\n\n", dir)
-	line := func(label, value string) {
-		if value != "" {
-			fmt.Fprintf(w, "%-9s %s\n", label, value)
+	fmt.Fprintf(w, "This machine is manageable. Its state is in %s.\n\n", svc.State.Dir)
+	listener := func(label, url, flag string, open bool) {
+		switch {
+		case url == "":
+		case open:
+			fmt.Fprintf(w, "%-9s %s\n", label, url)
+		default:
+			fmt.Fprintf(w, "%-9s is not open: %s could not be listened on, see the log; %s 127.0.0.1:0 moves it to a free port\n", label, url, flag)
 		}
 	}
-	line("HTTP", made.HTTP)
-	line("HTTPS", made.HTTPS)
-	line("User", made.User)
+	listener("HTTP", made.HTTP, "--http", plain)
+	listener("HTTPS", made.HTTPS, "--https", secure)
+	fmt.Fprintf(w, "%-9s %s\n", "User", made.User)
 	if made.Password != "" {
-		line("Password", made.Password)
+		fmt.Fprintf(w, "%-9s %s\n", "Password", made.Password)
 		fmt.Fprintln(w, "\nThe password is shown this once; 'casement user passwd "+made.User+"' sets another.")
 	}
+	if len(made.Notes) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, n := range made.Notes {
+		fmt.Fprintln(w, n)
+	}
 	if name != "" {
-		self := os.Args[0]
+		self := invocation()
 		fmt.Fprintf(w, "\nIn another terminal:\n\n  %s query %s 'SELECT Caption, Version, LastBootUpTime FROM Win32_OperatingSystem'\n"+
 			"  %s run %s -- uname -a\n  %s cp README.md %s:/tmp/\n", self, name, self, name, self, name)
 	}
 	fmt.Fprintln(w, "\nCtrl-C ends it.")
+	return nil
 }
 
-func runServe(ctx context.Context, s Streams, f serveFlags) error {
-	log := f.logger(s.Err)
-	dir, err := filepath.Abs(stateFolder(*f.state))
-	if err != nil {
-		return err
+// isOpen tells whether a listener with the port of a URL is open.
+func isOpen(listening []string, raw string) bool {
+	u, err := url.Parse(raw)
+	if err != nil || raw == "" {
+		return false
 	}
-	if err := prepare(dir, f, log, nil); err != nil {
-		return err
-	}
-	return serve(ctx, s, dir, log, func() { fmt.Fprintf(s.Out, "Serving the state in %s. Ctrl-C ends it.\n", dir) })
-}
-
-// serve runs the service until Ctrl-C or SIGTERM.
-func serve(ctx context.Context, s Streams, dir string, log *slog.Logger, ready func()) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	o := service.Options{Logger: log}
-	if os.Geteuid() == 0 {
-		helper, own, err := service.GiveUpRoot(ctx, dir)
-		if err != nil {
-			return err
+	for _, l := range listening {
+		host, port, err := net.SplitHostPort(l)
+		if err != nil || port != u.Port() {
+			continue
 		}
-		defer helper.Close()
-		log.Info("root is given up", "user", own.UnixUser)
-		o.Starter, o.Listen = helper, helper.Listen
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
-		defer cancel()
-		go func() {
-			select {
-			case <-helper.Done():
-				log.Error("the privilege helper has ended; the service cannot go on")
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
+		if ip := net.ParseIP(host); host == u.Hostname() || ip != nil && ip.IsUnspecified() {
+			return true
+		}
 	}
-	state, err := service.OpenState(dir, service.StateOptions{Service: true, Logger: log})
+	return false
+}
+
+// invocation is this program as it was called, so that it works when it is
+// pasted into a shell of another terminal.
+func invocation() string {
+	text := shellWord(os.Args[0])
+	if env := os.Getenv("CASEMENT_HOSTS"); env != "" {
+		text = "CASEMENT_HOSTS=" + shellWord(env) + " " + text
+	}
+	return text
+}
+
+// shellWord quotes a word for a POSIX shell where it needs that.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+,:@%", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// prepare makes the state folder and what belongs to it, before root is given
+// up.
+func prepare(dir string, f serveFlags, log *slog.Logger, with func(*service.State) error) error {
+	state, err := service.OpenState(dir, service.StateOptions{Create: true, Service: true, Logger: log})
 	if err != nil {
 		return err
 	}
 	defer state.Close()
-	svc, err := service.New(state, o)
-	if err != nil {
+	if err := f.keep(state, log); err != nil {
 		return err
 	}
-	if err := svc.Serve(ctx, ready); err != nil {
-		return err
+	if with != nil {
+		if err := with(state); err != nil {
+			return err
+		}
 	}
-	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
-		fmt.Fprintln(s.Err, "casement: ended")
+	if os.Geteuid() != 0 {
+		return nil
 	}
-	return nil
+	permitted, err := state.WritePolicy()
+	for _, name := range permitted.Root {
+		log.Warn("whoever knows the password of this account runs commands as root", "account", name)
+	}
+	for _, u := range permitted.Refused {
+		log.Warn("commands of this account do not run: root has not permitted the Unix user that it is mapped to; "+
+			"'casement user map "+u.Name+" --unix "+u.UnixUser+"' as root does", "account", u.Name, "unix", u.UnixUser)
+	}
+	return err
 }

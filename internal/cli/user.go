@@ -164,6 +164,9 @@ func userAdd(s Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := st.Permit(u.Name); err != nil {
+				return err
+			}
 			fmt.Fprintf(s.Out, "User %s was added (%s).\n", u.Name, u.SID)
 			return p.print(s, n.Password)
 		})
@@ -214,6 +217,9 @@ func userSimple(s Streams, use, short, done string, do func(*accounts.Store, str
 				if err := do(st.Accounts, name); err != nil {
 					return unknownUser(err)
 				}
+				if err := st.Permit(""); err != nil {
+					return err
+				}
 				fmt.Fprintf(s.Out, "User %s was %s.\n", name, done)
 			}
 			return nil
@@ -237,6 +243,9 @@ func userMap(s Streams) *cobra.Command {
 			}
 			if err := st.Accounts.SetUnixUser(args[0], m.name, m.allowRoot); err != nil {
 				return unknownUser(err)
+			}
+			if err := st.Permit(args[0]); err != nil {
+				return err
 			}
 			as := m.name
 			if as == "" {

@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/casementhq/casement/privilege"
+	"github.com/casementhq/casement/service"
+	"github.com/casementhq/casement/settings"
+)
+
+func init() { subcommands = append(subcommands, newServe, newPrivilegeHelper) }
+
+// serveFlags are what up and serve have in common.
+type serveFlags struct {
+	state    *string
+	defaults string
+	role     string
+	verbose  bool
+}
+
+func (f *serveFlags) add(c *cobra.Command) {
+	f.state = stateFlag(c)
+	c.Flags().StringVar(&f.defaults, "defaults", "", "default values of settings: current, or documented as in the Windows documentation; kept in the state folder")
+	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log each request that fails and why")
+}
+
+func (f *serveFlags) logger(w io.Writer) *slog.Logger {
+	level := slog.LevelInfo
+	if f.verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// keep writes what the flags choose into the state folder.
+func (f *serveFlags) keep(state *service.State, log *slog.Logger) error {
+	if f.defaults != "" {
+		d, err := settings.ParseDefaults(f.defaults)
+		if err != nil {
+			return usageError("--defaults: %w", err)
+		}
+		if err := state.SetDefaults(d); err != nil {
+			return err
+		}
+	}
+	if f.role == "" {
+		return nil
+	}
+	r, err := service.ParseRole(f.role)
+	if err != nil {
+		return usageError("--role: %w", err)
+	}
+	done, err := state.SetRole(r)
+	for _, line := range done {
+		log.Info(line)
+	}
+	return err
+}
+
+func newServe(s Streams) *cobra.Command {
+	var f serveFlags
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve what the configuration says",
+		Long: `Serve the listeners of the configuration until Ctrl-C or SIGTERM.
+
+A state folder that is new has no listener, as on a Windows client: 'winrm
+quickconfig' makes one while the service runs, and 'casement up' does more. With
+--role server a machine is manageable from its first start, as Windows Server
+is: it listens for HTTP on all addresses and opens the firewall for that.
+
+Exit codes: 0 ended by Ctrl-C or SIGTERM, 1 it could not serve, 2 wrong command line.`,
+		Example: "  casement serve\n  casement serve --role server\n  casement serve --defaults documented",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return runServe(c.Context(), s, f)
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&f.role, "role", "", "server enables remote management at the first start, client does not; kept in the state folder")
+	return c
+}
+
+func newPrivilegeHelper(s Streams) *cobra.Command {
+	return &cobra.Command{
+		Use: service.HelperCommand + " POLICY", Hidden: true, Args: cobra.ExactArgs(1),
+		Short: "The part of the service that stays root; it is started by the service",
+		RunE: func(c *cobra.Command, args []string) error {
+			log := slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			return privilege.ServeInherited(context.WithoutCancel(c.Context()), privilege.ServeOptions{PolicyPath: args[0], Log: log})
+		},
+	}
+}
+
+func runServe(ctx context.Context, s Streams, f serveFlags) error {
+	log := f.logger(s.Err)
+	dir, err := filepath.Abs(stateFolder(*f.state))
+	if err != nil {
+		return err
+	}
+	if err := prepare(dir, f, log, nil); err != nil {
+		return err
+	}
+	return serve(ctx, s, dir, log, func(*service.Service) error {
+		_, err := fmt.Fprintf(s.Out, "Serving the state in %s. Ctrl-C ends it.\n", dir)
+		return err
+	})
+}
+
+// serve runs the service until Ctrl-C or SIGTERM, or until ready, which is
+// called once the listeners are open, fails.
+func serve(ctx context.Context, s Streams, dir string, log *slog.Logger, ready func(*service.Service) error) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, 2)
+	fail := func(err error) {
+		failed <- err
+		cancel()
+	}
+	o := service.Options{Logger: log}
+	if os.Geteuid() == 0 {
+		helper, own, err := service.GiveUpRoot(ctx, dir)
+		if err != nil {
+			return err
+		}
+		defer helper.Close()
+		log.Info("root is given up", "user", own.UnixUser)
+		o.Starter, o.Listen = helper, helper.Listen
+		go func() {
+			select {
+			case <-helper.Done():
+				fail(errors.New("the privilege helper has ended; the service cannot go on"))
+			case <-ctx.Done():
+			}
+		}()
+	}
+	state, err := service.OpenState(dir, service.StateOptions{Service: true, Logger: log})
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+	svc, err := service.New(state, o)
+	if err != nil {
+		return err
+	}
+	err = svc.Serve(ctx, func() {
+		if err := ready(svc); err != nil {
+			fail(err)
+		}
+	})
+	select {
+	case why := <-failed:
+		return errors.Join(why, err)
+	default:
+	}
+	if err == nil {
+		fmt.Fprintln(s.Err, "casement: ended")
+	}
+	return err
+}

@@ -1,0 +1,118 @@
+package service
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/casementhq/casement/accounts"
+	"github.com/casementhq/casement/privilege"
+	"github.com/casementhq/casement/shell"
+)
+
+// policyFolder holds the policies of privilege helpers. Root alone can write
+// it, and it outlives a restart of the machine: what root permitted is never
+// taken from the accounts file, which the service itself can write.
+const policyFolder = "/var/lib/casement-helper"
+
+// PolicyPath is where the policy of the privilege helper for a state folder
+// stands.
+func PolicyPath(state string) string {
+	if dir, err := filepath.Abs(state); err == nil {
+		state = dir
+	}
+	sum := sha256.Sum256([]byte(state))
+	return filepath.Join(policyFolder, hex.EncodeToString(sum[:8])+".json")
+}
+
+// Permitted is what the privilege helper of a state folder may do for its
+// accounts.
+type Permitted struct {
+	// Root are the accounts whose commands run as root.
+	Root []string
+	// Refused are accounts that are mapped to a Unix user whom root has not
+	// permitted: their commands do not run until root maps them.
+	Refused []accounts.User
+}
+
+// Permit makes root's decisions about an account hold at once in a running
+// service: after the account was mapped to a Unix user its commands may run as
+// that user, and what no account is mapped to any more is permitted no longer.
+// account may be empty or gone, which permits nothing. For who is not root it
+// does nothing; a service without a helper asks nobody.
+func (s *State) Permit(account string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	if _, err := os.Lstat(PolicyPath(s.Dir)); errors.Is(err, fs.ErrNotExist) && !s.isMapped(account) {
+		return nil // nothing to permit, and no helper to tell
+	}
+	_, err := s.updatePolicy(account)
+	return err
+}
+
+func (s *State) isMapped(account string) bool {
+	u, err := s.Accounts.LookupUser(account)
+	return err == nil && u.UnixUser != ""
+}
+
+// WritePolicy makes the policy of the helper ready for a start as root, and
+// tells what it permits.
+func (s *State) WritePolicy() (Permitted, error) { return s.updatePolicy("") }
+
+func (s *State) updatePolicy(account string) (Permitted, error) {
+	var told Permitted
+	own, err := privilege.ServiceUser()
+	if err != nil {
+		return told, err
+	}
+	users, err := s.Accounts.Users()
+	if err != nil {
+		return told, err
+	}
+	var rid uint32
+	if account != "" {
+		if u, err := s.Accounts.LookupUser(account); err == nil {
+			rid = u.RID
+		}
+	}
+	path := PolicyPath(s.Dir)
+	old, err := privilege.LoadPolicy(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return told, err
+	}
+	p := old
+	p.Users, p.AllowRoot = []string{own.UnixUser}, false
+	for _, u := range users {
+		if u.UnixUser == "" || u.UnixUser == own.UnixUser {
+			continue
+		}
+		id, err := shell.LookupIdentity(u.UnixUser)
+		root := err == nil && id.UID == 0
+		now := rid != 0 && u.RID == rid
+		permitted := now || slices.Contains(old.Users, u.UnixUser)
+		if root {
+			permitted = u.AllowRoot && (now || permitted && old.AllowRoot)
+		}
+		if !permitted {
+			told.Refused = append(told.Refused, u)
+			continue
+		}
+		if root {
+			p.AllowRoot = true
+			told.Root = append(told.Root, u.Name)
+		}
+		if !slices.Contains(p.Users, u.UnixUser) {
+			p.Users = append(p.Users, u.UnixUser)
+		}
+	}
+	if err := os.MkdirAll(policyFolder, 0o755); err != nil { // #nosec G301 -- its files have mode 0600
+		return told, fmt.Errorf("write the policy of the privilege helper: %w", err)
+	}
+	return told, privilege.WritePolicy(path, p)
+}
