@@ -23,7 +23,7 @@ func (cmd *Command) receive(ctx context.Context) {
 	answers := make(chan fetched)
 	more := make(chan struct{}, 1)
 	go cmd.fetch(ctx, more, answers)
-	buf := make([]byte, 0, 64<<10)
+	var buf []byte // as large as the answers are
 	var err error
 	more <- struct{}{}
 	for finished := false; !finished; {
@@ -66,11 +66,8 @@ func (cmd *Command) take(m *wsman.Message, buf []byte, more chan<- struct{}) (fi
 	if err != nil {
 		return true, buf, err
 	}
-	finished = resp.State == winrs.Done
-	if !finished {
-		more <- struct{}{}
-	}
 	cmd.mu.Lock()
+	finished = resp.State == winrs.Done || cmd.closing
 	if resp.State != "" {
 		cmd.state = resp.State
 	}
@@ -78,6 +75,9 @@ func (cmd *Command) take(m *wsman.Message, buf []byte, more chan<- struct{}) (fi
 		cmd.exitCode, cmd.hasCode = resp.ExitCode, true
 	}
 	cmd.mu.Unlock()
+	if !finished {
+		more <- struct{}{}
+	}
 	for i := range resp.Streams {
 		s := &resp.Streams[i]
 		w := cmd.out[s.Name]
@@ -102,10 +102,10 @@ func (cmd *Command) finish(ctx context.Context, err error) {
 		// Without it the command counts against the quota. See [MS-WSMV] 3.1.4.14.
 		cmd.Signal(ctx, winrs.SignalTerminate) //nolint:errcheck // the output has ended in any case
 	}
-	if closing && err != nil {
+	cmd.mu.Lock()
+	if closing && cmd.state != winrs.Done {
 		err = errClosed
 	}
-	cmd.mu.Lock()
 	cmd.err = err
 	cmd.mu.Unlock()
 	for _, p := range cmd.pipes {
