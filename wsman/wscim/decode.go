@@ -201,7 +201,7 @@ func (d *Decoder) typed(r *soap.Reader, l *layout) (*cim.Instance, error) {
 		n := l.property(r, at)
 		if n < 0 {
 			if d.Strict {
-				return nil, &cim.Error{Status: cim.ErrInvalidProperty, Path: l.class.Name, Detail: l.class.Name + " has no " + clip(string(r.Local()))}
+				return nil, &cim.Error{Status: cim.ErrInvalidProperty, Path: l.class.Name, Detail: l.class.Name + " has no " + string(r.Local())}
 			}
 			// The class at hand may be older than the host's.
 			if err := r.Skip(); err != nil {

@@ -2,6 +2,7 @@ package wsmanserver
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/casementhq/casement/cim"
@@ -62,8 +63,8 @@ func (c *call) readInput(class *cim.Class, m *cim.Method) (cim.Arguments, error)
 	seen := make([]bool, len(params.Properties))
 	d := &wscim.Decoder{
 		Classes:  func(_, _ string) *cim.Class { return params },
-		Fallback: params,
-		Seen:     func(n int) { seen[n] = true },
+		Fallback: params, Strict: true,
+		Seen: func(n int) { seen[n] = true },
 	}
 	var in *cim.Instance
 	err := c.msg.Body(func(r *soap.Reader) (err error) {
@@ -74,6 +75,9 @@ func (c *call) readInput(class *cim.Class, m *cim.Method) (cim.Arguments, error)
 			return wsman.NewFault(wsman.CodeInvalidXMLNamespace, "the body holds "+clip(string(r.Local()))+", want "+m.Name+"_INPUT")
 		}
 		in, err = d.Instance(r)
+		if errors.Is(err, cim.ErrInvalidProperty) {
+			err = &cim.Error{Status: cim.ErrInvalidMethodParameters, Path: class.Name + "." + m.Name, Detail: err.Error()}
+		}
 		return err
 	})
 	if err != nil {

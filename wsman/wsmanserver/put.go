@@ -84,7 +84,8 @@ func (c *call) readInstance(class *cim.Class) (i *cim.Instance, names []string, 
 			}
 			return nil
 		},
-		Seen: func(n int) { names = append(names, class.Properties[n].Name) },
+		Strict: true,
+		Seen:   func(n int) { names = append(names, class.Properties[n].Name) },
 	}
 	err = c.msg.Body(func(r *soap.Reader) error {
 		if i != nil {
@@ -114,7 +115,7 @@ func (c *call) putFragment(ctx context.Context, session cim.Session, class *cim.
 	}
 	prop := class.Properties[part.property]
 	one := class.Project([]string{prop.Name}, false)
-	d := &wscim.Decoder{Fallback: one}
+	d := &wscim.Decoder{Fallback: one, Strict: true}
 	var value cim.Value
 	err = c.msg.Expect(soap.WSMan, "XmlFragment", func(r *soap.Reader) error {
 		if part.text {
