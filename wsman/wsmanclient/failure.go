@@ -70,6 +70,10 @@ func (c *Client) explain(err error, limit time.Duration) error {
 	if f := c.explainTLS(err); f != nil {
 		return f
 	}
+	if c.url.Scheme == "http" && strings.Contains(err.Error(), "answer with status 400") {
+		// A TLS server in Go answers so and resets the connection.
+		return c.fault(codeTLS, at+" answered HTTP 400 and hung up: it is probably an https listener; use https://", err)
+	}
 	if errors.Is(err, httpauth.ErrConnectionLost) {
 		return c.fault(codeCannotConnect, "the connection to "+at+
 			" ended before the answer came; it is not known whether the request was carried out", err)
