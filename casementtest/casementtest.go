@@ -69,12 +69,11 @@ func New(t testing.TB, o Options) *Server {
 	check(t, err)
 	s.HTTP, s.HTTPS, s.User, s.Password, s.Thumbprint = made.HTTP, made.HTTPS, made.User, made.Password, made.Thumbprint
 	for name, password := range o.Users {
-		_, err := state.Accounts.AddUser(accounts.NewUser{Name: name, Password: password})
-		check(t, err)
-		check(t, state.Accounts.AddMember("Administrators", name))
+		addUser(t, state, name, password, "Administrators")
 	}
 	if o.Starter == nil && os.Geteuid() == 0 {
-		o.Starter = unprivileged(t, state)
+		check(t, state.Accounts.SetUnixUser(s.User, "nobody", false))
+		o.Starter = shell.Direct{}
 	}
 	so := service.Options{Opener: o.Opener, Logger: log, Starter: o.Starter}
 	s.Service, err = service.New(state, so)
@@ -137,6 +136,13 @@ func (s *Server) Set(path, value string) {
 	check(s.t, err)
 }
 
+// Apply changes the hive, as a policy or an administrator's tool would. The
+// running service follows.
+func (s *Server) Apply(changes ...settings.Change) {
+	s.t.Helper()
+	check(s.t, s.Service.State.Hive.Update(func(tx *registry.Tx) error { return settings.Apply(tx, changes) }))
+}
+
 // Dial opens a raw connection to the HTTP listener, for tests of what no
 // client would send.
 func (s *Server) Dial() net.Conn {
@@ -161,10 +167,21 @@ func (s *Server) Close() {
 	}
 }
 
-// unprivileged maps the Administrator to the user nobody, as whom root may
-// start processes without a helper.
-func unprivileged(t testing.TB, state *service.State) shell.Starter {
+// AddUser adds an account, a member of groups, while the service runs. Its
+// commands run as the user of the test, or as nobody where that is root.
+func (s *Server) AddUser(name, password string, groups ...string) {
+	s.t.Helper()
+	addUser(s.t, s.Service.State, name, password, groups...)
+}
+
+func addUser(t testing.TB, state *service.State, name, password string, groups ...string) {
 	t.Helper()
-	check(t, state.Accounts.SetUnixUser("Administrator", "nobody", false))
-	return shell.Direct{}
+	_, err := state.Accounts.AddUser(accounts.NewUser{Name: name, Password: password})
+	check(t, err)
+	for _, g := range groups {
+		check(t, state.Accounts.AddMember(g, name))
+	}
+	if os.Geteuid() == 0 {
+		check(t, state.Accounts.SetUnixUser(name, "nobody", false))
+	}
 }

@@ -340,7 +340,11 @@ func clip(s string) string {
 // fault turns any error into the fault that the peer may see.
 func (c *call) fault(err error) *wsman.Fault {
 	var f *wsman.Fault
+	var value *cim.Error
 	if errors.As(err, &f) {
+		if f.Code == wsman.CodeInvalidXML && errors.As(f.Err, &value) {
+			return cimFault(value) // well-formed, but no instance
+		}
 		copied := *f
 		return &copied
 	}
