@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/casementhq/casement/wsman"
 	"github.com/casementhq/casement/wsman/internal/soap"
@@ -156,9 +157,16 @@ func (s *stdin) send(b []byte, end bool) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go func() { // a Send to a command that has ended has nobody to wait for
+	go func() { // a Send to a command that has ended is not waited for long
 		select {
 		case <-cmd.done:
+		case <-ctx.Done():
+			return
+		}
+		grace := time.NewTimer(closeGrace)
+		defer grace.Stop()
+		select {
+		case <-grace.C:
 			cancel()
 		case <-ctx.Done():
 		}
