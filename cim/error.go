@@ -40,11 +40,21 @@ func (e *Error) Error() string {
 	if b.Len() > 0 {
 		text = strings.TrimSuffix(b.String(), " ") + ": " + text
 	}
-	if e.Detail != "" {
-		text += ": " + e.Detail
+	detail := e.Detail
+	if detail == "" {
+		detail = e.Status.Text()
 	}
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		// A cause that begins with the detail says it all; the peer may have
+		// sent no more than the name of the status.
+		cause := e.Err.Error()
+		if detail != "" && !strings.HasPrefix(cause, detail) && detail != e.Status.Name() {
+			text += ": " + detail
+		}
+		return text + ": " + cause
+	}
+	if detail != "" {
+		text += ": " + detail
 	}
 	return text
 }

@@ -127,6 +127,9 @@ func cimFault(e *cim.Error) *wsman.Fault {
 		code = wsman.Code(uint32(e.Status))
 	}
 	if text == "" {
+		text = e.Status.Text()
+	}
+	if text == "" {
 		text = strings.TrimPrefix(e.Status.Error(), fmt.Sprintf("0x%08X ", uint32(e.Status)))
 	}
 	f := wsman.NewFault(code, text)
