@@ -37,7 +37,8 @@ func statFS(path string) (fileSystem, error) {
 func birthTime(path string) (time.Time, bool) {
 	var s unix.Statx_t
 	err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BTIME, &s)
-	if err != nil || s.Mask&unix.STATX_BTIME == 0 {
+	// An image that was built without times has a birth at the beginning of time: nobody knows it then.
+	if err != nil || s.Mask&unix.STATX_BTIME == 0 || s.Btime.Sec <= 0 {
 		return time.Time{}, false
 	}
 	return time.Unix(s.Btime.Sec, int64(s.Btime.Nsec)), true
