@@ -66,7 +66,11 @@ var personalities = map[string]personality{}
 func Main(args []string, s Streams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	err := dispatch(ctx, args, s)
+	return conclude(s, dispatch(ctx, args, s))
+}
+
+// conclude prints the error of a command line, if any, and gives its exit code.
+func conclude(s Streams, err error) int {
 	if err == nil {
 		return exitOK
 	}
@@ -110,8 +114,16 @@ func newRoot(s Streams) *cobra.Command {
 		Short: "Windows remote management in the open: WMI and WinRM, both ends",
 		Long: "Casement manages Windows hosts from any machine, and makes any machine manageable\n" +
 			"with the tools that people use for Windows.",
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
+		SilenceErrors:              true,
+	}
+	root.Args = cobra.ArbitraryArgs
+	root.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		return usageError("%q is not a command%s (see 'casement --help')", args[0], similar(c.SuggestionsFor(args[0])))
 	}
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
@@ -120,9 +132,21 @@ func newRoot(s Streams) *cobra.Command {
 		return usageError("%w (see '%s --help')", err, c.CommandPath())
 	})
 	for _, add := range subcommands {
-		root.AddCommand(add(s))
+		c := add(s)
+		if c.Name() == "help" {
+			root.SetHelpCommand(c)
+			continue
+		}
+		root.AddCommand(c)
 	}
 	return root
+}
+
+func similar(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return "; is it " + strings.Join(names, " or ") + "?"
 }
 
 // subcommands make the commands of casement; each file of this package adds
