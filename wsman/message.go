@@ -3,7 +3,6 @@ package wsman
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/casementhq/casement/wsman/internal/soap"
@@ -324,16 +323,32 @@ func (h *Header) reply() Header {
 
 // NewUUID returns a random UUID in upper case, as Windows writes them.
 func NewUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails; see crypto/rand
-	b[6] = b[6]&0x0F | 0x40
-	b[8] = b[8]&0x3F | 0x80
-	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	var b [36]byte
+	return string(appendUUID(b[:0]))
 }
 
 // NewMessageID returns a new MessageID: "uuid:" and a UUID in upper case.
 // See [MS-WSMV] 3.1.4.1.5.
-func NewMessageID() string { return "uuid:" + NewUUID() }
+func NewMessageID() string {
+	var b [41]byte
+	return string(appendUUID(append(b[:0], "uuid:"...)))
+}
+
+func appendUUID(dst []byte) []byte {
+	const digits = "0123456789ABCDEF"
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails; see crypto/rand
+	b[6] = b[6]&0x0F | 0x40
+	b[8] = b[8]&0x3F | 0x80
+	for i, c := range b {
+		switch i {
+		case 4, 6, 8, 10:
+			dst = append(dst, '-')
+		}
+		dst = append(dst, digits[c>>4], digits[c&15])
+	}
+	return dst
+}
 
 // SameResource reports whether two resource URIs are the same: case does not
 // matter. See [MS-WSMV] 3.1.4.1.1.

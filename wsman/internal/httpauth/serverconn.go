@@ -4,6 +4,8 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"hash"
+	"io"
 	"net"
 
 	"github.com/casementhq/casement/auth"
@@ -20,7 +22,7 @@ type connState struct {
 	acceptor auth.Acceptor // while the exchange goes on
 	context  auth.Context  // once it is done
 
-	basicKey []byte // of the digest; a fresh one for each connection
+	basicMAC hash.Hash // the digest, under a fresh key for each connection
 	basicSum []byte // digest of the credentials that were verified
 	basicID  auth.Identity
 }
@@ -34,9 +36,10 @@ func (st *connState) forget() {
 // remember keeps a keyed digest of verified credentials, not the credentials, so that the next request of
 // this connection need not derive a password hash again.
 func (st *connState) remember(credentials string, id auth.Identity) {
-	if st.basicKey == nil {
-		st.basicKey = make([]byte, sha256.Size)
-		rand.Read(st.basicKey) //nolint:errcheck // never fails
+	if st.basicMAC == nil {
+		key := make([]byte, sha256.Size)
+		rand.Read(key) //nolint:errcheck // never fails
+		st.basicMAC = hmac.New(sha256.New, key)
 	}
 	st.basicSum, st.basicID = st.digest(credentials), id
 }
@@ -49,7 +52,7 @@ func (st *connState) remembered(credentials string) (auth.Identity, bool) {
 }
 
 func (st *connState) digest(credentials string) []byte {
-	h := hmac.New(sha256.New, st.basicKey)
-	h.Write([]byte(credentials))
-	return h.Sum(nil)
+	st.basicMAC.Reset()
+	io.WriteString(st.basicMAC, credentials) //nolint:errcheck // never fails
+	return st.basicMAC.Sum(nil)
 }
