@@ -7,6 +7,7 @@ import (
 
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/wsman"
+	"github.com/casementhq/casement/wsman/wscim"
 )
 
 // The rights of WS-Management. See [MS-WSMV] 3.1.4.1.28.
@@ -34,7 +35,34 @@ func access(op operation, uri string) uint32 {
 // decides about the operation. Access entries for audit go to the log.
 func (c *call) authorize(op operation, uri string) error {
 	desired := access(op, uri)
-	text := c.snap.Security.SDDL(uri, c.snap.WinRM.Service.RootSDDL)
+	for _, text := range c.descriptors() {
+		if err := c.authorizeBy(text, desired, uri); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// descriptors are those that must all grant: that of the resource by its plain
+// name, whatever spelling the request chose; and, of a class that the request
+// names by a DMTF URI, also one that was set for the very class under its WMI
+// URI. So who is shut out of a class is shut out under each of its names.
+func (c *call) descriptors() []string {
+	root := c.snap.WinRM.Service.RootSDDL
+	list := []string{c.snap.Security.SDDL(c.resource.name, root)}
+	if r := c.resource.cim; r.DMTF && r.Class != "" {
+		namespace := r.Namespace
+		if given, ok := c.msg.Selectors.Get(wsman.SelectorNamespace); ok {
+			namespace = namespaceOf(given)
+		}
+		if e, err := c.snap.Security.Find(plainName(wscim.ClassURI(namespace, r.Class))); err == nil {
+			list = append(list, e.SDDL)
+		}
+	}
+	return list
+}
+
+func (c *call) authorizeBy(text string, desired uint32, uri string) error {
 	sd, err := c.server.sddl.parse(text)
 	if err != nil {
 		c.server.log.Error("a security descriptor cannot be read: nobody is admitted", "uri", uri, "error", err)

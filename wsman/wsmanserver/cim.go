@@ -87,7 +87,7 @@ func (c *call) cimNamespace() error {
 	if !ok {
 		return nil
 	}
-	given = strings.Trim(strings.ReplaceAll(given, "/", `\`), `\`)
+	given = namespaceOf(given)
 	if !c.resource.cim.DMTF && !strings.EqualFold(given, c.resource.cim.Namespace) {
 		return wsman.NewFault(wsman.CodeDifferentCIMSelector, "").WithSubcode("w:InternalError", wsman.Receiver)
 	}
