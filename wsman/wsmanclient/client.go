@@ -94,6 +94,9 @@ type call struct {
 	opts     *RequestOptions
 	body     wsman.Body
 	again    bool // sending it twice does no harm
+	// memory is where the answer lies. It belongs to a stream of messages each
+	// of which is sent when the answer before was read; nil for the others.
+	memory *[]byte
 }
 
 // writers keeps the memory of encoded messages.
@@ -110,7 +113,7 @@ func (c *Client) send(ctx context.Context, m *call) (*wsman.Message, error) {
 		return nil, err
 	}
 	timeout := h.OperationTimeout
-	resp, err := c.exchange(ctx, m.action, w.Bytes(), timeout, m.again)
+	resp, err := c.exchange(ctx, m.action, w.Bytes(), timeout, m.again, m.memory)
 	if err != nil {
 		return nil, err
 	}
@@ -140,10 +143,13 @@ func (c *Client) header(m *call) wsman.Header {
 
 // exchange sends an envelope over a connection of its own for as long as it
 // takes. It gives up after the operation's timeout and the network delay.
-func (c *Client) exchange(ctx context.Context, action string, envelope []byte, timeout time.Duration, again bool) (*httpauth.Response, error) {
+func (c *Client) exchange(ctx context.Context, action string, envelope []byte, timeout time.Duration, again bool, memory *[]byte) (*httpauth.Response, error) {
 	t := c.trace(ctx)
 	t.request(action, envelope)
 	m := &httpauth.Message{Body: envelope}
+	if memory != nil {
+		m.Memory = *memory
+	}
 	if c.opts.UTF16 {
 		m.Body = soap.AppendEncoded(nil, envelope, soap.UTF16LE)
 		m.ContentType = "application/soap+xml;charset=UTF-16"
@@ -154,6 +160,9 @@ func (c *Client) exchange(ctx context.Context, action string, envelope []byte, t
 	for attempt := 0; ; attempt++ {
 		resp, err := c.over(ctx, m)
 		if err == nil {
+			if memory != nil {
+				*memory = resp.Memory
+			}
 			t.response(resp)
 			return resp, nil
 		}

@@ -143,7 +143,7 @@ func (cmd *Command) ID() string { return cmd.id }
 // Signal sends a signal: winrs.SignalCtrlC, SignalCtrlBreak or SignalTerminate.
 // See [MS-WSMV] 3.1.4.12.
 func (cmd *Command) Signal(ctx context.Context, code string) error {
-	m, err := cmd.call(ctx, winrs.ActionSignal, nil, &winrs.Signal{CommandID: cmd.id, Code: code})
+	m, err := cmd.call(ctx, winrs.ActionSignal, nil, nil, &winrs.Signal{CommandID: cmd.id, Code: code})
 	if err != nil {
 		return err
 	}
@@ -151,8 +151,9 @@ func (cmd *Command) Signal(ctx context.Context, code string) error {
 }
 
 // call sends a message about the command to its shell.
-func (cmd *Command) call(ctx context.Context, action string, o *RequestOptions, body wsman.Body) (*wsman.Message, error) {
-	return cmd.shell.c.send(ctx, &call{action: action, resource: cmd.in.epr.ResourceURI, select_: cmd.in.epr.Selectors, opts: o, body: body})
+func (cmd *Command) call(ctx context.Context, action string, o *RequestOptions, memory *[]byte, body wsman.Body) (*wsman.Message, error) {
+	return cmd.shell.c.send(ctx, &call{action: action, resource: cmd.in.epr.ResourceURI, select_: cmd.in.epr.Selectors, opts: o,
+		memory: memory, body: body})
 }
 
 // Wait waits until the command has ended and all of its output was taken, and

@@ -26,7 +26,7 @@ func (c *Client) Identify(ctx context.Context, o IdentifyOptions) (*wsman.Identi
 	if o.Unauthenticated || c.opts.Scheme == None {
 		resp, err = c.anonymous(ctx, w.Bytes())
 	} else {
-		resp, err = c.exchange(ctx, "Identify", w.Bytes(), c.opts.OperationTimeout, true)
+		resp, err = c.exchange(ctx, "Identify", w.Bytes(), c.opts.OperationTimeout, true, nil)
 	}
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ type pager struct {
 	answers chan answer
 	ended   chan struct{} // closed by close
 	running sync.WaitGroup
+	memory  []byte // of the answers, one after the other
 
 	mu      sync.Mutex
 	context string
@@ -72,7 +73,7 @@ func (c *Client) open(ctx context.Context, target wsman.EPR, o EnumerateOptions)
 func (p *pager) request(ctx context.Context, enumeration string) (*wsman.Message, error) {
 	for {
 		m, err := p.c.send(ctx, &call{action: wsman.ActionPull, resource: p.target.ResourceURI, select_: p.target.Selectors,
-			opts: &p.opts, body: &wsman.Pull{Context: enumeration, MaxElements: p.batch}})
+			opts: &p.opts, memory: &p.memory, body: &wsman.Pull{Context: enumeration, MaxElements: p.batch}})
 		if err == nil || ctx.Err() != nil || !isRemote(err, wsman.CodeOperationTimedOut) || p.opts.Timeout > 0 {
 			return m, err
 		}

@@ -47,11 +47,12 @@ func (cmd *Command) fetch(ctx context.Context, more <-chan struct{}, answers cha
 	defer close(answers)
 	opts := &RequestOptions{Options: wsman.OptionSet{{Name: winrs.OptionKeepAlive, Value: "TRUE"}}, MustUnderstand: true}
 	body := &winrs.Receive{CommandID: cmd.id, Streams: cmd.shell.opts.OutputStreams}
+	var memory []byte // the answer before was read when more is asked for
 	for range more {
 		var m *wsman.Message
 		var err error
 		for {
-			m, err = cmd.call(ctx, winrs.ActionReceive, opts, body)
+			m, err = cmd.call(ctx, winrs.ActionReceive, opts, &memory, body)
 			if err == nil || ctx.Err() != nil || !errors.Is(err, wsman.CodeOperationTimedOut) {
 				break
 			}

@@ -171,7 +171,7 @@ func (s *stdin) send(b []byte, end bool) error {
 		case <-ctx.Done():
 		}
 	}()
-	m, err := cmd.call(ctx, winrs.ActionSend, nil, &winrs.Send{Streams: []winrs.Stream{
+	m, err := cmd.call(ctx, winrs.ActionSend, nil, nil, &winrs.Send{Streams: []winrs.Stream{
 		{Name: "stdin", CommandID: cmd.id, Data: b, End: end}}})
 	if err == nil {
 		return m.End()

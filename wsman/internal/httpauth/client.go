@@ -48,6 +48,9 @@ type Message struct {
 	Body        []byte
 	// Header is sent besides that of the options, with the requests of a handshake as well.
 	Header http.Header
+	// Memory is overwritten with the answer's body if that fits; nil makes new memory. Give it back no sooner
+	// than the answer is done with.
+	Memory []byte
 }
 
 // Response is the answer to a Message.
@@ -57,6 +60,8 @@ type Response struct {
 	ContentType string // of the plaintext
 	Body        []byte
 	Sealed      bool
+	// Memory is what Body lies in, for the next Message.
+	Memory []byte
 }
 
 // UnauthorizedError says that the server answered 401. It wraps what the client concludes from that.

@@ -12,7 +12,7 @@ import (
 
 // exchange carries one message over the connection, proving first where that is due.
 func (c *ClientConn) exchange(ctx context.Context, m *Message) (*Response, error) {
-	c.extra = m.Header
+	c.extra, c.memory = m.Header, m.Memory
 	contentType := m.ContentType
 	if contentType == "" {
 		contentType = soapMediaType

@@ -39,6 +39,7 @@ type ClientConn struct {
 	out     bytes.Buffer
 	tls     *tls.ConnectionState
 	extra   http.Header  // of the message under way
+	memory  []byte       // for its answer
 	context auth.Context // nil: nothing proved on this connection
 	used    time.Time
 }
@@ -226,13 +227,13 @@ func (c *ClientConn) readResponse(req *http.Request) (*Response, error) {
 			continue
 		}
 		room := c.opts.MaxResponse + c.opts.MaxResponse/8 + framing + maxSignature
-		body, err := readLimited(resp.Body, resp.ContentLength, room)
+		body, err := readLimited(resp.Body, resp.ContentLength, room, c.memory)
 		resp.Body.Close() //nolint:errcheck // read already
 		if err != nil {
 			return nil, fmt.Errorf("httpauth: read answer with status %d: %w", resp.StatusCode, err)
 		}
 		c.used = time.Now()
-		out := &Response{Status: resp.StatusCode, Header: resp.Header, Body: body,
+		out := &Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Memory: body[:cap(body)],
 			ContentType: resp.Header.Get("Content-Type")}
 		if resp.Close {
 			out.Header.Set("Connection", "close")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/casementhq/casement/auth"
@@ -37,7 +38,7 @@ func (e *Exchange) ReadBody(limit int) ([]byte, error) {
 		return nil, e.broken(err)
 	}
 	if !sealed {
-		return readLimited(e.r.Body, e.r.ContentLength, limit)
+		return readLimited(e.r.Body, e.r.ContentLength, limit, nil)
 	}
 	if e.st.context == nil {
 		return nil, e.broken(fmt.Errorf("httpauth: sealed body: %w", auth.ErrNotProtected))
@@ -46,7 +47,7 @@ func (e *Exchange) ReadBody(limit int) ([]byte, error) {
 	if protocol == ProtocolCredSSP {
 		room += limit/recordSize*framing + limit/8
 	}
-	raw, err := readLimited(e.r.Body, e.r.ContentLength, room)
+	raw, err := readLimited(e.r.Body, e.r.ContentLength, room, nil)
 	if err != nil {
 		return nil, e.broken(err)
 	}
@@ -108,24 +109,35 @@ func Status(err error) int {
 	return http.StatusBadRequest
 }
 
-// readLimited reads a body of known (or unknown, negative) length, allocating no more than arrives.
-func readLimited(r io.Reader, length int64, limit int) ([]byte, error) {
+// readLimited reads a body of known (or unknown, negative) length into memory, which may be nil, allocating
+// little more than arrives.
+func readLimited(r io.Reader, length int64, limit int, memory []byte) ([]byte, error) {
 	if length > int64(limit) {
 		return nil, ErrTooLarge
 	}
-	if length >= 0 && length <= 1<<20 {
-		body := make([]byte, length)
-		if _, err := io.ReadFull(r, body); err != nil {
+	body := memory[:0]
+	if length >= 0 && length <= max(1<<20, int64(cap(body))) {
+		if int64(cap(body)) < length {
+			body = make([]byte, length)
+		}
+		if _, err := io.ReadFull(r, body[:length]); err != nil {
 			return nil, fmt.Errorf("httpauth: body of %d bytes: %w", length, err)
 		}
-		return body, nil
+		return body[:length], nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
-	if err != nil {
-		return nil, fmt.Errorf("httpauth: body: %w", err)
+	for {
+		if len(body) == cap(body) {
+			body = slices.Grow(body, max(len(body), 4<<10))
+		}
+		n, err := r.Read(body[len(body):min(cap(body), limit+1)])
+		body = body[:len(body)+n]
+		switch {
+		case len(body) > limit:
+			return nil, ErrTooLarge
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return nil, fmt.Errorf("httpauth: body: %w", err)
+		}
 	}
-	if len(body) > limit {
-		return nil, ErrTooLarge
-	}
-	return body, nil
 }
