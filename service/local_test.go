@@ -31,8 +31,7 @@ func overLocal(t *testing.T, dir string) {
 			t.Error(err)
 		}
 	}()
-	client, err := wsmanclient.New("http://localhost/wsman", wsmanclient.Options{Local: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }})
+	client, err := wsmanclient.New("http://localhost/wsman", wsmanclient.Options{Local: true, DialContext: overPipe(dial)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +51,11 @@ func overLocal(t *testing.T, dir string) {
 	if err != nil || !strings.Contains(strings.ReplaceAll(string(b), "\x00", ""), "00011170") { // 70000
 		t.Errorf("the hive file does not hold the new value (%v):\n%s", err, b)
 	}
+}
+
+// overPipe makes a client use the way that Local opened.
+func overPipe(dial func(context.Context) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }
 }
 
 func getConfig(t *testing.T, client *wsmanclient.Client) string {
