@@ -40,7 +40,11 @@ func (c *call) shell(ctx context.Context, op operation) (wsman.Body, error) {
 	case opCreate:
 		return c.shellCreate()
 	case opDelete:
-		return c.withShell(ctx, func(_ context.Context, s *shellhost.Shell) (wsman.Body, error) { return nil, s.Delete() })
+		s, err := c.findShell(c.viewer())
+		if err != nil {
+			return nil, err
+		}
+		return nil, s.Delete()
 	case opCommand:
 		return c.withShell(ctx, c.shellCommand)
 	case opReceive:
@@ -59,8 +63,8 @@ func (c *call) viewer() shellhost.Viewer {
 	return shellhost.Viewer{Key: userKey(c.caller.Token), Administrator: c.caller.Token.Has(security.SIDAdministrators)}
 }
 
-// findShell is the shell that the selector ShellId names.
-func (c *call) findShell() (*shellhost.Shell, error) {
+// findShell is the shell that the selector ShellId names, if v may see it.
+func (c *call) findShell(v shellhost.Viewer) (*shellhost.Shell, error) {
 	id, ok := c.msg.Selectors.Get(wsman.SelectorShellID)
 	if !ok {
 		return nil, wsman.NewFault(wsman.CodeInsufficientSelectors, "the selector ShellId is missing")
@@ -68,11 +72,16 @@ func (c *call) findShell() (*shellhost.Shell, error) {
 	if len(c.msg.Selectors) > 1 {
 		return nil, wsman.NewFault(wsman.CodeUnexpectedSelectors, "a shell has the selector ShellId and no other")
 	}
-	return c.server.shells.Find(c.viewer(), id)
+	return c.server.shells.Find(v, id)
 }
 
+// withShell runs f in a shell of the caller's own. An administrator sees and
+// closes the shells of others (see spec 4.9) but gives no commands there: they
+// would run as the owner's Unix user, who may be able to do more.
 func (c *call) withShell(ctx context.Context, f func(context.Context, *shellhost.Shell) (wsman.Body, error)) (wsman.Body, error) {
-	s, err := c.findShell()
+	own := c.viewer()
+	own.Administrator = false
+	s, err := c.findShell(own)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +190,7 @@ func (c *call) describeShell(s *shellhost.Shell) *winrs.Shell {
 
 // shellGet describes one shell. See [MS-WSMV] 3.1.4.2.
 func (c *call) shellGet() (wsman.Body, error) {
-	s, err := c.findShell()
+	s, err := c.findShell(c.viewer())
 	if err != nil {
 		return nil, err
 	}
