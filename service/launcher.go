@@ -43,7 +43,7 @@ func (l *launcher) start(ctx context.Context, caller cim.Caller, commandLine, di
 	if err != nil {
 		return 0, createUnknown, err
 	}
-	job, err := l.starter.Start(context.WithoutCancel(ctx), shell.Spec{Command: commandLine, Dir: dir, Env: env, Identity: id})
+	job, err := l.starter.Start(context.WithoutCancel(ctx), shell.Spec{Command: direct(commandLine), Dir: dir, Env: env, Identity: id})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return 0, createPathNotFound, nil
@@ -76,12 +76,27 @@ func environment(id shell.Identity, startup *cim.Instance) ([]string, error) {
 	return shell.MergeEnv(id, vars)
 }
 
+// shellSyntax are the characters by which a word means something to the shell.
+const shellSyntax = "\"'`$\\|&;<>(){}[]*?~#!="
+
+// direct makes the program the process that is started, where a command line is
+// no more than a program and its arguments. A shell that waits for it would be
+// the one that ProcessId names and that Terminate ends, and the program would
+// live on.
+func direct(commandLine string) string {
+	word, _, _ := strings.Cut(strings.TrimSpace(commandLine), " ")
+	if builtins[word] || strings.ContainsAny(word, shellSyntax) || strings.ContainsAny(commandLine, "|&;(){}`\n") {
+		return commandLine
+	}
+	return "exec " + commandLine
+}
+
 // programExists tells whether the first word of a command line is a program,
 // as far as that can be told without a shell: a word with characters that mean
 // something to the shell is left to it.
 func programExists(commandLine, dir string) bool {
 	word, _, _ := strings.Cut(strings.TrimSpace(commandLine), " ")
-	if word == "" || strings.ContainsAny(word, "\"'`$\\|&;<>(){}[]*?~#!=") {
+	if word == "" || strings.ContainsAny(word, shellSyntax) {
 		return true
 	}
 	candidates := []string{word}
