@@ -81,22 +81,30 @@ func python(t *testing.T, module string) string {
 // pywinrm 0.5.0: NTLM with message encryption, Basic over HTTPS, commands with stdin, unicode, exit codes and 50 MB of output.
 // See [MS-WSMV] 3.1.4.1.31 and 2.2.9.1.
 func TestPywinrm(t *testing.T) {
-	runPeer(t, running(t), 10*time.Minute, python(t, "winrm"), "pywinrm_peer.py")
+	everywhere(t, func(t *testing.T, s *service) {
+		runPeer(t, s, 10*time.Minute, python(t, "winrm"), "pywinrm_peer.py")
+	})
 }
 
 // pypsrp 0.9.1: Identify, Get, Enumerate, Pull, Invoke, Put, faults. See [MS-WSMV] 3.1.4.1 and DSP0226.
 func TestPypsrpOperations(t *testing.T) {
-	runPeer(t, running(t), 5*time.Minute, python(t, "pypsrp"), "pypsrp_operations_peer.py")
+	everywhere(t, func(t *testing.T, s *service) {
+		runPeer(t, s, 5*time.Minute, python(t, "pypsrp"), "pypsrp_operations_peer.py")
+	})
 }
 
 // pypsrp 0.9.1: the remote shell with environment, working directory, signals, no-profile. See [MS-WSMV] 3.1.4.5.
 func TestPypsrpShell(t *testing.T) {
-	runPeer(t, running(t), 5*time.Minute, python(t, "pypsrp"), "pypsrp_shell_peer.py")
+	everywhere(t, func(t *testing.T, s *service) {
+		runPeer(t, s, 5*time.Minute, python(t, "pypsrp"), "pypsrp_shell_peer.py")
+	})
 }
 
 // pypsrp 0.9.1: NTLM, Negotiate, Basic, and channel bindings at each hardening level. See [MS-WSMV] 2.2.4.34.
 func TestPypsrpAuthentication(t *testing.T) {
-	runPeer(t, running(t), 5*time.Minute, python(t, "pypsrp"), "pypsrp_auth_peer.py")
+	everywhere(t, func(t *testing.T, s *service) {
+		runPeer(t, s, 5*time.Minute, python(t, "pypsrp"), "pypsrp_auth_peer.py")
+	})
 }
 
 // masterzen/winrm, as Packer and Terraform use it: a handshake for each message.

@@ -1,7 +1,10 @@
 """pypsrp 0.9.1: WS-Management operations against a running service."""
 
+import grp
 import os
+import pwd
 import socket
+import time
 import xml.etree.ElementTree as ET
 
 from pypsrp.exceptions import WSManFaultError
@@ -11,6 +14,7 @@ import peer
 from peer import CONFIG, WMI, check, equal
 
 WSEN, WSMAN, WSA = NAMESPACES["wsen"], NAMESPACES["wsman"], NAMESPACES["wsa"]
+WSMB = "http://schemas.dmtf.org/wbem/wsman/1/cimbinding.xsd"
 WSMID = "http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd"
 XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 WQL = "http://schemas.microsoft.com/wbem/wsman/1/WQL"
@@ -89,6 +93,11 @@ def fault(code, action, *args, **kwargs):
     raise AssertionError("no fault came")
 
 
+def cmdline(pid):
+    with open("/proc/%s/cmdline" % pid, "rb") as f:
+        return f.read().split(b"\0")[:-1]
+
+
 @check("Identify")
 def _():
     envelope = '<s:Envelope xmlns:s="%s" xmlns:i="%s"><s:Header/><s:Body><i:Identify/></s:Body></s:Envelope>' % (NAMESPACES["s"], WSMID)
@@ -161,6 +170,33 @@ def _():
     equal([properties(i)["Handle"] for i in enumeration(WMI + "Win32_Process", f)[0]], [str(os.getpid())])
 
 
+def association(kind, target, **what):
+    """An association filter. See [MS-WSMV] 3.1.4.1.13 and DSP0227."""
+    f = ET.Element("{%s}Filter" % WSMAN, Dialect="http://schemas.dmtf.org/wbem/wsman/1/cimbinding/associationFilter")
+    e = ET.SubElement(f, "{%s}%s" % (WSMB, kind))
+    o = ET.SubElement(e, "{%s}Object" % WSMB)
+    ET.SubElement(o, "{%s}Address" % WSA).text = "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous"
+    p = ET.SubElement(o, "{%s}ReferenceParameters" % WSA)
+    ET.SubElement(p, "{%s}ResourceURI" % WSMAN).text = WMI + target[0]
+    s = ET.SubElement(p, "{%s}SelectorSet" % WSMAN)
+    for name, value in target[1].items():
+        ET.SubElement(s, "{%s}Selector" % WSMAN, Name=name).text = value
+    for name, value in what.items():
+        ET.SubElement(e, "{%s}%s" % (WSMB, name)).text = value
+    return enumeration(WMI + "*", f)[0]
+
+
+@check("an association filter gives the groups of a user")
+def _():
+    user = pwd.getpwuid(0)
+    groups = {g.gr_name for g in grp.getgrall() if g.gr_gid == user.pw_gid or user.pw_name in g.gr_mem}
+    there = ("Win32_UserAccount", {"Name": user.pw_name, "Domain": properties(query("select Domain from Win32_UserAccount where Name = '%s'" % user.pw_name)[0])["Domain"]})
+    found = association("AssociatedInstances", there, AssociationClassName="Win32_GroupUser", ResultClassName="Win32_Group")
+    equal({(local(i.tag), properties(i)["Name"]) for i in found}, {("Win32_Group", g) for g in groups})
+    links = association("AssociationInstances", there, ResultClassName="Win32_GroupUser", Role="PartComponent")
+    equal([local(i.tag) for i in links], ["Win32_GroupUser"] * len(groups))
+
+
 @check("EPR mode gives EPRs that Get follows")
 def _():
     items, _ = enumeration(WMI + "Win32_OperatingSystem", mode="EnumerateEPR")
@@ -187,8 +223,10 @@ def _():
     answer = client.invoke(uri + "/Create", uri, request).find("s:Body", NAMESPACES)[0]
     got = properties(answer)
     equal(got["ReturnValue"], "0")
-    with open("/proc/%s/cmdline" % got["ProcessId"], "rb") as f:
-        equal(f.read().split(b"\0")[1:2], [b"300"])
+    deadline = time.monotonic() + 5
+    while (now := cmdline(got["ProcessId"])) != [b"/bin/sleep", b"300"] and time.monotonic() < deadline:
+        time.sleep(0.01)  # a shell reads the command line, and becomes the program
+    equal(now, [b"/bin/sleep", b"300"], "arguments of process %s" % got["ProcessId"])
     request = ET.Element("{%s}Terminate_INPUT" % uri)
     ET.SubElement(request, "{%s}Reason" % uri).text = "0"
     answer = client.invoke(uri + "/Terminate", uri, request, selector_set=selectors(Handle=got["ProcessId"])).find("s:Body", NAMESPACES)[0]
@@ -231,11 +269,16 @@ def _():
     return fault(None, client.get, "wmicimv2/Win32_OperatingSystem")
 
 
-@check("an option that must be understood and is not: a fault")
+# See [MS-WSMV] 3.1.4.1.10, product behaviour notes 50 and 52: classes take any option.
+@check("an option that must be understood and is not: a fault from a shell, taken by a class")
 def _():
     options = OptionSet()
     options.add_option("NoSuchOption", "1", {"MustComply": "true"})
-    return fault(None, client.get, WMI + "Win32_Process", option_set=options, selector_set=selectors(Handle=str(os.getpid())))
+    got = properties(client.get(WMI + "Win32_Process", option_set=options, selector_set=selectors(Handle=str(os.getpid())))[0])
+    equal(got["ProcessId"], str(os.getpid()), "a class")
+    shell = ET.Element("{%s}Shell" % NAMESPACES["rsp"])
+    ET.SubElement(shell, "{%s}OutputStreams" % NAMESPACES["rsp"]).text = "stdout stderr"
+    return fault(None, client.create, "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/cmd", shell, option_set=options)
 
 
 @check("the configuration reads with documented names")

@@ -19,46 +19,69 @@ import (
 // service is a running `casement up`.
 type service struct {
 	http, https, user, password string
-	state, binary               string
+	as                          string // the name of a subtest
+	uid                         int    // whom it belongs to
+	dir                         string
 	cmd                         *exec.Cmd
 	log                         *logBuffer
+
+	once sync.Once
+	err  error
 }
 
+// nobody is the ordinary user that root lends a service to.
+const nobody = 65534
+
 var (
-	shared     *service
-	sharedErr  error
-	sharedOnce sync.Once
+	own      = &service{as: "as this user", uid: os.Geteuid(), log: &logBuffer{}}
+	ordinary = &service{as: "as an ordinary user", uid: nobody, log: &logBuffer{}}
 )
 
-// errNotYet says that this tree has no service to run the peers against.
-var errNotYet = errors.New("this bin/casement has no `up` yet")
-
-// running gives the service that all tests of this package share, and starts it when the first one asks.
+// running gives the service that all tests of this package share, and starts it when the first one asks. It belongs to whoever
+// runs the tests; that of root gives root up and keeps a helper that does not.
 func running(t *testing.T) *service {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("-short: peers run against the real binary")
 	}
-	sharedOnce.Do(func() { shared, sharedErr = start() })
-	if errors.Is(sharedErr, errNotYet) {
-		t.Skip(sharedErr)
+	return own.start(t)
+}
+
+// everywhere runs a test against the service, and, where root runs the tests, against that of an ordinary user, too.
+func everywhere(t *testing.T, test func(*testing.T, *service)) {
+	t.Helper()
+	running(t)
+	if os.Geteuid() == 0 {
+		own.as = "as root"
 	}
-	if sharedErr != nil {
-		t.Fatal(sharedErr)
+	t.Run(own.as, func(t *testing.T) { test(t, own) })
+	if os.Geteuid() == 0 {
+		t.Run(ordinary.as, func(t *testing.T) { test(t, ordinary.start(t)) })
 	}
-	return shared
+}
+
+func (s *service) start(t *testing.T) *service {
+	t.Helper()
+	s.once.Do(func() { s.err = s.launch() })
+	if s.err != nil {
+		t.Fatal(s.err)
+	}
+	return s
 }
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if shared != nil {
-		if err := shared.stop(); err != nil {
+	for _, s := range []*service{own, ordinary} {
+		if err := s.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = max(code, 1)
 		}
-		if code != 0 {
-			fmt.Fprintf(os.Stderr, "--- what casement up wrote ---\n%s\n", shared.log)
+		if code != 0 && s.cmd != nil {
+			fmt.Fprintf(os.Stderr, "--- what casement up wrote (%s) ---\n%s\n", s.as, s.log)
 		}
+	}
+	if own.cmd != nil {
+		_ = os.RemoveAll(filepath.Dir(own.cmd.Path))
 	}
 	os.Exit(code)
 }
@@ -71,30 +94,51 @@ func top() string {
 	return dir
 }
 
-// start builds the binary and starts `casement up`; it returns when the three lines of access have been printed.
-func start() (*service, error) {
+// program is bin/casement, built once.
+var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "casement-interop-")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	s := &service{state: filepath.Join(dir, "state"), binary: filepath.Join(dir, "casement"), log: &logBuffer{}}
-	build := exec.Command("go", "build", "-trimpath", "-o", s.binary, "./cmd/casement")
+	if err := os.Chmod(dir, 0o755); err != nil { // for the ordinary user
+		return "", err
+	}
+	name := filepath.Join(dir, "casement")
+	build := exec.Command("go", "build", "-trimpath", "-o", name, "./cmd/casement")
 	build.Dir, build.Env = top(), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build ./cmd/casement: %w\n%s", err, out)
+		return "", errors.Join(fmt.Errorf("go build ./cmd/casement: %w\n%s", err, out), os.RemoveAll(dir))
 	}
-	if out, _ := exec.Command(s.binary, "up", "--help").CombinedOutput(); !bytes.Contains(out, []byte("--https")) {
-		return nil, errNotYet
+	return name, nil
+})
+
+// launch starts `casement up` in a folder of its own, on free ports, and returns when the lines of access have been printed.
+func (s *service) launch() error {
+	binary, err := program()
+	if err != nil {
+		return err
 	}
-	s.cmd = exec.Command(s.binary, "up", "--state", s.state, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0")
-	s.cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+filepath.Join(dir, "config"))
+	// As root the service gives root up, and must still reach its state.
+	if s.dir, err = os.MkdirTemp("", "casement-interop-"); err != nil {
+		return err
+	}
+	if err := errors.Join(os.Chmod(s.dir, 0o711), os.Chown(s.dir, s.uid, -1)); err != nil {
+		return err
+	}
+	s.cmd = exec.Command(binary, "up", "--state", filepath.Join(s.dir, "state"), "--http", "127.0.0.1:0", "--https", "127.0.0.1:0")
+	s.cmd.Dir = s.dir
+	s.cmd.Env = append(os.Environ(), "CASEMENT_HOSTS="+filepath.Join(s.dir, "hosts.json"))
 	s.cmd.Stderr = s.log
+	if s.uid != os.Geteuid() {
+		s.cmd.Env = append(s.cmd.Env, "HOME="+s.dir)
+		s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(s.uid), Gid: uint32(s.uid)}}
+	}
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	ready := make(chan error, 1)
 	go s.readAccess(out, ready)
@@ -104,10 +148,9 @@ func start() (*service, error) {
 		err = errors.New("casement up did not print HTTP, HTTPS, User and Password within 30 s")
 	}
 	if err != nil {
-		_ = s.stop()
-		return nil, fmt.Errorf("%w; it wrote:\n%s", err, s.log)
+		return fmt.Errorf("%w; it wrote:\n%s", errors.Join(err, s.stop()), s.log)
 	}
-	return s, nil
+	return nil
 }
 
 // readAccess takes the addresses and the password out of what `casement up` prints, and keeps reading until it ends.
@@ -140,10 +183,10 @@ func (s *service) readAccess(out io.Reader, ready chan<- error) {
 	}
 }
 
-// stop ends the service as systemd does, and insists that it goes.
+// stop ends the service, if it runs, as systemd does, and insists that it goes.
 func (s *service) stop() error {
-	defer os.RemoveAll(filepath.Dir(s.binary))
-	if s.cmd == nil || s.cmd.Process == nil {
+	defer os.RemoveAll(s.dir) //nolint:errcheck // a folder that stays behind breaks nothing
+	if s.cmd == nil || s.cmd.Process == nil || s.cmd.ProcessState != nil {
 		return nil
 	}
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
@@ -184,8 +227,15 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 	return l.buf.Write(p)
 }
 
+// String leaves the records of the audit out: there is one for each message.
 func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.buf.String()
+	var out strings.Builder
+	for line := range strings.Lines(l.buf.String()) {
+		if !strings.Contains(line, " msg=audit ") {
+			out.WriteString(line)
+		}
+	}
+	return out.String()
 }
