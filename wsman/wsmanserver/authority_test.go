@@ -75,3 +75,31 @@ func TestADMTFURIDoesNotDodgeTheDescriptorOfItsClass(t *testing.T) {
 		}
 	}
 }
+
+// A shell runs as the Unix user of its owner's account, who may be root. One
+// administrator of WinRM must not act as that user by naming the shell of
+// another; seeing it and closing it is all that administrators may do.
+func TestAdministratorsGiveNoCommandsInShellsOfOthers(t *testing.T) {
+	const uri = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/cmd"
+	s, owner := serve(t)
+	s.AddUser("second", "Secret-1-word", "Administrators")
+	other := owner.as("second", "Secret-1-word")
+	s.Apply(settings.SetLocalAccountTokenFilterPolicy(true))
+	id := owner.ok(request{action: create, uri: uri, body: `<rsp:Shell><rsp:InputStreams>stdin</rsp:InputStreams></rsp:Shell>`}).text("ShellId")
+	in := map[string]string{"ShellId": id}
+	do := func(w *wire, action, body string) reply {
+		return w.do(request{action: nsShell + "/" + action, uri: uri, selectors: in, body: body})
+	}
+	command := do(owner, "Command", `<rsp:CommandLine><rsp:Command>sleep 20</rsp:Command></rsp:CommandLine>`).text("CommandId")
+	for action, body := range map[string]string{
+		"Command": `<rsp:CommandLine><rsp:Command>id</rsp:Command></rsp:CommandLine>`,
+		"Send":    `<rsp:Send><rsp:Stream Name="stdin" CommandId="` + command + `">YQ==</rsp:Stream></rsp:Send>`,
+		"Receive": `<rsp:Receive><rsp:DesiredStream CommandId="` + command + `">stdout</rsp:DesiredStream></rsp:Receive>`,
+		"Signal":  `<rsp:Signal CommandId="` + command + `"><rsp:Code>` + nsShell + `/signal/terminate</rsp:Code></rsp:Signal>`,
+	} {
+		do(other, action, body).wantFault(action+" in the shell of another", "w:InvalidSelectors", "", 2150858843)
+	}
+	other.ok(request{action: get, uri: nsShell, selectors: in})
+	other.ok(request{action: remove, uri: uri, selectors: in})
+	owner.do(request{action: get, uri: nsShell, selectors: in}).wantFault("after its end", "w:InvalidSelectors", "", 2150858843)
+}

@@ -76,7 +76,7 @@ func (c *call) findShell(v shellhost.Viewer) (*shellhost.Shell, error) {
 }
 
 // withShell runs f in a shell of the caller's own. An administrator sees and
-// closes the shells of others (see spec 4.9) but gives no commands there: they
+// closes the shells of others (see spec 4.8) but gives no commands there: they
 // would run as the owner's Unix user, who may be able to do more.
 func (c *call) withShell(ctx context.Context, f func(context.Context, *shellhost.Shell) (wsman.Body, error)) (wsman.Body, error) {
 	own := c.viewer()
