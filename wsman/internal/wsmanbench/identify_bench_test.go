@@ -24,6 +24,7 @@ type wire struct {
 	net.Conn
 	br      *bufio.Reader
 	request []byte
+	status  string // of the last answer
 }
 
 // dial connects. headers are whole lines.
@@ -43,21 +44,30 @@ func dial(tb testing.TB, s server, body, headers string) *wire {
 
 var contentLength = []byte("Content-Length: ")
 
-// once sends the request and reads the answer away.
+// once sends the request and reads the answer away, which must be a success.
 func (w *wire) once() error {
-	if _, err := w.Write(w.request); err != nil {
-		return err
+	_, err := w.answer()
+	if err == nil && w.status != "200" {
+		err = fmt.Errorf("HTTP status %s", w.status)
 	}
-	length, first := -1, true
+	return err
+}
+
+// answer sends the request and reads the answer away: the size of its body.
+func (w *wire) answer() (int, error) {
+	if _, err := w.Write(w.request); err != nil {
+		return 0, err
+	}
+	w.status = ""
+	length := -1
 	for {
 		line, err := w.br.ReadSlice('\n')
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if first && !bytes.HasPrefix(line, []byte("HTTP/1.1 200")) {
-			return fmt.Errorf("%s", line)
+		if w.status == "" {
+			w.status = string(line[9:12])
 		}
-		first = false
 		if len(line) == 2 {
 			break
 		}
@@ -69,10 +79,9 @@ func (w *wire) once() error {
 		}
 	}
 	if length < 0 {
-		return fmt.Errorf("the answer has no length")
+		return 0, fmt.Errorf("the answer has no length")
 	}
-	_, err := w.br.Discard(length)
-	return err
+	return w.br.Discard(length)
 }
 
 // load is what came of many requests over several connections.
