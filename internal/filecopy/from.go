@@ -108,11 +108,12 @@ func mkdirAll(root *os.Root, name string) error {
 // file copies one file to a name below root.
 func (c *receiver) file(ctx context.Context, remote string, root *os.Root, name string) error {
 	part := name + Suffix
-	t := &target{c: c, root: root, part: part, name: name, sum: sha256.New()}
+	t := &target{c: c, root: root, part: part, name: name, sum: sha256.New(), meter: &meter{}}
 	var have int64
 	var haveSum string
 	if c.o.Resume {
 		have, haveSum = t.present()
+		t.have = have
 	}
 	err := c.far.get(ctx, remote, have, haveSum, t.begin)
 	if t.f == nil {
@@ -124,7 +125,7 @@ func (c *receiver) file(ctx context.Context, remote string, root *os.Root, name 
 	if e := t.f.Close(); err == nil {
 		err = e
 	}
-	c.res.Bytes += t.meter.done - t.head.offset
+	c.res.Bytes += max(t.meter.done-t.head.offset, 0)
 	if err != nil {
 		return err
 	}
@@ -145,6 +146,7 @@ type target struct {
 	sum        hash.Hash
 	head       header
 	meter      *meter
+	have       int64 // what an earlier copy left
 }
 
 // present is the size and sum of what an earlier copy left.
@@ -164,6 +166,9 @@ func (t *target) present() (int64, string) {
 
 // begin opens the part where the far end goes on.
 func (t *target) begin(h header) (_ io.Writer, err error) {
+	if h.offset != 0 && h.offset != t.have {
+		return nil, fmt.Errorf("the far end goes on at byte %d, where %d bytes are here", h.offset, t.have)
+	}
 	t.head = h
 	flags := os.O_CREATE | os.O_RDWR
 	if h.offset == 0 {
