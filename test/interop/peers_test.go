@@ -107,6 +107,13 @@ func TestPypsrpAuthentication(t *testing.T) {
 	})
 }
 
+// requests 2.34.2 with requests_ntlm 1.3.0: plain HTTP from a script.
+func TestRequests(t *testing.T) {
+	everywhere(t, func(t *testing.T, s *service) {
+		runPeer(t, s, 2*time.Minute, python(t, "requests_ntlm"), "requests_peer.py")
+	})
+}
+
 // masterzen/winrm, as Packer and Terraform use it: a handshake for each message.
 func TestMasterzen(t *testing.T) {
 	s := running(t)
