@@ -246,6 +246,12 @@ func (c *call) dispatch(ctx context.Context) (wsman.Body, error) {
 	if err := c.optionsAllowed(kind); err != nil {
 		return nil, err
 	}
+	if op == opGet || op == opDelete {
+		// Nobody reads their bodies; broken XML is no request all the same.
+		if err := c.msg.End(); err != nil {
+			return nil, err
+		}
+	}
 	switch kind {
 	case kindConfig:
 		return c.config(ctx, op)

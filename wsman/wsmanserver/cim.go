@@ -2,9 +2,11 @@ package wsmanserver
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/quota"
 	"github.com/casementhq/casement/wsman"
 	"github.com/casementhq/casement/wsman/internal/soap"
 	"github.com/casementhq/casement/wsman/wscim"
@@ -73,9 +75,13 @@ func (c *call) cim(ctx context.Context, op operation) (wsman.Body, error) {
 }
 
 // operationQuota gives the quota of operations its documented subcode: an
-// internal error, where a shell's command gets QuotaLimit. See [MS-WSMV]
-// 3.1.4.1.19.
+// internal error, where a shell's command and the quotas of a plug-in get
+// QuotaLimit. See [MS-WSMV] 3.1.4.1.19.
 func (c *call) operationQuota(err error) error {
+	var over *quota.ExceededError
+	if errors.As(err, &over) && over.Plugin != "" {
+		return err
+	}
 	return c.fault(err).WithSubcode("w:InternalError", wsman.Receiver)
 }
 

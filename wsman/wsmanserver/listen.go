@@ -142,8 +142,7 @@ func (t *trackedListener) Accept() (net.Conn, error) {
 		}
 		release, err := t.server.ledger.Connection()
 		if err != nil {
-			t.server.log.Warn("a connection is refused", "remote", c.RemoteAddr(), "error", err)
-			t.server.wg.Go(func() { refuseConnection(c) })
+			t.server.refuse(c, err)
 			continue
 		}
 		return &wireConn{Conn: c, release: release}, nil
@@ -159,6 +158,25 @@ type localConn struct {
 func (c *localConn) Close() error {
 	c.release()
 	return c.Conn.Close()
+}
+
+// maxRefusing bounds the refused connections that get an answer at one time.
+// The answer takes up to a second, and refusals come as fast as strangers like.
+const maxRefusing = 32
+
+// refuse answers and logs a refused connection; a flood of them is just closed.
+func (s *Server) refuse(c net.Conn, why error) {
+	select {
+	case s.refusing <- struct{}{}:
+	default:
+		c.Close()
+		return
+	}
+	s.log.Warn("a connection is refused", "remote", c.RemoteAddr(), "error", why)
+	s.wg.Go(func() {
+		defer func() { <-s.refusing }()
+		refuseConnection(c)
+	})
 }
 
 // refuseConnection tells a client that there are too many. A client that

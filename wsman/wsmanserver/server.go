@@ -94,6 +94,8 @@ type Server struct {
 	closed bool
 	warned string // the collisions that the log knows of
 	wg     sync.WaitGroup
+
+	refusing chan struct{} // one token for each refused connection that gets an answer
 }
 
 // New makes a server that does not listen yet.
@@ -110,7 +112,7 @@ func New(o Options) *Server {
 	if o.OSVersion == "" {
 		o.OSVersion = "0.0.0"
 	}
-	s := &Server{o: o, log: o.Logger, open: map[endpoint]*listening{}}
+	s := &Server{o: o, log: o.Logger, open: map[endpoint]*listening{}, refusing: make(chan struct{}, maxRefusing)}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	s.ledger = quota.New(quota.Options{Limits: s.limits, Plugin: s.pluginLimits})
 	s.shells = shellhost.New(shellhost.Options{Starter: o.Starter, Ledger: s.ledger, Limits: s.shellLimits})
