@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -157,12 +158,36 @@ func TestRun(t *testing.T) {
 
 func TestPS(t *testing.T) {
 	server(t)
-	r := cli(t, "", "casement", "ps", "srv", "--", "Get-Process")
-	if r.code == 0 || !strings.Contains(r.err, "PowerShell is not installed") {
-		t.Skipf("PowerShell is there, the clear failure cannot be shown: %d %s", r.code, r.err)
-	}
 	cli(t, "", "casement", "ps", "srv").want(t, 2, "script is missing")
 	cli(t, "", "casement", "ps", "srv", "--", strings.Repeat("x", 5000)).want(t, 1, "room for", "casement cp")
+	if r := cli(t, "", "casement", "ps", "srv", "-e", "PATH=/usr/bin:/bin", "--", "Get-Process"); r.code == 0 || !strings.Contains(r.err, "PowerShell is not installed") {
+		t.Errorf("without pwsh: %d %q %q", r.code, r.out, r.err)
+	}
+	// A stand-in for pwsh decodes the script with iconv and answers as PowerShell does.
+	dir, err := os.MkdirTemp("", "casement-ps-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	script := `#!/bin/sh
+for last; do :; done
+printf '%s' "$last" | base64 -d | iconv -f UTF-16LE -t UTF-8
+cat
+printf '#< CLIXML\r\n<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><S S="Error">not_x0020_good_x000A_</S></Objs>' >&2
+exit 3
+`
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "pwsh"), []byte(script), 0o755), os.Chmod(dir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	path := "PATH=" + dir + ":/usr/bin:/bin"
+	if r := cli(t, "<input>", "casement", "ps", "srv", "-e", path, "--", `Write-Host "é 😀" | %`, "{ $_ }").want(t, 3); r.out != `Write-Host "é 😀" | % { $_ }<input>` || r.err != "not good\n" {
+		t.Errorf("%q %q", r.out, r.err)
+	}
+	if r := cli(t, "\uFEFFfrom stdin", "casement", "ps", "srv", "-e", path, "-f", "-").want(t, 3); r.out != "from stdin" {
+		t.Errorf("%q", r.out)
+	}
+	cli(t, "", "casement", "ps", "srv", "-f", "/no/such/file").want(t, 1, "/no/such/file")
+	cli(t, "", "casement", "ps", "srv", "-f", "-", "--", "x").want(t, 2, "exclude")
 }
 
 func TestIdentifyAndTrace(t *testing.T) {
