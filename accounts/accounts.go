@@ -58,6 +58,8 @@ type Store struct {
 	mu    sync.Mutex
 	state *state
 	seen  fs.FileInfo
+
+	judging sync.Mutex // one attempt at a logon at a time
 }
 
 func newStore(dir string, o Options) *Store {

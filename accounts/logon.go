@@ -92,6 +92,7 @@ func (s *Store) VerifyPassword(name, password string, from netip.Addr) (User, er
 	if s.hash == nil {
 		return User{}, logonError(name, ErrNoHash)
 	}
+	defer s.Judge()()
 	blocked := s.Allow(name, from)
 	want, err := s.NTHash("", name)
 	var got [16]byte
@@ -117,8 +118,16 @@ func (s *Store) VerifyPassword(name, password string, from netip.Addr) (User, er
 	return u, nil
 }
 
+// Judge makes this attempt at a logon the only one until done is called. Without it, attempts that come at the same
+// moment would all pass Allow before the first of them is counted. Nothing that waits for the peer may stand between.
+func (s *Store) Judge() (done func()) {
+	s.judging.Lock()
+	return s.judging.Unlock
+}
+
 // Allow reports whether a logon may be tried now. Its error is a LogonError with ErrTooManyTries and the time to
-// wait. Mechanisms that verify by themselves, such as NTLM, call it before, and Failed or Succeeded after.
+// wait. Mechanisms that verify by themselves, such as NTLM, call it before, and Failed or Succeeded after, all under
+// Judge.
 func (s *Store) Allow(name string, from netip.Addr) error {
 	if wait := s.guard.wait(s.guardName(name), from); wait > 0 {
 		e := logonError(name, ErrTooManyTries)

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -297,5 +299,35 @@ func TestGuardIsBounded(t *testing.T) {
 		if len(g.records) > maxRecords {
 			t.Fatalf("%d records", len(g.records))
 		}
+	}
+}
+
+// A guesser tries a list of passwords over many connections at the same moment.
+// Only as many may be looked at as if they had come one after the other.
+func TestGuessesAtTheSameMomentAreCounted(t *testing.T) {
+	slow := func(password string) [16]byte {
+		time.Sleep(time.Millisecond)
+		return testHash(password)
+	}
+	s, err := Create(t.TempDir(), "Srv01", Options{Hash: slow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addUser(t, s, "alice", "secret")
+	var looked atomic.Int32
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range 100 {
+		wg.Go(func() {
+			<-start
+			if _, err := s.VerifyPassword("alice", fmt.Sprint("guess", i), home); !errors.Is(err, ErrTooManyTries) {
+				looked.Add(1)
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
+	if n := looked.Load(); n > pairFree {
+		t.Errorf("%d of 100 guesses at once were looked at, %d are free", n, pairFree)
 	}
 }

@@ -74,6 +74,7 @@ func (g *guarded) secret(_ context.Context, domain, name string) ([16]byte, erro
 }
 
 func (g *guarded) Step(ctx context.Context, in []byte) (out []byte, done bool, err error) {
+	defer g.people.store.Judge()()
 	out, done, err = g.Acceptor.Step(ctx, in)
 	if g.name != "" {
 		switch {
