@@ -29,7 +29,16 @@ func (c *call) cimInvoke(ctx context.Context, session cim.Session, class *cim.Cl
 			return nil, err
 		}
 	}
-	in, err := c.readInput(class, m)
+	in, err := c.readInput(class, m, func(namespace, name string) *cim.Class {
+		if !cim.EqualFold(namespace, c.resource.cim.Namespace) {
+			return nil
+		}
+		k, err := session.GetClass(ctx, name, cim.GetOptions{})
+		if err != nil {
+			return nil
+		}
+		return k
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +66,17 @@ func (c *call) cimInvoke(ctx context.Context, session cim.Session, class *cim.Cl
 }
 
 // readInput reads METHOD_INPUT, which must be there also where the method has
-// no parameters.
-func (c *call) readInput(class *cim.Class, m *cim.Method) (cim.Arguments, error) {
+// no parameters. classes finds those of embedded objects and of references.
+func (c *call) readInput(class *cim.Class, m *cim.Method, classes wscim.Classes) (cim.Arguments, error) {
 	params := wscim.ParameterClass(class, m, false)
 	seen := make([]bool, len(params.Properties))
 	d := &wscim.Decoder{
-		Classes:  func(_, _ string) *cim.Class { return params },
+		Classes: func(namespace, name string) *cim.Class {
+			if cim.EqualFold(name, params.Name) {
+				return params
+			}
+			return classes(namespace, name)
+		},
 		Fallback: params, Strict: true,
 		Seen: func(n int) { seen[n] = true },
 	}
