@@ -8,7 +8,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// settle is how long the files must be quiet before they are read again.
+// settle is how long a file must be quiet before it is read again that is written in
+// place. One that replaces another by a rename, as our tools write, is whole at once.
 const settle = 30 * time.Millisecond
 
 // watcher reloads the hive when another process changed its file or the policy. It
@@ -51,7 +52,12 @@ func (w *watcher) run() {
 			if !ok {
 				return
 			}
-			if name := filepath.Clean(ev.Name); name == w.h.path || name == filepath.Clean(w.h.policy) {
+			if name := filepath.Clean(ev.Name); name != w.h.path && name != filepath.Clean(w.h.policy) {
+				continue
+			}
+			if ev.Has(fsnotify.Create) {
+				w.h.reload()
+			} else {
 				quiet.Reset(settle)
 			}
 		case err, ok := <-w.fsw.Errors:

@@ -26,7 +26,7 @@ func program() {
 }
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"casement": program, "winrm": program, "winrs": program})
+	testscript.Main(m, map[string]func(){"casement": program, "winrm": program, "winrs": program, "reg": program, "net": program})
 }
 
 // TestScripts runs the scripts of this folder.
