@@ -20,49 +20,50 @@ type fetched struct {
 func (cmd *Command) receive(ctx context.Context) {
 	defer close(cmd.done)
 	defer cmd.stop()
-	answers := make(chan fetched)
-	more := make(chan struct{}, 1)
-	go cmd.fetch(ctx, more, answers)
+	fetch := cmd.fetcher()
+	next := make(chan fetched, 1)
 	var buf []byte // as large as the answers are
-	var err error
-	more <- struct{}{}
-	for finished := false; !finished; {
-		a := <-answers
-		if err = a.err; err != nil {
+	a := fetch(ctx)
+	err := a.err
+	for err == nil {
+		asked, finished := false, false
+		finished, buf, err = cmd.take(a.m, buf[:0], func() {
+			asked = true
+			go func() { next <- fetch(ctx) }()
+		})
+		if !asked {
 			break
 		}
-		if finished, buf, err = cmd.take(a.m, buf[:0], more); err != nil {
+		if finished || err != nil {
+			cmd.stop()
+			<-next
 			break
 		}
+		a = <-next
+		err = a.err
 	}
-	close(more)
 	cmd.stop()
-	for range answers { // let fetch end
-	}
 	cmd.finish(ctx, err)
 }
 
-// fetch sends one Receive for each token of more.
-func (cmd *Command) fetch(ctx context.Context, more <-chan struct{}, answers chan<- fetched) {
-	defer close(answers)
+// fetcher sends one Receive with each call; the answer before must have been
+// read.
+func (cmd *Command) fetcher() func(context.Context) fetched {
 	opts := &RequestOptions{Options: wsman.OptionSet{{Name: winrs.OptionKeepAlive, Value: "TRUE"}}, MustUnderstand: true}
 	body := &winrs.Receive{CommandID: cmd.id, Streams: cmd.shell.opts.OutputStreams}
-	var memory []byte // the answer before was read when more is asked for
-	for range more {
-		var m *wsman.Message
-		var err error
+	var memory []byte
+	return func(ctx context.Context) fetched {
 		for {
-			m, err = cmd.call(ctx, winrs.ActionReceive, opts, &memory, body)
+			m, err := cmd.call(ctx, winrs.ActionReceive, opts, &memory, body)
 			if err == nil || ctx.Err() != nil || !errors.Is(err, wsman.CodeOperationTimedOut) {
-				break
+				return fetched{m, err}
 			}
 		}
-		answers <- fetched{m, err}
 	}
 }
 
 // take reads an answer, asks for the next one, and hands the data out.
-func (cmd *Command) take(m *wsman.Message, buf []byte, more chan<- struct{}) (finished bool, _ []byte, err error) {
+func (cmd *Command) take(m *wsman.Message, buf []byte, more func()) (finished bool, _ []byte, err error) {
 	resp, buf, err := winrs.ReadReceiveResponse(m, buf)
 	if err != nil {
 		return true, buf, err
@@ -77,7 +78,7 @@ func (cmd *Command) take(m *wsman.Message, buf []byte, more chan<- struct{}) (fi
 	}
 	cmd.mu.Unlock()
 	if !finished {
-		more <- struct{}{}
+		more()
 	}
 	for i := range resp.Streams {
 		s := &resp.Streams[i]
