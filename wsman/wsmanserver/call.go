@@ -157,7 +157,7 @@ func (c *call) handle(ctx context.Context) (header wsman.Header, body wsman.Body
 		return header, nil, fault
 	}
 	if c.msg.MaxEnvelopeSize > 0 {
-		c.limit = min(c.limit, int(c.msg.MaxEnvelopeSize))
+		c.limit = min(c.limit, int(min(c.msg.MaxEnvelopeSize, 1<<30)))
 	}
 	if !c.local && !c.snap.WinRM.Service.AllowRemoteAccess {
 		return header, nil, wsman.NewFault(wsman.CodeRemoteAccessDisabled, "")

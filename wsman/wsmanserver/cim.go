@@ -20,7 +20,6 @@ type cimResource struct {
 // encoders are those of the URI family that the request used.
 func (c *call) encoders() *wscim.Encoders {
 	if c.resource.cim.DMTF {
-		c.server.cim.dmtf.DMTF = true
 		return &c.server.cim.dmtf
 	}
 	return &c.server.cim.wmi

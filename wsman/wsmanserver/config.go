@@ -167,6 +167,7 @@ func readFields(r *soap.Reader, prefix string, list []settings.NameValue) ([]set
 // leafOrNested reads one element: its text, or the fields below it.
 func leafOrNested(r *soap.Reader, name string, list *[]settings.NameValue) (text string, nested bool, err error) {
 	depth := r.Depth()
+	var pieces []byte
 	for {
 		k, err := r.Next()
 		if err != nil {
@@ -174,7 +175,7 @@ func leafOrNested(r *soap.Reader, name string, list *[]settings.NameValue) (text
 		}
 		switch k {
 		case soap.Text:
-			text += string(r.Text())
+			pieces = append(pieces, r.Text()...)
 		case soap.StartElement:
 			nested = true
 			child := name + "/" + string(r.Local())
@@ -193,7 +194,7 @@ func leafOrNested(r *soap.Reader, name string, list *[]settings.NameValue) (text
 			}
 		case soap.EndElement:
 			if r.Depth() < depth {
-				return strings.TrimSpace(text), nested, nil
+				return strings.TrimSpace(string(pieces)), nested, nil
 			}
 		}
 	}

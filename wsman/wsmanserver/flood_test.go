@@ -5,6 +5,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -45,4 +46,19 @@ func TestRefusedConnectionsAreBounded(t *testing.T) {
 	if told == 0 {
 		t.Error("nobody was told why")
 	}
+}
+
+// Requests by DMTF URIs come at the same moment; the race detector watches.
+func TestDMTFRequestsAtTheSameMoment(t *testing.T) {
+	_, w := serve(t)
+	sensor := request{action: get, uri: dmtfClass + "CIM_Sensor", selectors: map[string]string{"DeviceID": "fan1"}}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if a := w.do(sensor); a.status != 200 {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -113,6 +113,7 @@ func New(o Options) *Server {
 		o.OSVersion = "0.0.0"
 	}
 	s := &Server{o: o, log: o.Logger, open: map[endpoint]*listening{}, refusing: make(chan struct{}, maxRefusing)}
+	s.cim.dmtf.DMTF = true
 	s.base, s.cancel = context.WithCancel(context.Background())
 	s.ledger = quota.New(quota.Options{Limits: s.limits, Plugin: s.pluginLimits})
 	s.shells = shellhost.New(shellhost.Options{Starter: o.Starter, Ledger: s.ledger, Limits: s.shellLimits})
