@@ -1,6 +1,7 @@
 package casement_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -10,6 +11,8 @@ import (
 	"github.com/casementhq/casement/cim/cimtest"
 	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/providers/static"
+	"github.com/casementhq/casement/security"
+	"github.com/casementhq/casement/wsman/wsmanclient"
 )
 
 // manager is an object manager with the suite's classes.
@@ -27,20 +30,45 @@ func manager(t testing.TB) *cimom.Manager {
 	return m
 }
 
-// TestConformanceOverWinRM runs the suite of cim.Session from our client over
-// sealed HTTP to our service.
-func TestConformanceOverWinRM(t *testing.T) {
-	s := casementtest.New(t, casementtest.Options{Opener: manager(t)})
-	conn, err := casement.Dial(t.Context(), s.HTTP, casement.Options{User: s.User, Password: s.Password, HostsFile: "-"})
+// system opens sessions of a manager as one who may do everything.
+type system struct{ cim.Opener }
+
+func (s system) Open(ctx context.Context, _ cim.Caller, namespace string, o cim.OpenOptions) (cim.Session, error) {
+	groups := []security.GroupEntry{{SID: security.SIDAdministrators}, {SID: security.SIDAuthenticatedUsers}, {SID: security.SIDEveryone}}
+	return s.Opener.Open(ctx, cim.Caller{Token: &security.Token{User: security.SIDLocalSystem, Groups: groups}}, namespace, o)
+}
+
+func session(t *testing.T, c *casement.Connection) cim.Session {
+	t.Helper()
+	s, err := c.Session(t.Context(), cimtest.Namespace)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	cimtest.Run(t, cimtest.Harness{Lost: cimtest.LostByWSMan, Open: func(t *testing.T) cim.Session {
-		session, err := conn.Session(t.Context(), cimtest.Namespace)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return session
-	}})
+	return s
+}
+
+// TestConformance runs the suite of cim.Session over every path that there is
+// from our client to our service, and compares each path's answers with those
+// of the object manager itself: they are equal but for what cimtest.LostByWSMan
+// lists. See DESIGN 1.
+func TestConformance(t *testing.T) {
+	m := manager(t)
+	s := casementtest.New(t, casementtest.Options{Opener: m, Settings: map[string]string{"Service/Auth/Basic": "true"}})
+	direct := session(t, dial(t, ".", casement.Options{Opener: system{m}}))
+	want := cimtest.Transcript(t.Context(), direct)
+	for name, c := range map[string]*casement.Connection{
+		"sealed": dial(t, s.HTTP, casement.Options{User: s.User, Password: s.Password}),
+		"https":  dial(t, s.HTTPS, casement.Options{User: s.User, Password: s.Password, TLS: wsmanclient.TLSOptions{SHA256: s.Thumbprint}}),
+		"basic": dial(t, s.HTTPS, casement.Options{User: s.User, Password: s.Password, Scheme: wsmanclient.Basic,
+			TLS: wsmanclient.TLSOptions{SHA256: s.Thumbprint}}),
+		"local": dial(t, ".", casement.Options{StateDir: s.Service.State.Dir}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			cimtest.Run(t, cimtest.Harness{Lost: cimtest.LostByWSMan, Open: func(t *testing.T) cim.Session { return session(t, c) }})
+			got := cimtest.Transcript(t.Context(), session(t, c))
+			for _, diff := range cimtest.Compare(want, got, cimtest.LostByWSMan) {
+				t.Error(diff)
+			}
+		})
+	}
 }
