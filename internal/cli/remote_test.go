@@ -36,7 +36,7 @@ func TestQueryFormats(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &list); err != nil || len(list) != 1 {
 		t.Fatalf("%v in %s", err, r.out)
 	}
-	if p := list[0]; fmt.Sprint(p["ProcessId"]) != "1" || p["Handle"] != "1" || p["TerminationDate"] != nil || !strings.HasPrefix(p["CreationDate"].(string), "20") {
+	if p := list[0]; p["ProcessId"] != 1.0 || p["Handle"] != "1" || p["TerminationDate"] != nil || !strings.HasPrefix(p["CreationDate"].(string), "20") {
 		t.Errorf("%v", p)
 	}
 	rows, err := csv.NewReader(strings.NewReader(cli(t, "", "casement", "query", "srv", q, "-o", "csv").want(t, 0).out)).ReadAll()
@@ -44,7 +44,7 @@ func TestQueryFormats(t *testing.T) {
 		t.Errorf("%v %q", err, rows)
 	}
 	cli(t, "", "casement", "query", "srv", q).want(t, 0, "Name", "ProcessId")
-	cli(t, "", "casement", "query", "srv", q, "-o", "xml").want(t, 0, `<PROPERTY NAME="ProcessId" TYPE="`, `"><VALUE>1</VALUE></PROPERTY>`)
+	cli(t, "", "casement", "query", "srv", q, "-o", "xml").want(t, 0, `<PROPERTY NAME="ProcessId" TYPE="uint32"><VALUE>1</VALUE></PROPERTY>`)
 }
 
 func TestQueryFailures(t *testing.T) {
@@ -96,6 +96,7 @@ func TestGetAndInvoke(t *testing.T) {
 	cli(t, "", "casement", "get", "srv", path, "-p", "CommandLine").want(t, 0, "sleep 30")
 	cli(t, "", "casement", "invoke", "srv", path, "Terminate", "Reason=0").want(t, 0, "ReturnValue : 0")
 	cli(t, "", "casement", "invoke", "srv", path, "Explode").want(t, 1, "srv: ")
+	cli(t, "", "casement", "invoke", "srv", path, "Terminate", "Reason=soon").want(t, 2, "uint32")
 	cli(t, "", "casement", "invoke", "srv", path, "Terminate", "Reason").want(t, 2, "NAME=VALUE")
 }
 
