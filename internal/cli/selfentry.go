@@ -20,25 +20,24 @@ func enterSelf(state *service.State, name string, made *service.Bootstrapped) er
 	var mine hosts.Entry
 	err := asInvoker(func(path string) error {
 		entries, err := hosts.Load(path)
-		if err != nil {
-			return err
-		}
-		e, _ := hosts.Find(entries, name)
-		e.Name, e.URL, e.User, e.Thumbprint = name, made.HTTP, made.User, ""
+		mine, _ = hosts.Find(entries, name)
+		return err
+	})
+	if err == nil {
+		mine.Name, mine.URL, mine.User, mine.Thumbprint = name, made.HTTP, made.User, ""
 		if made.HTTP == "" {
-			e.URL, e.Thumbprint = made.HTTPS, made.Thumbprint
+			mine.URL, mine.Thumbprint = made.HTTPS, made.Thumbprint
 		}
 		if made.Password != "" {
-			e.Password = made.Password
+			mine.Password = made.Password
 		}
-		if e.Password != "" {
-			if _, err := state.Accounts.VerifyPassword(e.User, e.Password, netip.Addr{}); err != nil {
-				e.Password = "" // that of another state folder
+		if mine.Password != "" {
+			if _, err := state.Accounts.VerifyPassword(mine.User, mine.Password, netip.Addr{}); err != nil {
+				mine.Password = "" // that of another state folder
 			}
 		}
-		mine = e
-		return hosts.Put(path, e)
-	})
+		err = asInvoker(func(path string) error { return hosts.Put(path, mine) })
+	}
 	if err != nil {
 		return fmt.Errorf("enter this machine in the hosts file: %w; --no-hosts leaves it alone", err)
 	}

@@ -87,3 +87,8 @@ func newUser(t *testing.T) string {
 	})
 	return name
 }
+
+// usermod gives a user a home.
+func usermod(name, home string) ([]byte, error) {
+	return exec.Command("usermod", "--home", home, name).CombinedOutput()
+}
