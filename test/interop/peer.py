@@ -39,7 +39,8 @@ def check(name):
 
 
 def emit(name, ok, detail=""):
-    print(json.dumps({"name": name, "ok": ok, "detail": detail}), flush=True)
+    sys.stdout.write(json.dumps({"name": name, "ok": ok, "detail": detail}) + "\n")  # in one piece: others may write at the same time
+    sys.stdout.flush()
 
 
 def finished():
