@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -125,5 +126,44 @@ func TestPasswordPrompt(t *testing.T) {
 	seen := <-screen
 	if strings.Contains(seen, "secret") || !strings.Contains(seen, "New password for alice: ") || !strings.Contains(seen, "differ") {
 		t.Errorf("the screen shows %q", seen)
+	}
+}
+
+// A copy shows how far it is on a terminal, and only there.
+func TestProgressBar(t *testing.T) {
+	server(t)
+	dir, err := os.MkdirTemp("", "casement-bar-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "some file")
+	if err := errors.Join(os.Chmod(dir, 0o777), os.WriteFile(file, make([]byte, 3<<20), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	master, slave := pty(t)
+	screen := make(chan string, 1)
+	go func() {
+		var all bytes.Buffer
+		buf := make([]byte, 4096)
+		for !strings.Contains(all.String(), "END OF TEST") {
+			n, err := master.Read(buf)
+			all.Write(buf[:n])
+			if err != nil {
+				break
+			}
+		}
+		screen <- all.String()
+	}()
+	var out bytes.Buffer
+	if code := Main([]string{"casement", "cp", file, "srv:" + dir + "/copy"}, Streams{In: strings.NewReader(""), Out: &out, Err: slave}); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	slave.WriteString("END OF TEST\n")
+	if seen := <-screen; !strings.Contains(seen, "some file") || !strings.Contains(seen, "3.1") {
+		t.Errorf("the terminal shows %q", seen)
+	}
+	if r := cli(t, "", "casement", "cp", file, "srv:"+dir+"/copy2").want(t, 0); r.err != "" {
+		t.Errorf("without a terminal: %q", r.err)
 	}
 }

@@ -157,6 +157,23 @@ func TestRun(t *testing.T) {
 	cli(t, "ignored", "casement", "run", "-N", "srv", "--", "wc -c").want(t, 0, "0")
 }
 
+func TestRunManyHosts(t *testing.T) {
+	srv := server(t)
+	cli(t, srv.Password+"\n", "casement", "hosts", "add", "twin", srv.HTTP, "--user", srv.User, "--password-stdin").want(t, 0)
+	r := cli(t, "unused", "casement", "run", "srv,twin", "--", "cat; echo one; printf two").want(t, 0)
+	for _, host := range []string{"srv", "twin"} {
+		if strings.Count(r.out, host+": one\n") != 1 || strings.Count(r.out, host+": two\n") != 1 || len(r.out) != 2*len("srv: one\nsrv: two\n")+2 {
+			t.Errorf("%q", r.out)
+		}
+	}
+	list := filepath.Join(t.TempDir(), "hosts.txt")
+	if err := os.WriteFile(list, []byte("srv\ntwin\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cli(t, "", "casement", "run", "--hosts", list, "--", "exit 4").want(t, 1, "2 of 2 hosts failed", "exit code 4")
+	cli(t, "", "casement", "run", "srv,twin").want(t, 2, "command is missing")
+}
+
 func TestPS(t *testing.T) {
 	server(t)
 	cli(t, "", "casement", "ps", "srv").want(t, 2, "script is missing")

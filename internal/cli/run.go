@@ -46,23 +46,37 @@ func (f *shellFlags) options() (wsmanclient.ShellOptions, error) {
 
 func newRun(s Streams) *cobra.Command {
 	var f shellFlags
+	var fan fanout
 	var noStdin bool
 	c := &cobra.Command{
 		Use: "run HOST -- COMMAND...", Short: "Run a command on a host",
 		Long: "Run a command line on a host and pass its input, output and exit code through. The words\n" +
 			"are joined with blanks and read by the host's shell: cmd on Windows, sh elsewhere. Quote for\n" +
-			"that shell. The first Ctrl-C is sent to the command, the second ends it." + remoteHelp + `
+			"that shell. The first Ctrl-C is sent to the command, the second ends it. Several hosts, with\n" +
+			"commas between or from --hosts, get an empty input, and each line of output shows its host." + remoteHelp + `
 
-Exit codes: that of the command (its low eight bits; 1 where these are 0 and the code is not),
-1 where it could not be run, 2 wrong command line.`,
+Exit codes of one host: that of the command (its low eight bits; 1 where these are 0 and the code is not),
+1 where it could not be run, 2 wrong command line. Of several: 1 where any of them failed.`,
 		Example: "  casement run here -- uname -a\n  casement run web1 -- \"ipconfig /all | findstr IPv4\"\n" +
-			"  tar c src | casement run here -d /tmp -- tar x",
-		Args: operands(2, -1, "a host and a command"),
+			"  tar c src | casement run here -d /tmp -- tar x\n" +
+			"  casement run web1,web2 -- uptime",
+		Args: operands(1, -1, "a host and a command"),
 	}
 	f.flags(c)
+	fan.flags(c)
 	c.Flags().BoolVarP(&noStdin, "no-stdin", "N", false, "give the command an empty input")
-	c.Flags().SetInterspersed(true)
 	c.RunE = func(c *cobra.Command, args []string) error {
+		hosts, words, err := fan.split(args)
+		if err != nil {
+			return err
+		}
+		command := strings.Join(words, " ")
+		if strings.TrimSpace(command) == "" {
+			return usageError("the command is missing: %s HOST -- COMMAND (see '%s --help')", c.CommandPath(), c.CommandPath())
+		}
+		if len(hosts) > 1 {
+			return f.runMany(c.Context(), s, &fan, hosts, command)
+		}
 		o, err := f.options()
 		if err != nil {
 			return err
@@ -71,8 +85,8 @@ Exit codes: that of the command (its low eight bits; 1 where these are 0 and the
 		if noStdin {
 			in = nil
 		}
-		return f.single(c.Context(), s, args[0], func(ctx context.Context, conn *casement.Connection) error {
-			return runCommand(ctx, conn, o, wsmanclient.CommandOptions{Command: strings.Join(args[1:], " "), Stdout: s.Out, Stderr: s.Err}, in)
+		return f.single(c.Context(), s, hosts[0], func(ctx context.Context, conn *casement.Connection) error {
+			return runCommand(ctx, conn, o, wsmanclient.CommandOptions{Command: command, Stdout: s.Out, Stderr: s.Err}, in)
 		})
 	}
 	return c
