@@ -104,7 +104,8 @@ func (h *Host) Create(owner Owner, spec Spec) (*Shell, error) {
 	}
 	now := time.Now()
 	s := &Shell{
-		ID: NewID(), Owner: owner, Spec: spec, host: h, release: release,
+		turn: make(chan struct{}, 1),
+		ID:   NewID(), Owner: owner, Spec: spec, host: h, release: release,
 		created: now, used: now, commands: map[string]*Command{}, starting: map[string]bool{},
 	}
 	h.mu.Lock()
@@ -198,6 +199,8 @@ type Shell struct {
 	host    *Host
 	release quota.Release
 	created time.Time
+
+	turn chan struct{} // one token: who starts a command
 
 	mu       sync.Mutex
 	used     time.Time
@@ -309,6 +312,13 @@ func (s *Shell) Run(ctx context.Context, id, command string, args []string, skip
 		id = NewID()
 	}
 	id = strings.ToUpper(id)
+	// One after the other: each start is measured against all before it.
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	limits := s.host.o.Limits()
 	processes, memory := s.Usage()
 	if err := s.host.o.Ledger.CheckShell(s.ID, processes, memory); err != nil {
