@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,7 +50,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("there is no condition %q", cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"up": up, "down": down, "code": code, "other": other},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"up": up, "down": down, "code": code, "other": other, "until": until},
 	})
 }
 
@@ -84,7 +85,8 @@ type running struct {
 var services sync.Map // *testscript.TestScript: *running
 
 // up starts the service: up [serve] [ARGS...]. Without serve it is casement up
-// with free ports. It sets HTTP, HTTPS, HTTPPORT and, the first time, PASSWORD.
+// with free ports. It sets HTTP, HTTPS, their ports as HTTPPORT and HTTPSPORT, and, the first
+// time, PASSWORD.
 func up(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("up cannot be negated")
@@ -128,6 +130,9 @@ func up(ts *testscript.TestScript, neg bool, args []string) {
 		for label, name := range map[string]string{"HTTP": "HTTP", "HTTPS": "HTTPS", "Password": "PASSWORD"} {
 			if v := facts[label]; v != "" {
 				ts.Setenv(name, v)
+			}
+			if u, err := url.Parse(facts[label]); err == nil && u.Port() != "" {
+				ts.Setenv(name+"PORT", u.Port())
 			}
 		}
 	case err := <-r.done:
@@ -179,5 +184,22 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// until runs a program again and again until it succeeds, or with ! until it
+// fails: what a running service follows takes it a moment.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: until PROGRAM [ARGS...]")
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		err := ts.Exec(args[0], args[1:]...)
+		if (err != nil) == neg {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("still %v", err)
+		}
 	}
 }
