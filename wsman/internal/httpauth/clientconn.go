@@ -7,11 +7,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"net"
 	"net/http"
-	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +37,7 @@ type ClientConn struct {
 	tls     *tls.ConnectionState
 	extra   http.Header  // of the message under way
 	memory  []byte       // for its answer
+	prefix  []byte       // what every request begins with
 	context auth.Context // nil: nothing proved on this connection
 	used    time.Time
 }
@@ -185,26 +183,9 @@ func (c *ClientConn) watch(ctx context.Context) (stop func() bool) {
 
 // roundTrip sends one HTTP request and reads its whole answer.
 func (c *ClientConn) roundTrip(authorization, contentType string, body []byte) (*Response, error) {
-	h := http.Header{}
-	maps.Copy(h, c.opts.Header)
-	maps.Copy(h, c.extra)
-	h.Set("Accept-Encoding", "identity")
-	if authorization != "" {
-		h.Set("Authorization", authorization)
-	}
-	if contentType != "" {
-		h.Set("Content-Type", contentType)
-	}
-	u := c.opts.URL
-	req := &http.Request{Method: http.MethodPost, Header: h, Host: u.Host, ContentLength: int64(len(body)),
-		URL: &url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}}
-	req.Body = http.NoBody
-	if len(body) > 0 {
-		req.Body = io.NopCloser(bytes.NewReader(body))
-	}
 	c.out.Reset()
-	if err := req.Write(&c.out); err != nil {
-		return nil, fmt.Errorf("httpauth: request: %w", err)
+	if err := c.writeRequest(&c.out, authorization, contentType, body); err != nil {
+		return nil, err
 	}
 	if _, err := c.conn.Write(c.out.Bytes()); err != nil {
 		return nil, fmt.Errorf("httpauth: send request: %w: %w", ErrConnectionLost, err)
@@ -212,13 +193,16 @@ func (c *ClientConn) roundTrip(authorization, contentType string, body []byte) (
 	if c.out.Cap() > 1<<20 {
 		c.out = bytes.Buffer{}
 	}
-	return c.readResponse(req)
+	return c.readResponse()
 }
 
-func (c *ClientConn) readResponse(req *http.Request) (*Response, error) {
+// posted tells http.ReadResponse to which method the answer belongs.
+var posted = &http.Request{Method: http.MethodPost}
+
+func (c *ClientConn) readResponse() (*Response, error) {
 	for {
 		c.head.left = maxHead
-		resp, err := http.ReadResponse(c.br, req)
+		resp, err := http.ReadResponse(c.br, posted)
 		if err != nil {
 			return nil, fmt.Errorf("httpauth: read answer: %w: %w", ErrConnectionLost, err)
 		}

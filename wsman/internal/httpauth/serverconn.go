@@ -23,7 +23,7 @@ type connState struct {
 	context  auth.Context  // once it is done
 
 	basicMAC hash.Hash // the digest, under a fresh key for each connection
-	basicSum []byte // digest of the credentials that were verified
+	basicSum []byte    // digest of the credentials that were verified
 	basicID  auth.Identity
 }
 

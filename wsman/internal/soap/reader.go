@@ -82,6 +82,11 @@ type Reader struct {
 	enc    Encoding
 	lim    Limits
 	err    error
+
+	// what most documents need, so that a message costs one allocation
+	stack0 [12]frame
+	attrs0 [4]Attr
+	binds0 [16]binding
 }
 
 // NewReader returns a reader of one document: UTF-8, or UTF-16 with a byte
@@ -96,6 +101,7 @@ func NewReader(data []byte, lim Limits) *Reader {
 // type as a hint for text without a byte order mark.
 func NewReaderCharset(data []byte, charset string, lim Limits) *Reader {
 	r := &Reader{lim: lim.withDefaults()}
+	r.stack, r.attrs, r.binds = r.stack0[:0], r.attrs0[:0], r.binds0[:0]
 	text, enc, err := ToUTF8(data, charset)
 	r.data, r.enc, r.err = text, enc, err
 	switch {
