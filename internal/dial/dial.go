@@ -137,7 +137,7 @@ func handshake(conn net.Conn, u *url.URL, target string) (net.Conn, error) {
 		return nil, err
 	}
 	br := bufio.NewReaderSize(&limited{conn, maxHead}, 4096)
-	resp, err := http.ReadResponse(br, &http.Request{Method: http.MethodConnect})
+	resp, err := http.ReadResponse(br, &http.Request{Method: http.MethodConnect}) //nolint:bodyclose // what follows is the tunnel
 	if err != nil {
 		return nil, fmt.Errorf("read the proxy's answer: %w", err)
 	}

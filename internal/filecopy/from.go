@@ -67,7 +67,7 @@ func (c *receiver) copy(ctx context.Context, remote, local string) error {
 }
 
 func (c *receiver) tree(ctx context.Context, remote, local string) error {
-	if err := os.MkdirAll(local, 0o777); err != nil {
+	if err := os.MkdirAll(local, 0o777); err != nil { //nolint:gosec // the user's umask decides
 		return err
 	}
 	root, err := os.OpenRoot(local)

@@ -50,7 +50,6 @@ type Command struct {
 	pipes []*pipe
 	stop  context.CancelFunc
 	done  chan struct{} // closed when the output has ended
-	send  sync.Mutex    // one Send at a time
 
 	mu       sync.Mutex
 	state    winrs.CommandState

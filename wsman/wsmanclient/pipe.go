@@ -1,6 +1,7 @@
 package wsmanclient
 
 import (
+	"errors"
 	"io"
 	"sync"
 )
@@ -79,7 +80,7 @@ func (p *pipe) WriteTo(w io.Writer) (total int64, err error) {
 				return total, err
 			}
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return total, nil
 		}
 		if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/casementhq/casement/wsman/wsmanclient"
 )
 
-// reached is what a connection that the rules permit fails with here.
-var reached = errors.New("the connection was permitted")
+// errReached is what a connection that the rules permit fails with here.
+var errReached = errors.New("the connection was permitted")
 
 // TestClientRules: the table of spec section 5.1, the rules of 5.4 and 5.5 and
 // the switches of 3.2 ([MS-WSMV] 2.2.4.4 and 2.2.4.6). Code 0 is permission.
@@ -83,7 +83,7 @@ func TestClientRules(t *testing.T) {
 	} {
 		dialed := false
 		o := wsmanclient.Options{Settings: func() *settings.Client { return &test.set },
-			DialContext: func(context.Context, string, string) (net.Conn, error) { dialed = true; return nil, reached }}
+			DialContext: func(context.Context, string, string) (net.Conn, error) { dialed = true; return nil, errReached }}
 		for _, f := range test.change {
 			f(&o)
 		}
@@ -95,7 +95,7 @@ func TestClientRules(t *testing.T) {
 		_, err = c.Get(t.Context(), wsman.EPR{ResourceURI: wsman.ResourceConfig}, nil)
 		var f *wsman.Fault
 		switch {
-		case test.want == 0 && (!dialed || !errors.Is(err, reached)):
+		case test.want == 0 && (!dialed || !errors.Is(err, errReached)):
 			t.Errorf("%s: %v, want permission", test.name, err)
 		case test.want != 0 && (dialed || !errors.As(err, &f) || f.Code != test.want || f.Remote):
 			t.Errorf("%s: %v, want 0x%08X", test.name, err, uint32(test.want))
@@ -114,7 +114,7 @@ func TestSettingsAreFollowed(t *testing.T) {
 	set := settings.Client{URLPrefix: "wsman", Auth: settings.Auth{Negotiate: true}, DefaultPorts: settings.Ports{HTTP: 5985, HTTPS: 5986}}
 	c, err := wsmanclient.New("srv", wsmanclient.Options{Settings: func() *settings.Client { return &set },
 		Credentials: auth.Credentials{Username: "u", Password: "p"},
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, reached }})
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errReached }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestSettingsAreFollowed(t *testing.T) {
 		t.Errorf("before: %v", err)
 	}
 	set.TrustedHosts = "srv"
-	if _, err := c.Identify(t.Context(), wsmanclient.IdentifyOptions{}); !errors.Is(err, reached) {
+	if _, err := c.Identify(t.Context(), wsmanclient.IdentifyOptions{}); !errors.Is(err, errReached) {
 		t.Errorf("after: %v", err)
 	}
 }
