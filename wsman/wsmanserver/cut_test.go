@@ -90,19 +90,11 @@ func TestKilledInMidOutput(t *testing.T) {
 	}
 	_ = c.(*net.TCPConn).SetLinger(0)
 	c.Close()
+	time.Sleep(50 * time.Millisecond) // the service learns of it
 	out, _ := w.output(shell, id)
 	got := strings.Fields(out)
-	if len(got) == 0 || got[len(got)-1] != fmt.Sprint(lines) {
-		t.Fatalf("the shell lost the end of the output: %d lines", len(got))
-	}
-	if len(got) != lines {
-		t.Logf("the kernel had taken %d lines for the killed connection", lines-len(got))
-	}
-	for n, line := range got[1:] { // what comes is in order and whole
-		var a, b int
-		if _, err := fmt.Sscan(got[n]+" "+line, &a, &b); err != nil || b != a+1 && n > 0 {
-			t.Fatalf("line %q follows %q", line, got[n])
-		}
+	if len(got) != lines || got[0] != "1" || got[lines-1] != fmt.Sprint(lines) {
+		t.Fatalf("%d lines of %d came", len(got), lines)
 	}
 }
 

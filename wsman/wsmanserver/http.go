@@ -33,6 +33,9 @@ func (s *Server) serveHTTP(l *listening, w http.ResponseWriter, r *http.Request)
 	control := http.NewResponseController(w)
 	// The deadline of an earlier response must not cut what answers this request.
 	_ = control.SetWriteDeadline(time.Now().Add(writeWait))
+	if wire := wireOf(r.Context()); wire != nil {
+		wire.expect(nil) // the client has the last response: it asks for more
+	}
 	if !l.local && !s.reachable(l, w, r) {
 		return
 	}
@@ -80,7 +83,7 @@ func (s *Server) serveHTTP(l *listening, w http.ResponseWriter, r *http.Request)
 	}
 	status, answer, done := call.serve(r.Context())
 	defer done()
-	call.sent(s.send(r, control, func() error { return ex.Reply(status, call.responseType(), answer) }))
+	call.sent(r, s.send(r, control, func() error { return ex.Reply(status, call.responseType(), answer) }))
 }
 
 // reachable checks what a request must have before anything else: the path,
@@ -125,10 +128,15 @@ func hostOnly(host string) string {
 }
 
 // sent is told whether the response left. Output of a command that did not
-// waits for the next Receive.
-func (c *call) sent(ok bool) {
-	if !ok && c.undelivered != nil {
+// reach the client waits for the next Receive.
+func (c *call) sent(r *http.Request, ok bool) {
+	wire := wireOf(r.Context())
+	switch {
+	case c.undelivered == nil:
+	case !ok:
 		c.undelivered()
+	case wire != nil:
+		wire.expect(c.undelivered)
 	}
 }
 
@@ -247,7 +255,7 @@ func (s *Server) serveLocal(w http.ResponseWriter, r *http.Request, control *htt
 	}
 	status, answer, done := call.serve(r.Context())
 	defer done()
-	call.sent(s.send(r, control, func() error { return plainReply(w, status, call.responseType(), answer) }))
+	call.sent(r, s.send(r, control, func() error { return plainReply(w, status, call.responseType(), answer) }))
 }
 
 func plainReply(w http.ResponseWriter, status int, contentType string, body []byte) error {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/casementhq/casement/wsman/internal/httpauth"
@@ -207,6 +208,7 @@ type wireConn struct {
 	mu     sync.Mutex
 	corked bool
 	held   bytes.Buffer
+	lost   func() // where the last response may not have arrived
 }
 
 // maxHeld bounds what is held back; a larger response is written through.
@@ -215,6 +217,29 @@ const maxHeld = 8 << 20
 func (c *wireConn) Close() error {
 	c.once.Do(c.release)
 	return c.Conn.Close()
+}
+
+// Read notices a connection that breaks before the client has asked for more:
+// its kernel may have thrown away the last response. A client that closes in
+// good order has read it.
+func (c *wireConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ETIMEDOUT)) {
+		if lost := c.expect(nil); lost != nil {
+			lost()
+		}
+	}
+	return n, err
+}
+
+// expect sets what is to be called where the response just written is lost, and
+// returns what was set before.
+func (c *wireConn) expect(lost func()) func() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.lost
+	c.lost = lost
+	return before
 }
 
 func (c *wireConn) Write(p []byte) (int, error) {

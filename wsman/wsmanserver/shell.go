@@ -279,6 +279,15 @@ func (c *call) shellCommand(ctx context.Context, s *shellhost.Shell) (wsman.Body
 	return &winrs.CommandResponse{CommandID: cmd.ID}, nil
 }
 
+// findCommand is the command of a message. A text-based shell has no streams of
+// its own, so a message must name one.
+func findCommand(s *shellhost.Shell, id string) (*shellhost.Command, error) {
+	if id == "" {
+		return nil, invalidShell("The command identifier is missing.")
+	}
+	return s.Command(id)
+}
+
 // shellReceive waits for output. See [MS-WSMV] 3.1.4.14.
 func (c *call) shellReceive(ctx context.Context, s *shellhost.Shell) (wsman.Body, error) {
 	m, err := winrs.ReadReceive(c.msg)
@@ -290,7 +299,7 @@ func (c *call) shellReceive(ctx context.Context, s *shellhost.Shell) (wsman.Body
 			return nil, wsman.NewFault(wsman.CodeInvalidDesiredStreams, "")
 		}
 	}
-	cmd, err := s.Command(m.CommandID)
+	cmd, err := findCommand(s, m.CommandID)
 	if err != nil {
 		return nil, err
 	}
@@ -364,7 +373,7 @@ func (c *call) shellSend(ctx context.Context, s *shellhost.Shell) (wsman.Body, e
 		if st.Name != "stdin" || !slices.Contains(strings.Fields(s.Spec.InputStreams), "stdin") {
 			return nil, wsman.NewFault(wsman.CodeInvalidInputStream, "")
 		}
-		cmd, err := s.Command(st.CommandID)
+		cmd, err := findCommand(s, st.CommandID)
 		if err != nil {
 			return nil, err
 		}
@@ -381,7 +390,7 @@ func (c *call) shellSignal(_ context.Context, s *shellhost.Shell) (wsman.Body, e
 	if err != nil {
 		return nil, err
 	}
-	cmd, err := s.Command(m.CommandID)
+	cmd, err := findCommand(s, m.CommandID)
 	if err != nil {
 		return nil, err
 	}

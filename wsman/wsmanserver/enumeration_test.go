@@ -1,0 +1,81 @@
+package wsmanserver
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/casementhq/casement/wsman"
+)
+
+// counted is an enumeration that counts how often it is given back.
+func counted(freed *int) *enumeration {
+	_, cancel := context.WithCancel(context.Background())
+	return &enumeration{id: "uuid:1", owner: "S-1", resource: "urn:r", source: &listSource{}, cancel: cancel,
+		release: func() { *freed++ }, idle: time.Minute}
+}
+
+// A context ends when no Pull comes for its idle time, never under one, and is
+// given back once. See [MS-WSMV] 3.1.5.1.
+func TestEnumerationIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := enumerations{byID: map[string]*enumeration{}}
+		freed := 0
+		e := counted(&freed)
+		table.add(e)
+		time.Sleep(59 * time.Second)
+		if _, err := table.begin(e.id, "S-2", "urn:r"); !errors.Is(err, wsman.CodeInvalidEnumerationContext) {
+			t.Errorf("another user's Pull: %v", err)
+		}
+		if _, err := table.begin(e.id, "S-1", "urn:other"); !errors.Is(err, wsman.CodePullParameters) {
+			t.Errorf("a Pull of another resource: %v", err)
+		}
+		if _, err := table.begin(e.id, "S-1", "URN:R"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := table.begin(e.id, "S-1", "urn:r"); !errors.Is(err, wsman.CodePullInProgress) {
+			t.Errorf("two Pulls at once: %v", err)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		table.pause(e, true)
+		time.Sleep(59 * time.Second)
+		synctest.Wait()
+		if freed != 0 {
+			t.Fatal("the context ended before its time")
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if _, err := table.begin(e.id, "S-1", "urn:r"); !errors.Is(err, wsman.CodeInvalidEnumerationContext) || freed != 1 {
+			t.Errorf("after the idle time: %v, given back %d times", err, freed)
+		}
+	})
+}
+
+// The end of the service leaves a Pull its context until it returns.
+func TestEnumerationClosedUnderPull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := enumerations{byID: map[string]*enumeration{}}
+		freed := 0
+		e := counted(&freed)
+		table.add(e)
+		if _, err := table.begin(e.id, "S-1", "urn:r"); err != nil {
+			t.Fatal(err)
+		}
+		table.closeAll()
+		if freed != 0 {
+			t.Fatal("the source was taken away from a Pull")
+		}
+		table.pause(e, true)
+		if freed != 1 {
+			t.Errorf("given back %d times", freed)
+		}
+		late := counted(&freed)
+		table.add(late)
+		if freed != 2 {
+			t.Error("a closed table keeps a context")
+		}
+	})
+}
