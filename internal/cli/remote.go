@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/casementhq/casement"
@@ -68,6 +70,8 @@ type dialer struct {
 	base     casement.Options
 	file     *os.File // of --trace-soap
 	accounts *accountSource
+	mu       sync.Mutex
+	closers  []func() error // in the order of opening
 }
 
 // open prepares what all hosts share. The caller closes the dialer.
@@ -91,12 +95,16 @@ func (r *remote) open(s Streams) (*dialer, error) {
 	return d, nil
 }
 
-// close ends the trace file.
+// close ends what the connections shared.
 func (d *dialer) close() error {
-	if d.file == nil {
-		return nil
+	var err error
+	for _, f := range slices.Backward(d.closers) {
+		err = errors.Join(err, f())
 	}
-	return d.file.Close()
+	if d.file != nil {
+		err = errors.Join(err, d.file.Close())
+	}
+	return err
 }
 
 // dial names a host and finds the account for it.
@@ -107,6 +115,14 @@ func (d *dialer) dial(ctx context.Context, host string) (*casement.Connection, e
 		return nil, err
 	}
 	o.User, o.Password = account.user, account.password
+	if host == "." {
+		d.mu.Lock()
+		err := d.here(ctx, &o)
+		d.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+	}
 	return casement.Dial(ctx, host, o)
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,6 +156,22 @@ func TestRun(t *testing.T) {
 	cli(t, "", "casement", "run", "srv").want(t, 2)
 	cli(t, "", "casement", "run", "srv", "--timeout", "300ms", "--", "sleep 20").want(t, 1, "300ms")
 	cli(t, "ignored", "casement", "run", "-N", "srv", "--", "wc -c").want(t, 0, "0")
+}
+
+// Without a running service this machine answers in the process of the tool.
+func TestQueryHere(t *testing.T) {
+	dir := state(t)
+	cli(t, "", "casement", "query", ".", "SELECT ProcessId FROM Win32_Process WHERE ProcessId = 1", "-o", "json").want(t, 0, `{"ProcessId":1}`)
+	cli(t, "", "casement", "get", ".", `Win32_Process.Handle="1"`, "-p", "Handle", "-o", "csv").want(t, 0, "Handle\n1\n")
+	cli(t, "", "casement", "run", ".", "--", "true").want(t, 1, "casement up")
+	// The socket of a service that was killed leads nowhere.
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "local.sock"), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	cli(t, "", "casement", "query", ".", "SELECT ProcessId FROM Win32_Process WHERE ProcessId = 1", "-o", "json").want(t, 0, `{"ProcessId":1}`)
 }
 
 func TestRunManyHosts(t *testing.T) {
