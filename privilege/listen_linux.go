@@ -9,7 +9,7 @@ import (
 )
 
 func (h *helper) listen(l *listenRequest) ([]*os.File, error) {
-	p, err := LoadPolicy(h.policy)
+	p, err := h.loadPolicy()
 	if err != nil {
 		return nil, err
 	}

@@ -46,3 +46,13 @@ func rootOnly(f *os.File, kind uint32) error {
 	}
 	return nil
 }
+
+// loadPolicy reads the policy for a request. Without one everything is refused:
+// the caller must not take a missing policy for a missing program.
+func (h *helper) loadPolicy() (Policy, error) {
+	p, err := LoadPolicy(h.policy)
+	if err != nil {
+		return p, refusef("the policy cannot be read, so nothing is permitted: %v", err)
+	}
+	return p, nil
+}

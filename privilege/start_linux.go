@@ -12,7 +12,7 @@ import (
 )
 
 func (h *helper) start(r *request, files []*os.File) error {
-	policy, err := LoadPolicy(h.policy)
+	policy, err := h.loadPolicy()
 	if err != nil {
 		return err
 	}

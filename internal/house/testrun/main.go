@@ -69,6 +69,7 @@ var plans = map[string][]step{
 	"soak": {
 		{"build", build},
 		{"unit tests", soaking(unit(true, 5))},
+		{"kills", soaking(kills)},
 		{"fuzz targets", fuzz(soakTime())},
 		{"benchmarks", bench("1s")},
 	},

@@ -130,3 +130,8 @@ func peers(ctx context.Context, r *run) {
 		goTest(ctx, r, nil, append([]string{"-count=1", "-timeout=20m", "-p=1"}, list...)...)
 	}
 }
+
+// kills kills the real binary at random moments for as long as a soak gives it.
+func kills(ctx context.Context, r *run) {
+	goTest(ctx, r, nil, "-count=1", "-timeout=20m", "-run=^TestKilled", "./test/newcomer")
+}
