@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/shell"
@@ -22,12 +23,41 @@ const (
 	createPathNotFound = 9
 )
 
+// maxLaunched bounds the living processes that Win32_Process.Create started as
+// one Unix user. They outlive every connection and shell, whose quotas do not
+// count them, and each takes descriptors here and one of the jobs that the
+// privilege helper has for all users.
+const maxLaunched = 256
+
 // launcher starts processes for Win32_Process.Create. They live on after the
 // call; nobody reads what they print.
 type launcher struct {
 	starter shell.Starter
 	people  *people
 	log     *slog.Logger
+
+	mu     sync.Mutex
+	living map[string]int // by Unix user
+}
+
+// take counts one more process of a Unix user, or refuses.
+func (l *launcher) take(unixUser string) (gone func(), ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.living[unixUser] >= maxLaunched {
+		return nil, false
+	}
+	if l.living == nil {
+		l.living = map[string]int{}
+	}
+	l.living[unixUser]++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.living[unixUser]--; l.living[unixUser] == 0 {
+			delete(l.living, unixUser)
+		}
+	}, true
 }
 
 func (l *launcher) start(ctx context.Context, caller cim.Caller, commandLine, dir string, startup *cim.Instance) (pid, returnValue uint32, err error) {
@@ -43,7 +73,15 @@ func (l *launcher) start(ctx context.Context, caller cim.Caller, commandLine, di
 	if err != nil {
 		return 0, createUnknown, err
 	}
+	gone, ok := l.take(id.UnixUser)
+	if !ok {
+		l.log.Warn("Win32_Process.Create is refused: too many of its processes are alive", "user", id.UnixUser, "limit", maxLaunched)
+		return 0, createUnknown, nil
+	}
 	job, err := l.starter.Start(context.WithoutCancel(ctx), shell.Spec{Command: direct(commandLine), Dir: dir, Env: env, Identity: id})
+	if err != nil {
+		gone()
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return 0, createPathNotFound, nil
@@ -53,6 +91,7 @@ func (l *launcher) start(ctx context.Context, caller cim.Caller, commandLine, di
 		return 0, createUnknown, err
 	}
 	go func() {
+		defer gone()
 		defer job.Close()
 		job.Stdin().Close()
 		go io.Copy(io.Discard, job.Stderr()) //nolint:errcheck // nobody reads it
