@@ -53,7 +53,8 @@ func (c *Client) explain(err error, limit time.Duration) error {
 	case errors.Is(err, errTimedOut):
 		return c.fault(wsman.CodeNetworkTimedOut, fmt.Sprintf(
 			"%s did not answer within %s; check that the host is up and its firewall lets you in, or allow more time", at, limit), err)
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, net.ErrClosed):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, net.ErrClosed) && !errors.Is(err, httpauth.ErrConnectionLost):
 		return fmt.Errorf("wsmanclient: %s: %w", at, err)
 	case errors.As(err, &dns):
 		return c.fault(codeName, "the name "+c.url.Hostname()+" cannot be resolved; check its spelling and the name service", err)
