@@ -113,10 +113,36 @@ func (n *node) source() string {
 	return ""
 }
 
-// pretty is the element as indented XML.
+// pretty is the element as indented XML, without the declarations that it has
+// from its envelope and does not use.
 func (n *node) pretty() string {
 	var b bytes.Buffer
-	n.write(&b, "", indentStep)
+	root := *n
+	root.Attrs = nil
+	for _, a := range n.Attrs {
+		if a.Prefix != "xmlns" || n.uses(a.Local) {
+			root.Attrs = append(root.Attrs, a)
+		}
+	}
+	root.write(&b, "", indentStep)
 	b.WriteByte('\n')
 	return b.String()
+}
+
+// uses tells whether a prefix occurs in a name, or could be meant in a value.
+func (n *node) uses(prefix string) bool {
+	if n.Prefix == prefix || strings.Contains(n.Text, prefix+":") {
+		return true
+	}
+	for _, a := range n.Attrs {
+		if a.Prefix == prefix || a.Prefix != "xmlns" && strings.Contains(a.Value, prefix+":") {
+			return true
+		}
+	}
+	for _, c := range n.Children {
+		if c.uses(prefix) {
+			return true
+		}
+	}
+	return false
 }

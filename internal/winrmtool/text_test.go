@@ -127,6 +127,10 @@ func TestPretty(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	spare, err := parseXML([]byte(`<a xmlns:q="1" xmlns:r="2" xmlns:t="3" r:x="t:y"/>`))
+	if err != nil || spare.pretty() != "<a xmlns:r=\"2\" xmlns:t=\"3\" r:x=\"t:y\"/>\n" {
+		t.Errorf("%v %s", err, spare.pretty())
+	}
 	const want = "<c:A xmlns:c=\"u\" x=\"1&quot;2\">\n    <c:B>v</c:B>\n    <c:C/>\n    <c:D>\n        <c:E> s </c:E>\n    </c:D>\n</c:A>\n"
 	if got := n.pretty(); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)

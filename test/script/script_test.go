@@ -50,7 +50,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("there is no condition %q", cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"up": up, "down": down, "code": code, "other": other, "until": until},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"up": up, "down": down, "code": code, "other": other, "until": until, "policy": policy},
 	})
 }
 
