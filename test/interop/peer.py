@@ -78,11 +78,11 @@ def wsman(ssl=False, auth="ntlm", user=USER, password=PASSWORD, **more):
     return WSMan(at.hostname, port=at.port, ssl=ssl, auth=auth, username=user, password=password, cert_validation=False, **more)
 
 
-def configure(**values):
-    """Changes settings of winrm/config/service/auth by Get and Put, as the winrm tool of Windows does."""
+def configure(uri=SERVICE_AUTH, **values):
+    """Changes settings, of winrm/config/service/auth unless told otherwise, by Get and Put, as the winrm tool of Windows does."""
     client = wsman()
     try:
-        body = client.get(SERVICE_AUTH)
+        body = client.get(uri)
         auth = body[0]
         namespace = auth.tag.partition("}")[0].lstrip("{")
         for name, value in values.items():
@@ -94,8 +94,8 @@ def configure(**values):
                 del element.attrib[attribute]
         from pypsrp.wsman import WSManAction
 
-        client.invoke(WSManAction.PUT, SERVICE_AUTH, auth)
-        now = client.get(SERVICE_AUTH)[0]
+        client.invoke(WSManAction.PUT, uri, auth)
+        now = client.get(uri)[0]
         for name, value in values.items():
             equal(now.findtext("{%s}%s" % (namespace, name)), value, name)
     finally:

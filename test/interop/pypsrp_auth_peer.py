@@ -84,6 +84,19 @@ def _():
     peer.configure(Basic="false")
 
 
+@check("basic over http where clear text is allowed")
+def _():
+    peer.configure(Basic="true")
+    try:
+        refused(auth="basic", encryption="never")
+        peer.configure(CONFIG + "/service", AllowUnencrypted="true")
+        equal(reads(auth="basic", encryption="never"), "Config")
+    finally:
+        peer.configure(CONFIG + "/service", AllowUnencrypted="false")
+        peer.configure(Basic="false")
+    refused(auth="ntlm", encryption="never")
+
+
 @check("CbtHardeningLevel Strict: with bindings in, without them out, over http no matter")
 def _():
     peer.configure(CbtHardeningLevel="Strict")

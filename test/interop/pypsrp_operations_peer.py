@@ -150,6 +150,26 @@ def _():
         raise AssertionError("%d instances in %d answers of at most 3" % (len(items), answers))
 
 
+@check("a Pull takes no more than MaxBatchItems, and an idle enumeration is dropped")
+def _():
+    request = ET.Element("{%s}Enumerate" % WSEN)
+    pull = ET.Element("{%s}Pull" % WSEN)
+    place = ET.SubElement(pull, "{%s}EnumerationContext" % WSEN)
+    ET.SubElement(pull, "{%s}MaxElements" % WSEN).text = "100"
+    peer.configure(CONFIG, MaxBatchItems="2")
+    peer.configure(CONFIG + "/service", EnumerationTimeoutms="500")
+    try:
+        place.text = client.enumerate(WMI + "Win32_Process", request)[0].findtext("{%s}EnumerationContext" % WSEN)
+        answer = client.pull(WMI + "Win32_Process", pull)[0]
+        equal(len(answer.find("{%s}Items" % WSEN)), 2, "items of a Pull that asks for 100")
+        place.text = answer.findtext("{%s}EnumerationContext" % WSEN)
+        time.sleep(1)
+        fault(0x8033801B, client.pull, WMI + "Win32_Process", pull)
+    finally:
+        peer.configure(CONFIG, MaxBatchItems="32000")
+        peer.configure(CONFIG + "/service", EnumerationTimeoutms="240000")
+
+
 @check("optimised enumeration")
 def _():
     items, answers = enumeration(WMI + "Win32_OperatingSystem", optimize=True, maximum=50)

@@ -4,9 +4,11 @@ import os
 import socket
 import time
 import uuid
+import xml.etree.ElementTree as ET
 
 from pypsrp.exceptions import WSManFaultError
 from pypsrp.shell import CommandState, Process, SignalCode, WinRS
+from pypsrp.wsman import NAMESPACES
 
 import peer
 from peer import check, equal
@@ -163,6 +165,41 @@ def _():
     raise AssertionError("the deleted shell is still there")
 
 
+def enumerate_shells(s, uri):
+    answer = s.wsman.enumerate(uri, ET.Element("{%s}Enumerate" % NAMESPACES["wsen"]))
+    pull = ET.Element("{%s}Pull" % NAMESPACES["wsen"])
+    ET.SubElement(pull, "{%s}EnumerationContext" % NAMESPACES["wsen"]).text = answer[0].findtext("wsen:EnumerationContext", namespaces=NAMESPACES)
+    ET.SubElement(pull, "{%s}MaxElements" % NAMESPACES["wsen"]).text = "100"
+    return [e.text for e in s.wsman.pull(uri, pull).iter("{%s}ShellId" % NAMESPACES["rsp"])]
+
+
+@check("Enumerate of the shells lists this one, Enumerate of cmd is refused")
+def _():
+    with shell() as s:
+        equal(s.id.upper() in [i.upper() for i in enumerate_shells(s, "http://schemas.microsoft.com/wbem/wsman/1/windows/shell")], True)
+        try:
+            enumerate_shells(s, s.resource_uri)
+        except WSManFaultError as error:
+            return str(error)
+        raise AssertionError("the cmd URI was enumerated")
+
+
+@check("the end: both streams are marked End, the state is Done, and the exit code is there")
+def _():
+    with shell() as s:
+        p = Process(s, "echo x; exit 5")
+        p.begin_invoke()
+        receive = ET.Element("{%s}Receive" % NAMESPACES["rsp"])
+        ET.SubElement(receive, "{%s}DesiredStream" % NAMESPACES["rsp"], CommandId=p.id).text = "stdout stderr"
+        ended, state = set(), None
+        while state is None or not state.get("State").endswith("/Done"):
+            answer = s.wsman.receive(s.resource_uri, receive, selector_set=s._selector_set)[0]
+            ended |= {e.get("Name") for e in answer.findall("rsp:Stream", NAMESPACES) if e.get("End") == "true"}
+            state = answer.find("rsp:CommandState", NAMESPACES)
+        equal((ended, state.findtext("rsp:ExitCode", namespaces=NAMESPACES)), ({"stdout", "stderr"}, "5"))
+        p.state = CommandState.DONE
+
+
 @check("a command in an unknown shell is a fault")
 def _():
     s = shell()
@@ -177,10 +214,6 @@ def _():
 
 @check("Disconnect of a cmd shell is refused")
 def _():
-    import xml.etree.ElementTree as ET
-
-    from pypsrp.wsman import NAMESPACES
-
     with shell() as s:
         try:
             s.wsman.disconnect(s.resource_uri, ET.Element("{%s}Disconnect" % NAMESPACES["rsp"]), selector_set=s._selector_set)

@@ -61,6 +61,9 @@ class Request:
         for name in ("Action", "ResourceURI", "MaxEnvelopeSize"):
             element = self.header.find("{%s}%s" % (A if name == "Action" else W, name))
             must(element.get("{%s}mustUnderstand" % S) in ("true", "1"), "mustUnderstand of " + name)
+        method = self.action.removeprefix(self.uri + "/")
+        if method != self.action and "/wmi/" in self.uri:
+            must([b.tag for b in self.body] == ["{%s}%s_INPUT" % (self.uri, method)], "the body of a method, parameters or none")
 
     def text(self, namespace, name):
         return self.header.findtext("{%s}%s" % (namespace, name)).strip()
