@@ -16,6 +16,11 @@ import (
 // that writes more waits in its pipe.
 const buffered = 512 << 10
 
+// shellBuffered bounds what all streams of a shell hold together, but for one
+// read of each. Commands that have ended keep their output until it is fetched,
+// and no other quota counts them.
+const shellBuffered = 8 << 20
+
 // Command is one command of a shell.
 type Command struct {
 	ID    string
@@ -89,6 +94,7 @@ func (c *Command) pump(i int, r io.Reader) {
 		s := &c.out[i]
 		if !c.dead && !s.unwanted {
 			s.data = append(s.data, buf[:n]...)
+			c.shell.unread.Add(int64(n))
 		}
 		if err != nil {
 			s.ended = true
@@ -96,7 +102,7 @@ func (c *Command) pump(i int, r io.Reader) {
 		if n > 0 || err != nil {
 			c.notify()
 		}
-		for err == nil && len(s.data) >= buffered && !c.dead {
+		for err == nil && c.full(s) && !c.dead {
 			wait := c.changed
 			c.mu.Unlock()
 			<-wait
@@ -107,6 +113,11 @@ func (c *Command) pump(i int, r io.Reader) {
 			return
 		}
 	}
+}
+
+// full tells whether a stream has to be read before it takes more.
+func (c *Command) full(s *stream) bool {
+	return len(s.data) >= buffered || len(s.data) > 0 && c.shell.unread.Load() >= shellBuffered
 }
 
 // notify wakes everybody who waits; c.mu is held.
@@ -180,6 +191,7 @@ func (c *Command) take(want [2]bool, limit int) (o Output, ok bool) {
 		if want[i] && len(s.data) > 0 && limit > 0 {
 			n := min(limit, len(s.data))
 			limit -= n
+			c.shell.unread.Add(int64(-n))
 			o.Chunks = append(o.Chunks, Chunk{Stream: streamNames[i], Data: s.cut(n)})
 		}
 		all = all && s.ended && (len(s.data) == 0 || !want[i])
@@ -207,6 +219,7 @@ func (c *Command) Undelivered(receipt uint64) {
 	}
 	for i := range c.out {
 		s := &c.out[i]
+		c.shell.unread.Add(int64(len(s.last)))
 		s.data = append(bytes.Clone(s.last), s.data...)
 		s.last, s.told = nil, false
 	}
@@ -274,6 +287,7 @@ func (c *Command) end() {
 		// A pump that waits for room must see the end of its pipe instead.
 		c.dead = true
 		for i := range c.out {
+			c.shell.unread.Add(int64(-len(c.out[i].data)))
 			c.out[i].data = nil
 		}
 		c.notify()

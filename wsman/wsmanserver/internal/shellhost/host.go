@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/casementhq/casement/quota"
@@ -200,7 +201,8 @@ type Shell struct {
 	release quota.Release
 	created time.Time
 
-	turn chan struct{} // one token: who starts a command
+	turn   chan struct{} // one token: who starts a command
+	unread atomic.Int64  // bytes of output that wait for a Receive
 
 	mu       sync.Mutex
 	used     time.Time
