@@ -3,6 +3,7 @@ package wsmanserver
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,10 +12,10 @@ import (
 )
 
 // counted is an enumeration that counts how often it is given back.
-func counted(freed *int) *enumeration {
+func counted(freed *atomic.Int32) *enumeration {
 	_, cancel := context.WithCancel(context.Background())
 	return &enumeration{id: "uuid:1", owner: "S-1", resource: "urn:r", source: &listSource{}, cancel: cancel,
-		release: func() { *freed++ }, idle: time.Minute}
+		release: func() { freed.Add(1) }, idle: time.Minute}
 }
 
 // A context ends when no Pull comes for its idle time, never under one, and is
@@ -22,7 +23,7 @@ func counted(freed *int) *enumeration {
 func TestEnumerationIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := enumerations{byID: map[string]*enumeration{}}
-		freed := 0
+		var freed atomic.Int32
 		e := counted(&freed)
 		table.add(e)
 		time.Sleep(59 * time.Second)
@@ -43,13 +44,13 @@ func TestEnumerationIdle(t *testing.T) {
 		table.pause(e, true)
 		time.Sleep(59 * time.Second)
 		synctest.Wait()
-		if freed != 0 {
+		if freed.Load() != 0 {
 			t.Fatal("the context ended before its time")
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if _, err := table.begin(e.id, "S-1", "urn:r"); !errors.Is(err, wsman.CodeInvalidEnumerationContext) || freed != 1 {
-			t.Errorf("after the idle time: %v, given back %d times", err, freed)
+		if _, err := table.begin(e.id, "S-1", "urn:r"); !errors.Is(err, wsman.CodeInvalidEnumerationContext) || freed.Load() != 1 {
+			t.Errorf("after the idle time: %v, given back %d times", err, freed.Load())
 		}
 	})
 }
@@ -58,23 +59,23 @@ func TestEnumerationIdle(t *testing.T) {
 func TestEnumerationClosedUnderPull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := enumerations{byID: map[string]*enumeration{}}
-		freed := 0
+		var freed atomic.Int32
 		e := counted(&freed)
 		table.add(e)
 		if _, err := table.begin(e.id, "S-1", "urn:r"); err != nil {
 			t.Fatal(err)
 		}
 		table.closeAll()
-		if freed != 0 {
+		if freed.Load() != 0 {
 			t.Fatal("the source was taken away from a Pull")
 		}
 		table.pause(e, true)
-		if freed != 1 {
-			t.Errorf("given back %d times", freed)
+		if freed.Load() != 1 {
+			t.Errorf("given back %d times", freed.Load())
 		}
 		late := counted(&freed)
 		table.add(late)
-		if freed != 2 {
+		if freed.Load() != 2 {
 			t.Error("a closed table keeps a context")
 		}
 	})
