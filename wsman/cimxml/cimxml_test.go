@@ -175,6 +175,16 @@ func qualifiers(t *testing.T, where string, got, want cim.Qualifiers) {
 	}
 }
 
+func TestReferenceArrays(t *testing.T) {
+	c := cim.NewClass("C", nil).Property("Refs", cim.Reference.Array()).
+		Method("M", cim.Untyped, cim.In("Refs", cim.Reference.Array()), cim.InOut("Both", cim.Sint8), cim.Out("O", cim.Datetime)).Build(`root\x`)
+	back, err := read(t, string(cimxml.AppendClass(nil, c, whole)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, back.Seal(), c)
+}
+
 // TestOptions: [MS-WSMV] 3.1.4.2 names the three options of a Get.
 func TestOptions(t *testing.T) {
 	base := cim.NewClass("B", nil).Key("K", cim.String).Property("P", cim.Uint8).Build(`root\x`)

@@ -78,8 +78,8 @@ func (e *encoder) start(kind, name string, t cim.Type, refClass string) {
 		e.attr("NAME", name)
 		e.attr("REFERENCECLASS", refClass)
 		return
-	case t.Elem() == cim.Reference && kind == "PARAMETER":
-		e.open("PARAMETER.REFARRAY")
+	case t.Elem() == cim.Reference: // DSP0201 has it for parameters; WMI has it for properties as well
+		e.open(kind + ".REFARRAY")
 		e.attr("NAME", name)
 		e.attr("REFERENCECLASS", refClass)
 		return

@@ -211,7 +211,10 @@ func (cmd *Command) Close() error {
 
 // Run starts a command, gives it input, and waits for its end. Where ctx ends,
 // the command is ended too. o.Stdout and o.Stderr receive the output; nil
-// discards it. stdin nil is an empty input.
+// discards it. stdin nil sends nothing, not even the end of the input, which
+// saves a message; a command that reads its input then waits, and wants an empty
+// reader. A Read of stdin that is under way when the command ends is not waited
+// for.
 func (s *Shell) Run(ctx context.Context, o CommandOptions, stdin io.Reader) (exitCode uint32, err error) {
 	if o.Stdout == nil {
 		o.Stdout = io.Discard
