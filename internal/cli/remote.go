@@ -81,6 +81,9 @@ func (r *remote) open(s Streams) (*dialer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.operation <= 0 || r.timeout < 0 {
+		return nil, usageError("--operation-timeout and --timeout are lengths of time above zero, such as 30s")
+	}
 	d.base = casement.Options{Scheme: scheme, Proxy: r.proxy, OperationTimeout: r.operation, Unencrypted: r.unencrypted,
 		StateDir: stateFolder(*r.state), Settings: clientSettings(stateFolder(*r.state))}
 	if d.base.TLS, err = r.tls(s); err != nil {

@@ -174,6 +174,56 @@ func TestQueryHere(t *testing.T) {
 	cli(t, "", "casement", "query", ".", "SELECT ProcessId FROM Win32_Process WHERE ProcessId = 1", "-o", "json").want(t, 0, `{"ProcessId":1}`)
 }
 
+// A command runs as the Unix user that its caller is mapped to, from the next shell on.
+func TestMappedUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can start a process as another user")
+	}
+	srv := server(t)
+	for _, unix := range []string{"daemon", "nobody"} {
+		cli(t, "", "casement", "user", "map", srv.User, "--unix", unix, "--state", srv.Service.State.Dir).want(t, 0)
+		if r := cli(t, "", "casement", "run", "srv", "--", "id -un; id -Gn | grep -w root").want(t, 1); r.out != unix+"\n" {
+			t.Errorf("mapped to %s, the command runs as %q (%s)", unix, r.out, r.err)
+		}
+	}
+	cli(t, "", "casement", "user", "map", srv.User, "--state", srv.Service.State.Dir).want(t, 0)
+	if r := cli(t, "", "casement", "run", "srv", "--", "id -un"); r.code == 0 {
+		t.Errorf("without a mapping a command ran as %q", r.out)
+	}
+}
+
+// Each wrong end gets an error that names the layer.
+func TestWrongEnds(t *testing.T) {
+	srv := server(t)
+	t.Setenv("CASEMENT_USER", srv.User)
+	t.Setenv("CASEMENT_PASSWORD", srv.Password)
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"identify", strings.Replace(srv.HTTP, "http:", "https:", 1)}, 1, "does not speak TLS"},
+		{[]string{"identify", srv.HTTPS}, 1, "issuer that this machine does not trust"},
+		{[]string{"identify", "http://127.0.0.1:1/wsman"}, 1, "nothing listens"},
+		{[]string{"identify", "http://no-such-host.invalid/wsman"}, 1, "cannot be resolved"},
+		{[]string{"identify", "dcom://srv"}, 1, "winrm://srv"},
+		{[]string{"get", "srv", "Win32_Nothing.A=1"}, 1, "0x80041010"},
+		{[]string{"get", "srv", `Win32_Process.Nix="1"`}, 1, "Nix is not a key"},
+		{[]string{"query", "srv", "SELECT Nix FROM Win32_Process"}, 1, "column 8"},
+		{[]string{"run", "srv", "-d", "/no/such/dir", "--", "pwd"}, 1, "0x80070002"},
+		{[]string{"run", "srv", "--codepage", "1", "--", "pwd"}, 1, "0x80338140"},
+		{[]string{"identify", "srv", "--unencrypted"}, 1, "AllowUnencrypted"},
+		{[]string{"identify", "srv", "--operation-timeout", "-1s"}, 2, "above zero"},
+		{[]string{"identify", "srv", "--pin", "12"}, 1, "64 hexadecimal"},
+		{[]string{"identify", "srv", "--ca", "/no/such/file"}, 1, "/no/such/file"},
+	} {
+		r := cli(t, "", append([]string{"casement"}, c.args...)...).want(t, c.code, c.want)
+		if r.out != "" || strings.Contains(r.err, srv.Password) {
+			t.Errorf("%q: stdout %q, stderr %q", c.args, r.out, r.err)
+		}
+	}
+}
+
 func TestRunManyHosts(t *testing.T) {
 	srv := server(t)
 	cli(t, srv.Password+"\n", "casement", "hosts", "add", "twin", srv.HTTP, "--user", srv.User, "--password-stdin").want(t, 0)
