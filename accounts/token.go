@@ -78,7 +78,7 @@ func accountSID(sid security.SID) bool {
 // token collects the groups: what every caller has, those given, and the local groups of which any of them is a
 // member.
 func (st *state) token(user security.SID, groups []security.SID, logon security.LogonType) security.Token {
-	t := security.Token{User: user, LogonType: logon}
+	t := security.Token{User: user, LogonType: logon, Groups: make([]security.GroupEntry, 0, 16)}
 	add := func(sid security.SID) {
 		if !t.Has(sid) {
 			t.Groups = append(t.Groups, security.GroupEntry{SID: sid})
@@ -98,7 +98,7 @@ func (st *state) token(user security.SID, groups []security.SID, logon security.
 			add(st.Groups[i].SID)
 		}
 	}
-	t.Privileges = slices.Clone(userPrivileges)
+	t.Privileges = append(make([]security.Privilege, 0, len(userPrivileges)+len(adminPrivileges)), userPrivileges...)
 	if t.Has(security.SIDAdministrators) {
 		t.Privileges = append(t.Privileges, adminPrivileges...)
 	}
