@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -109,6 +111,14 @@ func TestOperations(t *testing.T) {
 		if code != ExitOK || errs != "" || !strings.Contains(out, c.want) {
 			t.Errorf("%q: %d\n%s%s", c.args, code, out, errs)
 		}
+	}
+	big := filepath.Join(t.TempDir(), "big.xml")
+	if err := os.WriteFile(big, []byte("<a>"+strings.Repeat("x", 40<<10)+"</a>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Set("MaxEnvelopeSizekb", "32")
+	if _, errs, code := run("set", "winrm/config", "-file:"+big); code != ExitFailure || !strings.Contains(errs, "0x80338111\n") {
+		t.Errorf("a request above MaxEnvelopeSizekb: %d %s", code, errs)
 	}
 	if out, errs, code := run("delete", "winrm/config/listener?Address=*+Transport=HTTP"); code != ExitFailure || out != "" || !strings.Contains(errs, "0x80338000") {
 		t.Errorf("%d %s%s", code, out, errs)
