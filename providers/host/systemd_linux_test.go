@@ -21,8 +21,8 @@ mount -t tmpfs tmpfs /etc/systemd
 mkdir -p /etc/systemd/system /run/units
 cd /run/units
 printf '[Unit]\nDefaultDependencies=no\n' >casement-test.target
-printf '[Unit]\nDescription=A test service\nDefaultDependencies=no\nRequires=base.service\n[Service]\nUser=nobody\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=casement-test.target\n' >good.service
-printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sleep 2000\n' >base.service
+printf '[Unit]\nDescription=A test service\nDefaultDependencies=no\nRequires=base.service\n[Service]\nType=exec\nUser=nobody\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=casement-test.target\n' >good.service
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=exec\nExecStart=/bin/sleep 2000\n' >base.service
 printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/sh -c "exit 3"\n' >bad.service
 exec env -i container=casement-test PATH=/usr/sbin:/usr/bin:/sbin:/bin SYSTEMD_UNIT_PATH=/etc/systemd/system:/run/units \
 	"$0" --system --unit=casement-test.target --log-target=null --show-status=no
