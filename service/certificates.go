@@ -129,12 +129,7 @@ func (c *Certificates) Add(certPEM, keyPEM []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("add a certificate: %w", err)
 	}
-	if err := os.Mkdir(c.dir, 0o700); err == nil {
-		err = giveLike(c.dir, filepath.Dir(c.dir))
-		if err != nil {
-			return "", fmt.Errorf("add a certificate: %w", err)
-		}
-	} else if !errors.Is(err, fs.ErrExist) {
+	if err := c.makeFolder(); err != nil {
 		return "", fmt.Errorf("add a certificate: %w", err)
 	}
 	print := Thumbprint(leaf)
@@ -145,10 +140,7 @@ func (c *Certificates) Add(certPEM, keyPEM []byte) (string, error) {
 	}
 	defer os.Remove(temp.Name())
 	_, err = temp.Write(append(append(slices.Clone(certPEM), '\n'), keyPEM...))
-	err = errors.Join(err, temp.Sync(), temp.Close())
-	if err == nil {
-		err = giveLike(temp.Name(), c.dir)
-	}
+	err = errors.Join(err, giveLike(temp, c.dir), temp.Sync(), temp.Close())
 	if err == nil {
 		err = os.Rename(temp.Name(), name)
 	}
@@ -156,6 +148,35 @@ func (c *Certificates) Add(certPEM, keyPEM []byte) (string, error) {
 		return "", fmt.Errorf("add a certificate: %w", err)
 	}
 	return print, nil
+}
+
+// makeFolder makes the folder of the store where there is none.
+func (c *Certificates) makeFolder() error {
+	err := os.Mkdir(c.dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(filepath.Dir(c.dir)) // which no link in it leads out of
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	f, err := root.Open(filepath.Base(c.dir))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", c.dir)
+	}
+	return giveLike(f, filepath.Dir(c.dir))
 }
 
 // SelfSigned makes and stores a certificate for names and addresses that this

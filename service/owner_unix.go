@@ -24,8 +24,9 @@ func linkCount(info fs.FileInfo) uint64 {
 }
 
 // giveLike gives what root has just made to the owner of a folder, so that the
-// service can read it.
-func giveLike(path, folder string) error {
+// service can read it. It takes an open file: that owner may have put something
+// else, another name of a file of root for instance, in the place of its name.
+func giveLike(f *os.File, folder string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -37,5 +38,5 @@ func giveLike(path, folder string) error {
 	if !ok {
 		return nil
 	}
-	return os.Lchown(path, int(st.Uid), int(st.Gid))
+	return f.Chown(int(st.Uid), int(st.Gid))
 }

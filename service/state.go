@@ -134,10 +134,7 @@ func (s *State) writeFormat() error {
 		return fmt.Errorf("make the state folder: %w", err)
 	}
 	_, err = f.WriteString(strconv.Itoa(stateFormat) + "\n")
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = giveLike(f.Name(), s.Dir)
-	}
+	err = errors.Join(err, giveLike(f, s.Dir), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), filepath.Join(s.Dir, formatName))
 	}
