@@ -79,7 +79,7 @@ func conclude(s Streams, err error) int {
 		exit = &exitError{code: exitFailure, err: err}
 	}
 	if exit.err != nil {
-		fmt.Fprintln(s.Err, "casement:", exit.err)
+		fmt.Fprintln(s.Err, "casement:", printableLines(exit.err.Error()))
 	}
 	return exit.code
 }

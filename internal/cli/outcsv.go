@@ -18,10 +18,12 @@ type csvRows struct {
 	cols columns
 	head []string // nil before the first row
 	more string   // a class that had properties without a column
+	safe bool     // the output is a terminal, which no field may steer
 }
 
 func newCSVRows(w io.Writer) *csvRows {
 	c := &csvRows{w: w}
+	_, c.safe = terminal(w)
 	c.csv = csv.NewWriter(&c.buf)
 	return c
 }
@@ -37,7 +39,9 @@ func (c *csvRows) write(host string, batch []*cim.Instance) error {
 		}
 		fields := make([]string, len(c.head))
 		for n, name := range c.head {
-			fields[n] = cellText(i.Get(name))
+			if fields[n] = cellText(i.Get(name)); c.safe {
+				fields[n] = printable(fields[n])
+			}
 		}
 		for _, p := range i.Class().Properties {
 			if c.more == "" && !containsFold(c.head, p.Name) {

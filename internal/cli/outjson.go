@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/casementhq/casement/cim"
 )
@@ -91,12 +94,24 @@ func appendJSON(b []byte, v cim.Value) []byte {
 	return appendString(b, s)
 }
 
+// appendString appends a JSON string. encoding/json leaves the control characters
+// above ASCII as they are; terminals may not.
 func appendString(b []byte, s string) []byte {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return append(b, `""`...) // a string always marshals
 	}
-	return append(b, text...)
+	if bytes.IndexFunc(text, unicode.IsControl) < 0 {
+		return append(b, text...)
+	}
+	for _, r := range string(text) {
+		if unicode.IsControl(r) {
+			b = fmt.Appendf(b, `\u%04x`, r)
+			continue
+		}
+		b = utf8.AppendRune(b, r)
+	}
+	return b
 }
 
 // isoTime is a datetime in ISO 8601 form: 2026-11-20T10:30:00.5+01:00, an interval

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/casementhq/casement/cim"
 )
@@ -193,6 +194,21 @@ func TestTableOutput(t *testing.T) {
 	list := printed(t, "list", "h", things(t)[:1])
 	if !strings.Contains(list, "Host   : h\nName   : a <b>") || strings.Contains(list, "\x1b") {
 		t.Errorf("list:\n%s", list)
+	}
+}
+
+// What a host sends steers no terminal: not in errors, and in JSON not even by the
+// control characters above ASCII.
+func TestHarmlessOutput(t *testing.T) {
+	evil := "a\x1b[2J\u009b31mb\u007f\n\tc"
+	var errs bytes.Buffer
+	if code := conclude(Streams{Err: &errs}, errors.New(evil)); code != 1 || errs.String() != "casement: a\uFFFD[2J\uFFFD31mb\uFFFD\n c\n" {
+		t.Errorf("%d %q", code, errs.String())
+	}
+	b := appendString(nil, evil)
+	var back string
+	if err := json.Unmarshal(b, &back); err != nil || back != evil || bytes.IndexFunc(b, unicode.IsControl) >= 0 {
+		t.Errorf("%q %q %v", b, back, err)
 	}
 }
 

@@ -209,3 +209,12 @@ func printable(s string) string {
 		return unicode.ReplacementChar
 	}, s)
 }
+
+// printableLines is printable for a text of several lines.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for n := range lines {
+		lines[n] = printable(lines[n])
+	}
+	return strings.Join(lines, "\n")
+}
