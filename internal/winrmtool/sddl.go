@@ -68,6 +68,9 @@ func (t *Tool) configSDDL(ctx context.Context, c *Command, client *wsmanclient.C
 			return fault(codeDescriptor, "the descriptor of %s cannot be read: %v", g, err)
 		}
 		e := &sddlEditor{tool: t, sd: sd, name: g.String()}
+		if !c.Conn.HasRemote {
+			e.names = t.Names // another host has other accounts
+		}
 		if write, err = e.run(ctx); err != nil || !write {
 			return err
 		}

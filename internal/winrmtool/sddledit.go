@@ -18,9 +18,10 @@ type Names interface {
 
 // sddlEditor edits the access list of a descriptor line by line.
 type sddlEditor struct {
-	tool *Tool
-	sd   *security.SecurityDescriptor
-	name string
+	tool  *Tool
+	sd    *security.SecurityDescriptor
+	name  string
+	names Names // nil knows the well-known ones
 }
 
 // rightsWords are the rights as the editor names them. See [MS-WSMV] 3.1.4.1.28.
@@ -129,8 +130,8 @@ func (e *sddlEditor) display(sid security.SID) string {
 		}
 		return name
 	}
-	if e.tool.Names != nil {
-		if name, ok := e.tool.Names.Name(sid); ok {
+	if e.names != nil {
+		if name, ok := e.names.Name(sid); ok {
 			return name
 		}
 	}
@@ -147,8 +148,8 @@ func (e *sddlEditor) account(name string) (security.SID, bool) {
 	if sid, ok := security.WellKnownSID(name); ok {
 		return sid, true
 	}
-	if e.tool.Names != nil {
-		return e.tool.Names.SID(name)
+	if e.names != nil {
+		return e.names.SID(name)
 	}
 	return security.SID{}, false
 }

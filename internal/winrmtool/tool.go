@@ -48,7 +48,8 @@ type Tool struct {
 	Terminal bool
 	// Password asks the user for the password of an account; nil cannot ask.
 	Password func(ctx context.Context, user string) (string, error)
-	// Names finds accounts for configSDDL; nil knows the well-known ones.
+	// Names finds accounts of this machine for configSDDL in a local session;
+	// nil knows the well-known ones.
 	Names Names
 
 	lines *lineReader
