@@ -44,6 +44,15 @@ func (s *Encoders) For(class *cim.Class) *Encoder {
 	return e.(*Encoder)
 }
 
+// ofEmbedded is the encoder of an embedded object. A class that was made of the
+// names that a peer sent is its object's alone and is not kept.
+func (s *Encoders) ofEmbedded(class *cim.Class) *Encoder {
+	if class.Partial {
+		return newEncoder(s, class)
+	}
+	return s.For(class)
+}
+
 // Encoder writes instances of one class. It is immutable.
 type Encoder struct {
 	set   *Encoders
@@ -216,7 +225,7 @@ func (s *Encoders) appendEmbedded(dst []byte, p *encodedProperty, i *cim.Instanc
 	if depth > maxNesting {
 		return dst, ErrNesting
 	}
-	inner := s.For(i.Class())
+	inner := s.ofEmbedded(i.Class())
 	dst = append(dst, p.objectStart...)
 	dst = append(dst, ` xmlns:p="`...)
 	dst = soap.AppendAttr(dst, inner.uri)

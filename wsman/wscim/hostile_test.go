@@ -71,3 +71,24 @@ func TestNestedReferencesOfRealModels(t *testing.T) {
 		t.Errorf("%v, %v", p, err)
 	}
 }
+
+// A peer stores embedded objects of classes that it makes up, each with
+// thousands of properties, and has them written again. What was learnt of such
+// a class serves no other object and must not stay in memory.
+func TestMadeUpClassesAreNotKept(t *testing.T) {
+	holder := cim.NewClass("Holder", nil).Dynamic().Key("ID", cim.String).Property("Inner", cim.Object).Build(`root\cimv2`)
+	var set Encoders
+	for n := range 100 {
+		made := (&cim.Class{Name: "MadeUp", Partial: true, Properties: []cim.Property{{Name: "P", Type: cim.String}}}).Seal()
+		i := cim.NewInstance(holder)
+		if err := i.Set("Inner", cim.Obj(cim.MakeInstance(made, []cim.Value{cim.Str("x")}))); err != nil {
+			t.Fatal(n, err)
+		}
+		if b, err := set.For(holder).AppendInstance(nil, i); err != nil || !strings.Contains(string(b), ">x<") {
+			t.Fatalf("%s, %v", b, err)
+		}
+	}
+	if kept := set.kept.Load(); kept != 1 {
+		t.Errorf("%d encoders are kept, one class is real", kept)
+	}
+}
