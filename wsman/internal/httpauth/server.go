@@ -65,6 +65,9 @@ func (s *Server) Authenticate(w http.ResponseWriter, r *http.Request) *Exchange 
 	}
 	header := r.Header.Get("Authorization")
 	if header == "" {
+		if st.context != nil && !s.offered(r, st.scheme) {
+			st.forget() // the scheme was switched off since
+		}
 		// A request without body only asks for an exchange, also on a connection that has one behind it:
 		// masterzen/winrm asks so before each message, and seals nothing until it gets one.
 		if st.context == nil || r.ContentLength == 0 {
