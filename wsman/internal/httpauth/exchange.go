@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/casementhq/casement/auth"
 )
@@ -73,10 +74,15 @@ func (e *Exchange) Reply(status int, contentType string, body []byte) error {
 		contentType = soapMediaType
 	}
 	if e.Sealed && len(body) > 0 {
+		memory := sealMemory.Get().(*[]byte)
 		var err error
-		if contentType, body, err = Seal(e.st.context, e.protocol, contentType, body); err != nil {
+		if contentType, body, err = sealOver(*memory, e.st.context, e.protocol, contentType, body); err != nil {
 			e.Fail(http.StatusInternalServerError)
 			return err
+		}
+		if cap(body) <= maxSealMemory {
+			*memory = body
+			defer sealMemory.Put(memory)
 		}
 	}
 	h := e.w.Header()
@@ -90,6 +96,11 @@ func (e *Exchange) Reply(status int, contentType string, body []byte) error {
 	}
 	return nil
 }
+
+// sealMemory keeps the memory of sealed answers; what is larger than maxSealMemory is not kept.
+var sealMemory = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxSealMemory = 2 << 20
 
 // Fail answers with a status alone, forgets what was proved, and closes the connection.
 func (e *Exchange) Fail(status int) {

@@ -2,6 +2,7 @@ package httpauth
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/casementhq/casement/auth"
@@ -27,13 +28,18 @@ type RecordContext interface {
 
 // Seal wraps a message for the wire. contentType is that of the plaintext; header is the Content-Type to send.
 func Seal(c auth.Context, p Protocol, contentType string, plain []byte) (header string, body []byte, err error) {
+	return sealOver(nil, c, p, contentType, plain)
+}
+
+// sealOver is Seal into memory that is overwritten, if the message fits.
+func sealOver(memory []byte, c auth.Context, p Protocol, contentType string, plain []byte) (header string, body []byte, err error) {
 	original := strings.ReplaceAll(contentType, "; ", ";")
 	if rc, ok := c.(RecordContext); ok && p == ProtocolCredSSP {
 		return sealRecords(rc, original, plain)
 	}
 	size := c.SignatureSize()
 	part := Part{Type: original, Length: len(plain), Field: uint32(size)}
-	body = make([]byte, 0, framing+len(original)+size+len(plain))
+	body = slices.Grow(memory[:0], framing+len(original)+size+len(plain))
 	body = appendHead(body, p, &part)
 	at := len(body)
 	body = append(body, make([]byte, size)...)
