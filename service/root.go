@@ -78,6 +78,6 @@ func giveState(dir string, uid, gid int) error {
 		if info.Mode().IsRegular() && linkCount(info) > 1 {
 			return fmt.Errorf("%s has another name (a hard link) elsewhere: copy it and remove the link", filepath.Join(dir, path))
 		}
-		return f.Chown(uid, gid)
+		return f.Chown(uid, gid) // #nosec G122 -- the file that is open, not its name
 	})
 }
