@@ -2,6 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,5 +52,15 @@ func state(t *testing.T) string {
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
+	forgetPolicy(t, dir)
 	return dir
+}
+
+// forgetPolicy removes what root permitted for a state folder that goes with the test.
+func forgetPolicy(t *testing.T, dir string) {
+	t.Cleanup(func() {
+		if err := os.Remove(service.PolicyPath(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+			t.Error(err)
+		}
+	})
 }

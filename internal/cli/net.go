@@ -64,6 +64,7 @@ func netUsage(format string, args ...any) error {
 // netCall is one parsed command line of net.
 type netCall struct {
 	s        Streams
+	state    *service.State
 	store    *accounts.Store
 	operands []string
 	switches map[string]string // lower-case names
@@ -110,7 +111,7 @@ func runNet(_ context.Context, s Streams, args []string) error {
 		return netUsage("%q is not known: localgroup or user", args[0])
 	}
 	return netError(withState(state, func(st *service.State) error {
-		c.store = st.Accounts
+		c.state, c.store = st, st.Accounts
 		return run(c)
 	}))
 }

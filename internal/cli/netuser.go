@@ -41,7 +41,9 @@ func netUser(c *netCall) error {
 		if ask || active != nil {
 			return netUsage("/delete stands alone")
 		}
-		err = c.store.DeleteUser(name)
+		if err = c.store.DeleteUser(name); err == nil {
+			err = c.state.Permit("") // nobody runs as its Unix user any more
+		}
 	case !ask && active == nil:
 		return c.showUser(name)
 	default:

@@ -180,6 +180,7 @@ func TestMappedUser(t *testing.T) {
 		t.Skip("only root can start a process as another user")
 	}
 	srv := server(t)
+	forgetPolicy(t, srv.Service.State.Dir)
 	for _, unix := range []string{"daemon", "nobody"} {
 		cli(t, "", "casement", "user", "map", srv.User, "--unix", unix, "--state", srv.Service.State.Dir).want(t, 0)
 		if r := cli(t, "", "casement", "run", "srv", "--", "id -un; id -Gn | grep -w root").want(t, 1); r.out != unix+"\n" {
