@@ -103,3 +103,22 @@ func TestAdministratorsGiveNoCommandsInShellsOfOthers(t *testing.T) {
 	other.ok(request{action: remove, uri: uri, selectors: in})
 	owner.do(request{action: get, uri: nsShell, selectors: in}).wantFault("after its end", "w:InvalidSelectors", "", 2150858843)
 }
+
+// Class metadata has one descriptor, under whatever URI below its base it is
+// asked for.
+func TestClassMetadataHasOneDescriptor(t *testing.T) {
+	const base = "http://schemas.dmtf.org/wbem/cim-xml/2/cim-schema/2/"
+	s, w := serve(t)
+	ask := func(last string) reply {
+		return w.do(request{action: get, uri: base + last, selectors: map[string]string{"__cimnamespace": "root/cimv2", "ClassName": "Win32_Service"}})
+	}
+	if a := ask("*"); a.status != 200 {
+		t.Fatal(a.body)
+	}
+	guard(t, s, nobody, true, base+"*")
+	for _, last := range []string{"*", "*/", "Win32_Service", ""} {
+		if a := ask(last); a.status == 200 {
+			t.Errorf("%s opened class metadata: %s", base+last, a.body)
+		}
+	}
+}

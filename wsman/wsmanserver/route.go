@@ -5,6 +5,7 @@ import (
 	"unicode"
 
 	"github.com/casementhq/casement/wsman"
+	"github.com/casementhq/casement/wsman/cimxml"
 	"github.com/casementhq/casement/wsman/wscim"
 )
 
@@ -44,7 +45,7 @@ func (s *Server) route(uri string) (kind, resource) {
 	case under(wsman.ResourceShell):
 		return kindShell, r
 	case under(wscim.MetadataBase):
-		r.plugin = pluginWMI
+		r.plugin, r.name = pluginWMI, plainName(cimxml.ResourceURI)
 		return kindMetadata, r
 	}
 	if c, ok := wscim.ParseURI(uri); ok && s.o.Opener != nil {
