@@ -22,7 +22,8 @@ const helperFD = 3
 
 // ServeOptions are for the helper process.
 type ServeOptions struct {
-	// PolicyPath is the policy file, written by root alone. Required.
+	// PolicyPath is the policy file, written by root alone. Where there is no such
+	// file, nobody but the service's own user may be started. Required.
 	PolicyPath string
 	// Log takes one line for each refusal and each start. nil: nothing.
 	Log *slog.Logger
@@ -85,7 +86,7 @@ func Serve(ctx context.Context, conn *net.UnixConn, o ServeOptions) error {
 	if err := h.checkPeer(conn); err != nil {
 		return err
 	}
-	if _, err := LoadPolicy(h.policy); err != nil {
+	if _, err := h.loadPolicy(); err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })

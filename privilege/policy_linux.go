@@ -3,6 +3,7 @@ package privilege
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -47,10 +48,15 @@ func rootOnly(f *os.File, kind uint32) error {
 	return nil
 }
 
-// loadPolicy reads the policy for a request. Without one everything is refused:
-// the caller must not take a missing policy for a missing program.
+// loadPolicy reads the policy for a request. Where there is none, root has
+// permitted nobody but the service's own user. A damaged one permits nothing:
+// the caller must not take it for a missing program.
 func (h *helper) loadPolicy() (Policy, error) {
 	p, err := LoadPolicy(h.policy)
+	if errors.Is(err, fs.ErrNotExist) {
+		own, err := ServiceUser()
+		return Policy{Users: []string{own.UnixUser}}, err
+	}
 	if err != nil {
 		return p, refusef("the policy cannot be read, so nothing is permitted: %v", err)
 	}

@@ -111,6 +111,13 @@ func (s *State) updatePolicy(account string) (Permitted, error) {
 			p.Users = append(p.Users, u.UnixUser)
 		}
 	}
+	if len(p.Users) == 1 && len(p.Ports) == 0 && p.MaxJobs == 0 {
+		// Nothing but what holds without a file too.
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return told, fmt.Errorf("write the policy of the privilege helper: %w", err)
+		}
+		return told, nil
+	}
 	if err := os.MkdirAll(policyFolder, 0o755); err != nil { // #nosec G301 -- its files have mode 0600
 		return told, fmt.Errorf("write the policy of the privilege helper: %w", err)
 	}
