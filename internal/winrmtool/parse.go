@@ -38,13 +38,13 @@ type Command struct {
 	SDDL         string
 	Help         bool
 
-	auth, proxyAuth       []string
-	port, encoding        string
-	timeout, format       string
-	returnType, options   string
-	hasCertificate        bool
-	hasSDDL, hasTransport bool
-	given                 map[string]bool
+	auth, proxyAuth     []string
+	port, encoding      string
+	timeout, format     string
+	returnType, options string
+	hasCertificate      bool
+	hasSDDL             bool
+	given               map[string]bool
 }
 
 // Connection is what the switches say of the connection.
