@@ -39,6 +39,8 @@ type Options struct {
 	// Starter starts the commands of shells. Default: as the user of the test;
 	// root is refused, as it always is.
 	Starter shell.Starter
+	// Listen opens listening sockets. Default: net.Listen.
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
 }
 
 // Server is a running service.
@@ -75,7 +77,7 @@ func New(t testing.TB, o Options) *Server {
 		check(t, state.Accounts.SetUnixUser(s.User, "nobody", false))
 		o.Starter = shell.Direct{}
 	}
-	so := service.Options{Opener: o.Opener, Logger: log, Starter: o.Starter}
+	so := service.Options{Opener: o.Opener, Logger: log, Starter: o.Starter, Listen: o.Listen}
 	s.Service, err = service.New(state, so)
 	check(t, err)
 	for path, value := range o.Settings {

@@ -36,9 +36,10 @@ type call struct {
 	msg      *wsman.Message
 	resource resource
 	encoding soap.Encoding
-	limit    int  // bytes of the response
-	ownLimit bool // the limit is this service's, not the client's
-	effect   bool // what was asked for is done; only the report of it can fail
+	limit    int           // bytes of the response
+	ownLimit bool          // the limit is this service's, not the client's
+	asked    time.Duration // OperationTimeout as the client sent it, 0 for none
+	effect   bool          // what was asked for is done; only the report of it can fail
 	release  []func()
 
 	// undelivered, if not nil, is called where the response could not be sent.
@@ -152,6 +153,9 @@ func (c *call) handle(ctx context.Context) (header wsman.Header, body wsman.Body
 		MaxEnvelopeSize: uint32(min(c.snap.WinRM.MaxEnvelopeBytes(), 1<<32-1)),
 		MaxTimeout:      time.Duration(c.snap.WinRM.MaxTimeoutms) * time.Millisecond,
 	}
+	if c.msg.HasTimeout {
+		c.asked = c.msg.OperationTimeout
+	}
 	c.ownLimit = c.msg.MaxEnvelopeSize == 0 || int64(c.msg.MaxEnvelopeSize) > c.snap.WinRM.MaxEnvelopeBytes()
 	if fault := c.msg.Check(rules); fault != nil {
 		return header, nil, fault
@@ -183,11 +187,13 @@ func (c *call) action() string {
 func (c *call) timeout() time.Duration {
 	ceiling := time.Duration(c.snap.WinRM.MaxTimeoutms) * time.Millisecond
 	if c.msg.HasTimeout && c.msg.OperationTimeout > 0 && c.msg.OperationTimeout < ceiling {
-		// The service raises shorter times to half a second, as Windows does.
-		return max(c.msg.OperationTimeout, 500*time.Millisecond)
+		return max(c.msg.OperationTimeout, leastTimeout)
 	}
 	return ceiling
 }
+
+// leastTimeout is what shorter times are raised to, as Windows does.
+const leastTimeout = 500 * time.Millisecond
 
 // bounded is ctx with the operation timeout.
 func (c *call) bounded(ctx context.Context) (context.Context, context.CancelFunc) {

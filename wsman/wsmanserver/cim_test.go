@@ -2,6 +2,7 @@ package wsmanserver_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -94,6 +95,38 @@ func TestWriteInstances(t *testing.T) {
 	w.do(request{action: get, uri: uri, selectors: selectors}).wantFault("deleted", "a:DestinationUnreachable", "ResourceNotFound", 0)
 	w.do(request{action: put, uri: uri, selectors: winRM, body: instance(`<x:None>1</x:None>`)}).wantFault("unknown property", "x:InvalidRepresentation", "", 0)
 	w.do(request{action: put, uri: uri, selectors: winRM}).wantFault("no body", "x:InvalidRepresentation", "", 0)
+}
+
+// Section 4.4: a fragment is written alone.
+func TestPutFragment(t *testing.T) {
+	_, w := serve(t)
+	uri := wmi("Win32_Service")
+	change := func(path, inner string) reply {
+		return w.do(request{action: put, uri: uri, selectors: winRM, header: `<w:FragmentTransfer s:mustUnderstand="true">` + path + `</w:FragmentTransfer>`,
+			body: `<w:XmlFragment xmlns:x="` + uri + `">` + inner + `</w:XmlFragment>`})
+	}
+	for _, c := range []struct{ path, inner, want string }{
+		{"StartMode", "<x:StartMode>Manual</x:StartMode>", "Manual"},
+		{"StartMode/text()", "Disabled", "Disabled"},
+		{"ServicesDependedOn[2]", "<x:ServicesDependedOn>NEW</x:ServicesDependedOn>", "NEW"},
+		{"ServicesDependedOn[3]/text()", "LAST", "LAST"},
+	} {
+		if a := change(c.path, c.inner); a.status != http.StatusOK || strings.TrimSpace(a.text("XmlFragment")) != c.want {
+			t.Errorf("%s: %d\n%s", c.path, a.status, a.body)
+		}
+	}
+	a := w.ok(request{action: get, uri: uri, selectors: winRM})
+	if got := a.texts("ServicesDependedOn"); !slices.Equal(got, []string{"RPCSS", "NEW", "LAST"}) || a.text("StartMode") != "Disabled" || a.text("State") != "Running" {
+		t.Errorf("after the fragments: %s", a.body)
+	}
+	change("ServicesDependedOn[9]", "<x:ServicesDependedOn>x</x:ServicesDependedOn>").wantFault("beyond the array", "w:CannotProcessFilter", "", 0)
+	change("None", "<x:None>x</x:None>").wantFault("no property", "w:CannotProcessFilter", "", 0x80338093)
+	w.do(request{action: remove, uri: uri, selectors: winRM, header: `<w:FragmentTransfer s:mustUnderstand="true">State</w:FragmentTransfer>`}).
+		wantFault("Delete of a fragment", "a:ActionNotSupported", "", 0)
+	w.do(request{action: get, uri: nsConfig, header: `<w:FragmentTransfer s:mustUnderstand="true">MaxTimeoutms</w:FragmentTransfer>`}).
+		wantFault("fragment of the configuration", "a:ActionNotSupported", "", 0)
+	w.do(request{action: get, uri: nsShell, header: `<w:FragmentTransfer s:mustUnderstand="true">x</w:FragmentTransfer>`}).
+		wantFault("fragment of a shell", "w:UnsupportedFeature", "", 0x80338077)
 }
 
 // Statements 31 to 35, 44, 46 and 47: enumerations.

@@ -240,8 +240,8 @@ func (c *call) pull(ctx context.Context) (wsman.Body, error) {
 	cancel := context.CancelFunc(func() {})
 	if wait := p.MaxTime; wait > 0 {
 		ctx, cancel = context.WithTimeout(ctx, wait)
-	} else if c.msg.HasTimeout && c.msg.OperationTimeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, c.msg.OperationTimeout)
+	} else if c.asked > 0 {
+		ctx, cancel = context.WithTimeout(ctx, max(c.asked, leastTimeout))
 	}
 	defer cancel()
 	if p.MaxCharacters > 0 {

@@ -3,6 +3,7 @@ package wsmanserver_test
 import (
 	"encoding/base64"
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +132,9 @@ func TestShellStatements(t *testing.T) {
 	t.Run("66", func(t *testing.T) {
 		s.Set("Winrs/AllowRemoteShellAccess", "false")
 		w.do(request{action: create, uri: cmdURI, body: plainShell}).wantFault("66", "w:InternalError", "", 0x803381AC)
+		if out, _ := w.output(shell, w.command(shell, "echo on")); out != "on\n" {
+			t.Errorf("3.4: a shell that is open does not live on: %q", out)
+		}
 		s.Set("Winrs/AllowRemoteShellAccess", "true")
 	})
 }
@@ -157,6 +161,34 @@ func TestShellMessages(t *testing.T) {
 	w.do(terminate(shell, id)).wantFault("no such command", "w:InvalidSelectors", "", 2150858843)
 	w.do(inShell(shell, "Disconnect", `<rsp:Disconnect/>`)).wantFault("Disconnect", "w:InternalError", "", 0x803381C5)
 	w.do(inShell(shell, "Command", `<rsp:CommandLine><rsp:Command></rsp:Command></rsp:CommandLine>`)).wantFault("empty command", sub, "", 87)
+
+	codePage := func(page string) request {
+		return request{action: create, uri: cmdURI, body: plainShell, header: `<w:OptionSet><w:Option Name="WINRS_CODEPAGE">` + page + `</w:Option></w:OptionSet>`}
+	}
+	w.do(codePage("1")).wantFault("code page", "w:InternalError", "", 0x80338140)
+	latin := w.ok(codePage("1252")).text("ShellId")
+	if out, _ := w.output(latin, w.command(latin, `printf '\303\244'`)); out != "\xe4" {
+		t.Errorf("code page 1252: %q", out)
+	}
+	const skip = `<w:OptionSet><w:Option Name="WINRS_SKIP_CMD_SHELL">TRUE</w:Option></w:OptionSet>`
+	for header, want := range map[string]string{"": "a b two", skip: "a  b|$((1+1))|"} {
+		line := `<rsp:Command>echo</rsp:Command><rsp:Arguments>a  b</rsp:Arguments><rsp:Arguments>$(test $((1+1)) = 2 &amp;&amp; echo two)</rsp:Arguments>`
+		if header != "" {
+			line = `<rsp:Command>printf</rsp:Command><rsp:Arguments>%s|</rsp:Arguments><rsp:Arguments>a  b</rsp:Arguments><rsp:Arguments>$((1+1))</rsp:Arguments>`
+		}
+		r := inShell(latin, "Command", `<rsp:CommandLine>`+line+`</rsp:CommandLine>`)
+		r.header = header
+		if out, _ := w.output(latin, w.ok(r).text("CommandId")); strings.TrimSpace(out) != want {
+			t.Errorf("arguments: %q, want %q", out, want)
+		}
+	}
+	if _, err := exec.LookPath("pwsh"); err != nil {
+		id := w.command(latin, "powershell -Command 1")
+		out, last := w.output(latin, id)
+		if out != "" || last.text("ExitCode") == "0" {
+			t.Errorf("PowerShell that is not installed: %q, exit code %s", out, last.text("ExitCode"))
+		}
+	}
 
 	interactive := w.shell()
 	id = w.command(interactive, "cat; echo end")
