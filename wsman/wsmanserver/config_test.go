@@ -15,7 +15,7 @@ import (
 
 // Statements 14 to 20: writing winrm/config.
 func TestConfigStatements(t *testing.T) {
-	_, w := serve(t)
+	s, w := serve(t)
 	const schema, internal = "w:SchemaValidationError", "w:InternalError"
 	for _, c := range []struct {
 		statement, path, value string
@@ -59,6 +59,19 @@ func TestConfigStatements(t *testing.T) {
 		t.Errorf("19: the shell's idle time is %s", got)
 	}
 
+	hive, err := os.ReadFile(filepath.Join(s.Service.State.Dir, "hive.reg"))
+	if err != nil || !strings.Contains(string(hive), `\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN`) {
+		t.Errorf("3: the hive is\n%s\n%v", hive, err)
+	}
+	a := w.ok(request{action: get, uri: nsConfig})
+	for name, want := range map[string]string{"MaxProviderRequests": "4294967295", "MaxConcurrentOperations": "4294967295", "MaxShellRunTime": "2147483647"} {
+		if got := a.text(name); got != want {
+			t.Errorf("3: %s is %s, want %s", name, got, want)
+		}
+	}
+	if a := w.set("MaxEnvelopeSizekb", "4294967295"); a.status != http.StatusOK {
+		t.Errorf("3.1: %s", a.body)
+	}
 	w.do(request{action: put, uri: nsConfig, body: `<x:Config xmlns:x="urn:x"/>`}).wantFault("4.3 namespace", schema, "", 0)
 	w.do(request{action: put, uri: nsConfig}).wantFault("4.3 no body", schema, "", 0)
 	w.do(request{action: put, uri: nsConfig + "/service/defaultports", body: `<cfg:DefaultPorts/>`}).wantFault("3 read-only resource", "a:ActionNotSupported", "", 0)

@@ -117,3 +117,34 @@ func TestListenerStatements(t *testing.T) {
 		t.Errorf("44: %s", a.body)
 	}
 }
+
+// Section 3.5: of two listeners with one port and host name only the first
+// receives, whatever their addresses, and the log says so; with a name of its
+// own the second receives too.
+func TestListenersCollide(t *testing.T) {
+	probe, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skip("this host has no IPv6 loopback")
+	}
+	probe.Close()
+	var log safeBuffer
+	s := casementtest.New(t, casementtest.Options{Opener: machine(t), Settings: map[string]string{"Service/Auth/Basic": "true"}, Log: &log})
+	w := newWire(t, s)
+	_, port, _ := net.SplitHostPort(addressOf(s))
+	uri := nsConfig + "/listener"
+	second := request{action: create, uri: uri, selectors: map[string]string{"Address": "IP:::1", "Transport": "HTTP"},
+		body: `<x:Listener xmlns:x="` + uri + `"><x:Port>` + port + `</x:Port></x:Listener>`}
+	w.ok(second)
+	eventually(t, "the log tells of the collision", func() bool { return strings.Contains(log.String(), "a listener does not receive") })
+	if status := knock(t, "[::1]:"+port, "/wsman", "x"); status != 0 {
+		t.Errorf("the second listener receives: %d", status)
+	}
+	if status := knock(t, addressOf(s), "/wsman", "x"); status != http.StatusUnauthorized {
+		t.Errorf("the first listener does not receive: %d", status)
+	}
+	second.action, second.body = put, `<x:Listener xmlns:x="`+uri+`"><x:Hostname>other.example</x:Hostname></x:Listener>`
+	w.ok(second)
+	eventually(t, "with a name of its own it receives", func() bool {
+		return knock(t, "[::1]:"+port, "/wsman", "other.example") == http.StatusUnauthorized
+	})
+}
