@@ -187,6 +187,14 @@ func TestWrongProtocol(t *testing.T) {
 	c = client(t, "http://h", serveTLS(t, certificate(t, "h", time.Now().Add(time.Hour)), ok))
 	_, err = c.Get(t.Context(), config, nil)
 	wants(t, "http to an https port", err, 0x803381BA, "use https://")
+	// The same while an exchange of Negotiate begins: the answer is the server's, not a broken negotiation.
+	negotiate := func(o *wsmanclient.Options) { o.Scheme, o.Lenient = wsmanclient.Negotiate, true }
+	c = client(t, "http://h", serveTLS(t, certificate(t, "h", time.Now().Add(time.Hour)), ok), negotiate)
+	_, err = c.Get(t.Context(), config, nil)
+	wants(t, "Negotiate over http to an https port", err, 0x803381BA, "use https://")
+	c = client(t, "http://h/other", answering(t, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), negotiate)
+	_, err = c.Get(t.Context(), config, nil)
+	wants(t, "Negotiate to a path where nothing is", err, 0x80338113, "404")
 	// A host that answers a clear request with a TLS alert.
 	c = client(t, "http://h", answering(t, "\x15\x03\x01\x00\x02\x02\x0a"))
 	_, err = c.Get(t.Context(), config, nil)

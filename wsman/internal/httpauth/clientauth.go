@@ -47,8 +47,8 @@ func (c *ClientConn) direct(contentType string, body []byte) (*Response, error) 
 // the connection's proof, as some do after each request, it is made anew, once, with the message in its requests.
 func (c *ClientConn) open(ctx context.Context, contentType string, body []byte) (*Response, error) {
 	if c.context == nil {
-		if _, err := c.handshake(ctx, "", nil); err != nil {
-			return nil, err
+		if resp, err := c.handshake(ctx, "", nil); err != nil || c.context == nil {
+			return resp, err
 		}
 	}
 	resp, err := c.roundTrip("", contentType, body)
@@ -57,8 +57,8 @@ func (c *ClientConn) open(ctx context.Context, contentType string, body []byte) 
 	}
 	if resp.Status == http.StatusUnauthorized {
 		c.opts.Trace.unauthorized(offers(resp.Header))
-		if resp, err = c.handshake(ctx, contentType, body); err != nil {
-			return nil, err
+		if resp, err = c.handshake(ctx, contentType, body); err != nil || c.context == nil {
+			return resp, err
 		}
 	}
 	return c.answer(resp)
@@ -68,8 +68,8 @@ func (c *ClientConn) open(ctx context.Context, contentType string, body []byte) 
 // See [MS-WSMV] 3.1.4.1.31 and 2.2.9.1.
 func (c *ClientConn) sealed(ctx context.Context, contentType string, body []byte) (*Response, error) {
 	if c.context == nil {
-		if _, err := c.handshake(ctx, "", nil); err != nil {
-			return nil, err
+		if resp, err := c.handshake(ctx, "", nil); err != nil || c.context == nil {
+			return resp, err
 		}
 	}
 	header, wire, err := Seal(c.context, ProtocolFor(c.opts.Scheme), contentType, body)
@@ -119,7 +119,9 @@ func (c *ClientConn) answer(resp *Response) (*Response, error) {
 	return resp, nil
 }
 
-// handshake proves our identity on this connection and returns the answer to its last request.
+// handshake proves our identity on this connection and returns the answer to its last request. A server that
+// answers with an error of HTTP instead of going on, such as 404 or 400, has its answer returned and leaves no
+// context.
 func (c *ClientConn) handshake(ctx context.Context, contentType string, body []byte) (*Response, error) {
 	c.context = nil
 	var bindings *auth.ChannelBindings
@@ -143,6 +145,9 @@ func (c *ClientConn) handshake(ctx context.Context, contentType string, body []b
 		var ok bool
 		if token, ok = answerToken(resp.Header, c.opts.Scheme); !ok {
 			return nil, fmt.Errorf("httpauth: token in WWW-Authenticate: %w", auth.ErrBadToken)
+		}
+		if token == nil && resp.Status >= http.StatusMultipleChoices && resp.Status != http.StatusUnauthorized {
+			return c.answer(resp)
 		}
 		if resp.Status != http.StatusUnauthorized {
 			return c.proved(ctx, initiator, done, token, resp)
