@@ -166,6 +166,12 @@ func (c *call) handle(ctx context.Context) (header wsman.Header, body wsman.Body
 	if !c.local && !c.snap.WinRM.Service.AllowRemoteAccess {
 		return header, nil, wsman.NewFault(wsman.CodeRemoteAccessDisabled, "")
 	}
+	if c.msg.CompressionType != "" {
+		// A client that asks for it expects compressed streams.
+		f := wsman.NewFault(wsman.CodeMustUnderstand, "streams are not compressed here: send no CompressionType")
+		f.NotUnderstood = [2]string{"CompressionType", soap.URIShell}
+		return header, nil, f
+	}
 	body, err = c.dispatch(ctx)
 	if err != nil {
 		return header, nil, err

@@ -153,6 +153,9 @@ func TestEnumerationStatements(t *testing.T) {
 	}
 	const polymorphism = `<b:PolymorphismMode xmlns:b="http://schemas.dmtf.org/wbem/wsman/1/cimbinding.xsd">%s</b:PolymorphismMode>`
 	enum(all, 10, fmt.Sprintf(polymorphism, "None")+wqlFilter("select * from CT_Base")).wantFault("35", "b:PolymorphismModeNotSupported", "", 0x80338137)
+	if a := enum(all, 10, fmt.Sprintf(polymorphism, "IncludeSubClassProperties")+wqlFilter("select * from CT_Base")); len(a.texts("ID")) != 2 {
+		t.Errorf("4.4: the default mode beside a query:\n%s", a.body)
+	}
 	for mode, want := range map[string]int{"None": 1, "IncludeSubClassProperties": 2, "ExcludeSubClassProperties": 2} {
 		a := enum(wmi("CT_Base"), 10, fmt.Sprintf(polymorphism, mode))
 		if got := len(a.texts("ID")); got != want || strings.Contains(a.body, "Extra") != (mode == "IncludeSubClassProperties") {

@@ -78,7 +78,7 @@ func (c *call) checkEnumerate(m *wsman.Enumerate) error {
 		if c.resource.cim.Class != "" {
 			return wsman.NewFault(wsman.CodeWMIEnumWQL, "")
 		}
-		if m.Polymorphism != wsman.PolymorphismDefault {
+		if m.Polymorphism != wsman.PolymorphismDefault && m.Polymorphism != wsman.IncludeSubClass {
 			return wsman.NewFault(wsman.CodePolymorphismModeUnsupported, "")
 		}
 	case wsman.DialectSelector:

@@ -258,6 +258,8 @@ func (c *call) pull(ctx context.Context) (wsman.Body, error) {
 		return nil, wsman.NewFault(wsman.CodeOperationTimedOut, "")
 	}
 	if err != nil {
+		// What does not fit stays; the client may ask for it with more room.
+		more = errors.Is(err, wsman.CodeMaxEnvelopeSizeExceeded) || errors.Is(err, wsman.CodeServerEnvelopeLimit)
 		return nil, err
 	}
 	if more = !items.EndOfSequence; more {

@@ -84,6 +84,21 @@ func TestEnvelopeLimits(t *testing.T) {
 	w.do(small).wantFault("the client's limit", "w:EncodingLimit", "MaxEnvelopeSizeExceeded", 0x80338048)
 	list := request{action: enumerate, uri: uri, body: optimized(10, ""), envelope: 8192}
 	w.do(list).wantFault("an item that does not fit", "w:EncodingLimit", "MaxEnvelopeSizeExceeded", 0x80338048)
+	first := w.ok(request{action: enumerate, uri: uri, body: `<n:Enumerate/>`})
+	next := request{action: pull, uri: uri, body: pullBody(first.text("EnumerationContext"), 1)}
+	small = next
+	small.envelope = 8192
+	for seen := 0; seen < 2; {
+		a := w.do(small)
+		if a.status != http.StatusOK { // the item waits for more room
+			a.wantFault("a Pull of an item that does not fit", "w:EncodingLimit", "MaxEnvelopeSizeExceeded", 0x80338048)
+			a = w.ok(next)
+		}
+		seen += len(a.texts("Win32_Service"))
+		if strings.Contains(a.body, "EndOfSequence") != (seen == 2) && seen == 2 {
+			w.ok(next)
+		}
+	}
 	s.Set("MaxEnvelopeSizekb", "32")
 	w.do(show).wantFault("the service's limit", "w:EncodingLimit", "ServiceEnvelopeLimit", 0x80338049)
 

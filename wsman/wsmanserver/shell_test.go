@@ -149,7 +149,11 @@ func TestShellMessages(t *testing.T) {
 	w.do(request{action: create, uri: cmdURI, body: `<rsp:Shell><rsp:IdleTimeOut>PT2147484S</rsp:IdleTimeOut></rsp:Shell>`}).wantFault("6 idle", "w:InternalError", "", 0x803381F2)
 	w.do(request{action: create, uri: nsShell + "/none", body: plainShell}).wantFault("no such shell", "a:DestinationUnreachable", "", 0)
 
-	a := w.ok(request{action: create, uri: cmdURI, body: `<rsp:Shell><rsp:Environment><rsp:Variable Name="WHO">wörld</rsp:Variable></rsp:Environment>` +
+	a := w.do(request{action: create, uri: cmdURI, body: plainShell, header: `<rsp:CompressionType s:mustUnderstand="true">xpress</rsp:CompressionType>`})
+	if f := a.fault(); f.Code != "s:MustUnderstand" {
+		t.Errorf("4.8: compression that is not done: %+v", f)
+	}
+	a = w.ok(request{action: create, uri: cmdURI, body: `<rsp:Shell><rsp:Environment><rsp:Variable Name="WHO">wörld</rsp:Variable></rsp:Environment>` +
 		`<rsp:WorkingDirectory>/</rsp:WorkingDirectory><rsp:OutputStreams>stdout</rsp:OutputStreams></rsp:Shell>`})
 	shell := a.text("ShellId")
 	if out, _ := w.output2(shell, w.command(shell, `echo $WHO $(pwd); head -c 2000000 /dev/zero >&amp;2`)); out != "wörld /\n" {
