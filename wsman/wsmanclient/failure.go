@@ -56,6 +56,8 @@ func (c *Client) explain(err error, limit time.Duration) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, net.ErrClosed) && !errors.Is(err, httpauth.ErrConnectionLost):
 		return fmt.Errorf("wsmanclient: %s: %w", at, err)
+	case c.opts.Proxy != "" && (errors.As(err, &dns) || errors.Is(err, syscall.ECONNREFUSED)):
+		return c.fault(codeCannotConnect, "the proxy on the way to "+c.url.Host+" cannot be reached: check its address and that it runs", err)
 	case errors.As(err, &dns):
 		return c.fault(codeName, "the name "+c.url.Hostname()+" cannot be resolved; check its spelling and the name service", err)
 	case errors.As(err, &refused):
