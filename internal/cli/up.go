@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/url"
@@ -163,6 +165,9 @@ func shellWord(s string) string {
 // up.
 func prepare(dir string, f serveFlags, log *slog.Logger, with func(*service.State) error) error {
 	state, err := service.OpenState(dir, service.StateOptions{Create: true, Service: true, Logger: log})
+	if errors.Is(err, fs.ErrPermission) {
+		return denied(err)
+	}
 	if err != nil {
 		return err
 	}

@@ -197,3 +197,48 @@ func TestStateFolder(t *testing.T) {
 		}
 	})
 }
+
+// --listen opens more than the loopback address, and a later up keeps that.
+func TestUpListens(t *testing.T) {
+	people(t, func(t *testing.T, p person) {
+		state := filepath.Join(p.home, "state")
+		defer forgetPolicy(state)
+		for _, args := range [][]string{{"up", "--state", state, "--listen", "0.0.0.0"}, {"up", "--state", state}} {
+			m := p.start(t, args...)
+			for _, raw := range []string{m.field("HTTP"), m.field("HTTPS")} {
+				u, err := url.Parse(raw)
+				if err != nil || u.Port() == "" {
+					t.Fatalf("casement %q says %s", args, &m.out)
+				}
+				for _, address := range ownAddresses(t) {
+					u.Host = net.JoinHostPort(address, u.Port())
+					if answer := identify(t, u.String()); !strings.HasPrefix(answer, "200 ") {
+						t.Errorf("casement %q: Identify at %s: %s", args, u, answer)
+					}
+				}
+			}
+			m.end(syscall.SIGTERM)
+		}
+		_, errOut, code := p.run(t, "up", "--state", state, "--listen", "example.com")
+		if code != 1 || !strings.Contains(errOut, "want an IP address") {
+			t.Errorf("a name in place of an address: exit code %d, %s", code, errOut)
+		}
+	})
+}
+
+// A folder that its user may not read is refused with the reason.
+func TestForbiddenState(t *testing.T) {
+	needRoot(t)
+	p := ordinary(t)
+	state := filepath.Join(p.home, "state")
+	if err := os.Mkdir(state, 0o700); err != nil { // root's
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{up(state), {"serve", "--state", state}, {"winrm", "--state", state, "get", "winrm/config"}} {
+		out, errOut, code := p.run(t, args...)
+		said := out + errOut
+		if code == 0 || !strings.Contains(said, state) || !strings.Contains(said, "access is denied") || !strings.Contains(said, "sudo") {
+			t.Errorf("casement %q: exit code %d, %s", args, code, said)
+		}
+	}
+}
