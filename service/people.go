@@ -54,6 +54,7 @@ type guarded struct {
 	people *people
 	from   netip.Addr
 	name   string // whose proof is under way
+	barred error  // why that proof is not looked at
 }
 
 // secret gives the mechanism what it verifies a proof with.
@@ -62,9 +63,9 @@ func (g *guarded) secret(_ context.Context, domain, name string) ([16]byte, erro
 	if domain != "" {
 		g.name = domain + `\` + name
 	}
-	if err := g.people.store.Allow(g.name, g.from); err != nil {
+	if g.barred = g.people.store.Allow(g.name, g.from); g.barred != nil {
 		hash, _ := g.people.store.NTHash(domain, name)
-		return hash, fmt.Errorf("%w: %w", auth.ErrLogonFailure, err)
+		return hash, fmt.Errorf("%w: %w", auth.ErrLogonFailure, g.barred)
 	}
 	hash, err := g.people.store.NTHash(domain, name)
 	if err != nil {
@@ -78,7 +79,10 @@ func (g *guarded) Step(ctx context.Context, in []byte) (out []byte, done bool, e
 	out, done, err = g.Acceptor.Step(ctx, in)
 	if g.name != "" {
 		switch {
-		case errors.Is(err, accounts.ErrTooManyTries):
+		case g.barred != nil && err != nil:
+			// It was not looked at, so it is no failure: else who tries again and
+			// again would never get in, with the right password either.
+			err = fmt.Errorf("%w: %w", err, g.barred)
 		case err != nil:
 			g.people.store.Failed(g.name, g.from)
 		case done:
