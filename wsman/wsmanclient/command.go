@@ -64,14 +64,27 @@ type Command struct {
 // quota of operations is used up (0x803381A6), the shell is made anew once. See
 // [MS-WSMV] 3.1.4.11.
 func (s *Shell) Start(ctx context.Context, o CommandOptions) (*Command, error) {
+	cmd, life, err := s.start(ctx, &o)
+	if err != nil {
+		return nil, err
+	}
+	go cmd.receive(life)
+	return cmd, nil
+}
+
+// start runs a command whose output nobody fetches yet: receive does, with the
+// context life.
+func (s *Shell) start(ctx context.Context, o *CommandOptions) (cmd *Command, life context.Context, err error) {
 	for attempt := 0; ; attempt++ {
 		in, err := s.hold()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		id, err := s.command(ctx, in, &o)
+		id, err := s.command(ctx, in, o)
 		if err == nil {
-			return s.begin(ctx, in, id, &o), nil
+			cmd := s.newCommand(in, id, o)
+			life, cmd.stop = context.WithCancel(context.WithoutCancel(ctx))
+			return cmd, life, nil
 		}
 		full := errors.Is(err, wsman.CodeQuotaMaxOperations)
 		if full && attempt == 0 {
@@ -83,7 +96,7 @@ func (s *Shell) Start(ctx context.Context, o CommandOptions) (*Command, error) {
 		}
 		s.drop(ctx, in)
 		if !full || attempt > 0 {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 }
@@ -114,8 +127,7 @@ func boolean(b bool) string {
 	return "FALSE"
 }
 
-// begin starts fetching the output.
-func (s *Shell) begin(ctx context.Context, in *incarnation, id string, o *CommandOptions) *Command {
+func (s *Shell) newCommand(in *incarnation, id string, o *CommandOptions) *Command {
 	cmd := &Command{shell: s, in: in, id: id, out: map[string]io.Writer{}, done: make(chan struct{})}
 	cmd.input = &stdin{cmd: cmd}
 	cmd.Stdin = cmd.input
@@ -130,9 +142,6 @@ func (s *Shell) begin(ctx context.Context, in *incarnation, id string, o *Comman
 	}
 	cmd.Stdout = output("stdout", o.Stdout)
 	cmd.Stderr = output("stderr", o.Stderr)
-	var life context.Context
-	life, cmd.stop = context.WithCancel(context.WithoutCancel(ctx))
-	go cmd.receive(life)
 	return cmd
 }
 
@@ -222,26 +231,34 @@ func (s *Shell) Run(ctx context.Context, o CommandOptions, stdin io.Reader) (exi
 	if o.Stderr == nil {
 		o.Stderr = io.Discard
 	}
-	cmd, err := s.Start(ctx, o)
+	cmd, life, err := s.start(ctx, &o)
 	if err != nil {
 		return 0, err
 	}
 	defer cmd.Close() //nolint:errcheck // the result is known
-	if stdin != nil {
-		fed := make(chan error, 1)
-		go func() {
-			_, err := cmd.input.feed(stdin, true)
-			fed <- err
-		}()
-		select {
-		case err := <-fed:
-			if err != nil && !isGone(err) && !errors.Is(err, io.ErrClosedPipe) {
-				return 0, err
-			}
-		case <-cmd.done: // it did not want all of it
-		case <-ctx.Done():
+	if stdin == nil {
+		// Nothing else is to be done meanwhile: no goroutine fetches the output.
+		end := context.AfterFunc(ctx, func() { cmd.Close() }) //nolint:errcheck // the result is known
+		cmd.receive(life)
+		if !end() {
 			return 0, context.Cause(ctx)
 		}
+		return cmd.Wait(ctx)
+	}
+	go cmd.receive(life)
+	fed := make(chan error, 1)
+	go func() {
+		_, err := cmd.input.feed(stdin, true)
+		fed <- err
+	}()
+	select {
+	case err := <-fed:
+		if err != nil && !isGone(err) && !errors.Is(err, io.ErrClosedPipe) {
+			return 0, err
+		}
+	case <-cmd.done: // it did not want all of it
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
 	}
 	return cmd.Wait(ctx)
 }
