@@ -71,6 +71,10 @@ func (c *call) serve(ctx context.Context) (status int, answer []byte, done func(
 	if err == nil {
 		return http.StatusOK, answer, done
 	}
+	if c.undelivered != nil {
+		c.undelivered()
+		c.undelivered = nil
+	}
 	w.Reset()
 	c.encodeFault(w, err)
 	return http.StatusInternalServerError, c.encoded(w), done
@@ -127,7 +131,7 @@ func (c *call) tooLarge() error {
 
 // room is how many bytes of UTF-8 the content of the response may have.
 func (c *call) room() int {
-	n := c.limit - envelopeRoom
+	n := c.limit - envelopeRoom - len(c.msg.MessageID)
 	if c.encoding != soap.UTF8 {
 		n /= 2
 	}

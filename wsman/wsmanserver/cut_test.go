@@ -90,7 +90,7 @@ func TestKilledInMidOutput(t *testing.T) {
 	}
 	_ = c.(*net.TCPConn).SetLinger(0)
 	c.Close()
-	time.Sleep(50 * time.Millisecond) // the service learns of it
+	time.Sleep(200 * time.Millisecond) // the service learns of it
 	out, _ := w.output(shell, id)
 	got := strings.Fields(out)
 	if len(got) != lines || got[0] != "1" || got[lines-1] != fmt.Sprint(lines) {

@@ -147,6 +147,9 @@ func (s *Server) send(r *http.Request, control *http.ResponseController, write f
 	if wire != nil {
 		wire.cork()
 	}
+	// A client that has gone already gets nothing. One that goes after the
+	// response has read it.
+	gone := r.Context().Err() != nil
 	err := write()
 	if err == nil {
 		err = control.Flush()
@@ -157,7 +160,7 @@ func (s *Server) send(r *http.Request, control *http.ResponseController, write f
 	if err != nil {
 		s.log.Debug("a response was not sent", "remote", r.RemoteAddr, "error", err)
 	}
-	return err == nil && r.Context().Err() == nil
+	return err == nil && !gone
 }
 
 type wireKey struct{}

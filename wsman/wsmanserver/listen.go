@@ -208,6 +208,7 @@ type wireConn struct {
 	mu     sync.Mutex
 	corked bool
 	held   bytes.Buffer
+	broken bool
 	lost   func() // where the last response may not have arrived
 }
 
@@ -225,21 +226,29 @@ func (c *wireConn) Close() error {
 func (c *wireConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if err != nil && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ETIMEDOUT)) {
-		if lost := c.expect(nil); lost != nil {
+		c.mu.Lock()
+		lost := c.lost
+		c.lost, c.broken = nil, true
+		c.mu.Unlock()
+		if lost != nil {
 			lost()
 		}
 	}
 	return n, err
 }
 
-// expect sets what is to be called where the response just written is lost, and
-// returns what was set before.
-func (c *wireConn) expect(lost func()) func() {
+// expect sets what is to be called where the response just written is lost; nil
+// says that it arrived.
+func (c *wireConn) expect(lost func()) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	before := c.lost
-	c.lost = lost
-	return before
+	broken := c.broken
+	if !broken {
+		c.lost = lost
+	}
+	c.mu.Unlock()
+	if broken && lost != nil {
+		lost()
+	}
 }
 
 func (c *wireConn) Write(p []byte) (int, error) {
