@@ -112,7 +112,7 @@ func (f *fixture) add(class string, pairs ...any) *cim.Instance {
 
 func (f *fixture) make(class string, pairs ...any) *cim.Instance {
 	i := cim.NewInstance(f.classes[class])
-	for n := 0; n < len(pairs); n += 2 {
+	for n := 0; n+1 < len(pairs); n += 2 {
 		if err := i.Set(pairs[n].(string), pairs[n+1].(cim.Value)); err != nil {
 			panic(err) // the fixtures are constants
 		}

@@ -24,7 +24,7 @@ func (q *question) ask(ctx context.Context, s cim.Session) []Line {
 
 func path(class string, pairs ...any) cim.ObjectPath {
 	p := cim.ObjectPath{Class: class}
-	for n := 0; n < len(pairs); n += 2 {
+	for n := 0; n+1 < len(pairs); n += 2 {
 		p.Keys = append(p.Keys, cim.Key{Name: pairs[n].(string), Value: pairs[n+1].(cim.Value)})
 	}
 	return p

@@ -111,7 +111,7 @@ func (p *prompt) loop(ctx context.Context, next func() (string, error)) error {
 			more, err = next()
 			line = strings.TrimSuffix(line, "^") + more
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

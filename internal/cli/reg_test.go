@@ -74,7 +74,7 @@ func TestRegTypes(t *testing.T) {
 		{"add", `HKLM\T`, "/frob"},
 		{"add", `HKLM\T`, "/f", "/f"},
 		{"add", `HKCU\T`, "/f"},
-		{"add", `\\other\HKLM\T`, "/f"},
+		{"add", `\\server\HKLM\T`, "/f"},
 		{"add", `HKLMSOFTWARET`, "/f"},
 		{"delete", `HKLM`, "/f"},
 		{"frob", `HKLM\T`},

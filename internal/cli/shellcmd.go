@@ -160,7 +160,7 @@ func (l *lineShell) loop(ctx context.Context) error {
 	defer stop()
 	for {
 		line, err := next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -119,14 +119,14 @@ func structOf(i *cim.Instance) any {
 	}
 	for _, p := range class.Properties {
 		t := reflect.TypeFor[*string]()
-		switch {
-		case p.Type == cim.String:
+		switch p.Type {
+		case cim.String:
 			t = reflect.TypeFor[string]()
-		case p.Type == cim.Uint16:
+		case cim.Uint16:
 			t = reflect.TypeFor[*uint16]()
-		case p.Type == cim.Uint32:
+		case cim.Uint32:
 			t = reflect.TypeFor[uint32]()
-		case p.Type == cim.Uint64:
+		case cim.Uint64:
 			t = reflect.TypeFor[uint64]()
 		}
 		fields = append(fields, reflect.StructField{Name: p.Name, Type: t})
