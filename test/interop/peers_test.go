@@ -127,12 +127,17 @@ func TestMasterzen(t *testing.T) {
 	runPeer(t, s, 5*time.Minute, binary)
 }
 
-// enableBasic turns Basic on for the service, by pypsrp over the wire (it is off by default).
+// enableBasic turns Basic on for the length of a test, by pypsrp over the wire (it is off by default).
 func enableBasic(t *testing.T, s *service) {
 	t.Helper()
-	cmd := exec.Command(python(t, "pypsrp"), "-c", "import peer; peer.configure(Basic='true')")
-	cmd.Env = s.environ()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("turning Basic on: %v\n%s", err, out)
+	interpreter := python(t, "pypsrp")
+	set := func(value string) {
+		cmd := exec.Command(interpreter, "-c", "import peer; peer.configure(Basic='"+value+"')")
+		cmd.Env = s.environ()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("setting Basic to %s: %v\n%s", value, err, out)
+		}
 	}
+	set("true")
+	t.Cleanup(func() { set("false") })
 }

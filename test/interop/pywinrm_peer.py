@@ -215,6 +215,9 @@ def _():
     raise AssertionError("Basic in clear text was accepted")
 
 
+peer.configure(Basic="false")
+
+
 @check("a self-signed certificate is refused by a client that verifies")
 def _():
     s = winrm.Session(HTTPS, auth=(USER, PASSWORD), transport="ntlm", server_cert_validation="validate")
