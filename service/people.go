@@ -42,7 +42,7 @@ func (p *people) negotiate(peer wsmanserver.Peer) auth.Acceptor {
 	g.Acceptor = spnego.NewAcceptor(spnego.AcceptorMechanism{OID: spnego.OIDNTLM, New: func() auth.Acceptor {
 		return ntlm.NewAcceptor(ntlm.AcceptorOptions{
 			Secrets: g.secret, NetBIOSName: machine, DNSName: hostName(),
-			ChannelBindings: peer.Bindings, Hardening: level,
+			ChannelBindings: peer.Bindings, Hardening: level, Services: []string{"HTTP", "WSMAN", "HOST"},
 		})
 	}})
 	return g

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/casementhq/casement/auth"
@@ -30,6 +31,10 @@ type AcceptorOptions struct {
 	ChannelBindings *auth.ChannelBindings
 	// Hardening says how far channel bindings are demanded; the default is Relaxed.
 	Hardening auth.Hardening
+	// Services are the service classes, such as HTTP, of which a client may believe this to be one: who signs in
+	// to cifs/host is being relayed. Clients that name no target pass, as do all at the level None. The default
+	// permits every class. The host is not compared: a service cannot know all names that lead to it.
+	Services []string
 	// AllowAnonymous lets a client in that claims no identity. Its context protects nothing. The default
 	// refuses it.
 	AllowAnonymous bool
@@ -180,8 +185,30 @@ func (a *Acceptor) judge(ctx context.Context, in []byte) error {
 	if err := a.opts.Hardening.Check(a.opts.ChannelBindings, client.pairs.bindings()); err != nil {
 		return fmt.Errorf("ntlm: %w", err)
 	}
+	if err := a.addressed(client.pairs); err != nil {
+		return err
+	}
 	a.session = newSession(id, flags, sessionKey, false, mic)
 	return nil
+}
+
+// addressed refuses a proof that was made for a service of another class. See [MS-NLMP] 2.2.2.1, MsvAvTargetName.
+func (a *Acceptor) addressed(pairs avPairs) error {
+	raw, _ := pairs.get(avTargetName)
+	if len(raw) == 0 || len(a.opts.Services) == 0 || a.opts.Hardening == auth.None {
+		return nil
+	}
+	name, err := fromUTF16(raw)
+	if err != nil {
+		return err
+	}
+	class, _, _ := strings.Cut(name, "/")
+	for _, s := range a.opts.Services {
+		if strings.EqualFold(s, class) {
+			return nil
+		}
+	}
+	return fmt.Errorf("ntlm: the client signs in to %.100q, which is another service: %w", name, auth.ErrLogonFailure)
 }
 
 func (a *Acceptor) anonymous(msg *authenticate, id auth.Identity, flags uint32) error {

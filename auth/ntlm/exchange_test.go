@@ -281,6 +281,26 @@ func TestChannelBindings(t *testing.T) {
 	}
 }
 
+// A proof that was made for another kind of service is refused, though everything else of it is right.
+func TestTargetName(t *testing.T) {
+	for _, tt := range []struct {
+		level  auth.Hardening
+		target string
+		ok     bool
+	}{
+		{auth.Relaxed, "HTTP/server", true}, {auth.Relaxed, "wsman/other:5985", true}, {auth.Relaxed, "", true}, {auth.Relaxed, "http", true},
+		{auth.Relaxed, "cifs/server", false}, {auth.Strict, "ldap/server", false}, {auth.Relaxed, "httpx/server", false}, {auth.Relaxed, "/server", false},
+		{auth.None, "cifs/server", true},
+	} {
+		i, a := pair("Pässword1")
+		i.opts.TargetName, a.opts.Services, a.opts.Hardening = tt.target, []string{"HTTP", "WSMAN"}, tt.level
+		err := exchange(t, i, a, nil)
+		if (err == nil) != tt.ok || (err != nil && !errors.Is(err, auth.ErrLogonFailure)) {
+			t.Errorf("%s, target %q: %v", tt.level, tt.target, err)
+		}
+	}
+}
+
 // What a server puts into attributes that only clients may set does not come back signed.
 func TestHostileTargetInfo(t *testing.T) {
 	i, _ := pair("x")
