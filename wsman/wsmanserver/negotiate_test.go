@@ -159,3 +159,61 @@ func TestSealedAnswer(t *testing.T) {
 		t.Errorf("5.4: clear text: %s %s", resp.Status, answer)
 	}
 }
+
+// A sealed request that was altered, repeated or that comes from elsewhere is
+// refused without an answer in SOAP, and its connection proves nothing any more.
+func TestAlteredRequests(t *testing.T) {
+	s := casementtest.New(t, casementtest.Options{Opener: machine(t)})
+	message := []byte(request{action: get, uri: wmi("CT_Only")}.envelopeText())
+	for name, spoil := range map[string]func(contentType string, sealed []byte) (string, []byte){
+		"altered": func(c string, b []byte) (string, []byte) { b[len(b)-40] ^= 1; return c, b },
+		"cut":     func(c string, b []byte) (string, []byte) { return c, b[:len(b)-60] },
+		"signature": func(c string, b []byte) (string, []byte) {
+			b[bytes.Index(b, []byte("octet-stream\r\n"))+22] ^= 1
+			return c, b
+		},
+		"protocol": func(c string, b []byte) (string, []byte) { return strings.ReplaceAll(c, "SPNEGO", "Odd"), b },
+		"repeated": func(c string, b []byte) (string, []byte) { return c, b },
+	} {
+		client, context := signIn(t, s.HTTP, s, false)
+		if context == nil {
+			t.Fatal("NTLM over HTTP is refused")
+		}
+		post := func(contentType string, body []byte) (int, string) {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.HTTP, bytes.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Type", contentType)
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			answer, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return resp.StatusCode, string(answer)
+		}
+		contentType, sealed, err := httpauth.Seal(context, httpauth.ProtocolSPNEGO, soapUTF8, bytes.Clone(message))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "repeated" {
+			if status, _ := post(contentType, sealed); status != http.StatusOK {
+				t.Fatalf("the first time: %d", status)
+			}
+		}
+		if status, answer := post(spoil(contentType, sealed)); status != http.StatusBadRequest && status != http.StatusUnauthorized || answer != "" {
+			t.Errorf("%s: %d %q", name, status, answer)
+		}
+		contentType, sealed, err = httpauth.Seal(context, httpauth.ProtocolSPNEGO, soapUTF8, bytes.Clone(message))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := post(contentType, sealed); status == http.StatusOK {
+			t.Errorf("%s: the proof still holds", name)
+		}
+	}
+}
