@@ -19,7 +19,7 @@ import (
 
 // signIn proves the Administrator by NTLM on one connection: the client that
 // holds it, and the context or nil where the proof was refused.
-func signIn(t *testing.T, url string, s *casementtest.Server, bound bool) (*http.Client, auth.Context) {
+func signIn(t *testing.T, url string, s *casementtest.Server, bound bool, target ...string) (*http.Client, auth.Context) {
 	t.Helper()
 	var bindings *auth.ChannelBindings
 	transport := &http.Transport{MaxConnsPerHost: 1, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, // #nosec G402 -- a test
@@ -53,6 +53,7 @@ func signIn(t *testing.T, url string, s *casementtest.Server, bound bool) (*http
 	initiator := spnego.NewInitiator(spnego.InitiatorMechanism{OID: spnego.OIDNTLM, New: func() auth.Initiator {
 		return ntlm.NewInitiator(ntlm.InitiatorOptions{
 			Credentials: auth.Credentials{Username: s.User, Password: s.Password}, ChannelBindings: bindings,
+			TargetName: strings.Join(target, ""),
 		})
 	}})
 	var in []byte
@@ -102,6 +103,16 @@ func TestChannelBindings(t *testing.T) {
 		}
 		if _, context := signIn(t, url, s, c.bound); (context != nil) != c.admitted {
 			t.Errorf("60: %+v: admitted %v", c, context != nil)
+		}
+	}
+}
+
+// A proof that was made for another service is being relayed, and refused.
+func TestTargetName(t *testing.T) {
+	s := casementtest.New(t, casementtest.Options{Opener: machine(t)})
+	for target, admitted := range map[string]bool{"HTTP/host": true, "WSMAN/host": true, "host/host": true, "cifs/host": false, "ldap/host": false} {
+		if _, context := signIn(t, s.HTTP, s, false, target); (context != nil) != admitted {
+			t.Errorf("a proof for %s: admitted %v", target, context != nil)
 		}
 	}
 }
