@@ -1,6 +1,8 @@
 package wsmanserver
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -33,10 +35,10 @@ func access(op operation, uri string) uint32 {
 
 // authorize is gate 5: the descriptor of the resource URI, or RootSDDL,
 // decides about the operation. Access entries for audit go to the log.
-func (c *call) authorize(op operation, uri string) error {
+func (c *call) authorize(ctx context.Context, op operation, uri string) error {
 	desired := access(op, uri)
 	for _, text := range c.descriptors() {
-		if err := c.authorizeBy(text, desired, uri); err != nil {
+		if err := c.authorizeBy(ctx, text, desired, op, uri); err != nil {
 			return err
 		}
 	}
@@ -62,7 +64,7 @@ func (c *call) descriptors() []string {
 	return list
 }
 
-func (c *call) authorizeBy(text string, desired uint32, uri string) error {
+func (c *call) authorizeBy(ctx context.Context, text string, desired uint32, op operation, uri string) error {
 	sd, err := c.server.sddl.parse(text)
 	if err != nil {
 		c.server.log.Error("a security descriptor cannot be read: nobody is admitted", "uri", uri, "error", err)
@@ -73,7 +75,11 @@ func (c *call) authorizeBy(text string, desired uint32, uri string) error {
 		err = c.asRemoteWMIUser(sd, desired, err)
 	}
 	if entries := security.Audit(sd, c.caller.Token, desired, err == nil, security.GenericMapping{}); len(entries) > 0 {
-		c.server.log.Info("audit", "user", c.identity, "uri", uri, "action", c.msg.Action, "access", desired, "granted", err == nil)
+		level := slog.LevelInfo
+		if err == nil && (op == opReceive || op == opSend) {
+			level = slog.LevelDebug // the command was audited; its input and output come by the thousand
+		}
+		c.server.log.Log(ctx, level, "audit", "user", c.identity, "uri", uri, "action", c.msg.Action, "access", desired, "granted", err == nil)
 	}
 	if err != nil {
 		f := wsman.NewFault(wsman.CodeAccessDenied, "Access is denied.").WithSubcode("w:AccessDenied", wsman.Sender)

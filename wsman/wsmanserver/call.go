@@ -250,7 +250,7 @@ func (c *call) dispatch(ctx context.Context) (wsman.Body, error) {
 	if kind == kindUnknown {
 		return nil, wsman.NewFault(wsman.CodeInvalidResourceURI, "no resource answers to "+clip(uri))
 	}
-	if err := c.authorize(op, uri); err != nil {
+	if err := c.authorize(ctx, op, uri); err != nil {
 		return nil, err
 	}
 	if c.chunked && kind == kindShell {
