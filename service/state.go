@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,6 +42,7 @@ type State struct {
 	Logger       *slog.Logger
 
 	now  func() time.Time
+	warn bool // of unwise settings; a service does, a tool has its own words
 	mu   sync.Mutex
 	live *settings.Snapshot
 }
@@ -65,7 +67,7 @@ func OpenState(dir string, o StateOptions) (_ *State, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &State{Dir: dir, Logger: o.Logger, now: o.Now}
+	s := &State{Dir: dir, Logger: o.Logger, now: o.Now, warn: o.Service}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -202,7 +204,16 @@ func (s *State) Snapshot() *settings.Snapshot {
 	if s.live != nil && s.live.Reader == settings.Reader(tree) {
 		return s.live
 	}
+	var known []string
+	if s.live != nil {
+		known = s.live.WinRM.Warnings()
+	}
 	s.live = settings.LoadSnapshot(tree)
+	for _, text := range s.live.WinRM.Warnings() {
+		if s.warn && !slices.Contains(known, text) {
+			s.Logger.Warn("a setting is unwise", "warning", text)
+		}
+	}
 	for _, p := range s.live.Problems {
 		s.Logger.Warn("a setting cannot be used, its default holds", "setting", p.Setting, "key", p.Key, "error", p.Err)
 	}

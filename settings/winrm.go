@@ -79,19 +79,20 @@ func (w Winrs) EffectiveIdleTimeout() time.Duration {
 	return time.Duration(max(w.IdleTimeout, minIdleTimeout)) * time.Millisecond
 }
 
-// maxSupportedEnvelope is the largest MaxEnvelopeSizekb that is supported.
-const maxSupportedEnvelope = 1039440
+// MaxSupportedEnvelope is the largest MaxEnvelopeSizekb that is supported, in
+// kB. See [MS-WSMV] 2.2.4.10.
+const MaxSupportedEnvelope = 1039440
 
 // MaxEnvelopeBytes is the largest request in bytes. A setting above the supported
 // 1039440 kB counts as that.
 func (w *WinRM) MaxEnvelopeBytes() int64 {
-	return int64(min(w.MaxEnvelopeSizekb, maxSupportedEnvelope)) * 1024
+	return int64(min(w.MaxEnvelopeSizekb, MaxSupportedEnvelope)) * 1024
 }
 
 // Warnings says what is allowed but unwise in the snapshot, one sentence each.
 func (w *WinRM) Warnings() []string {
 	var out []string
-	if w.MaxEnvelopeSizekb > maxSupportedEnvelope {
+	if w.MaxEnvelopeSizekb > MaxSupportedEnvelope {
 		out = append(out, "MaxEnvelopeSizekb is above the supported 1039440; that limit is in force")
 	}
 	if w.Client.TrustedHosts != "" {

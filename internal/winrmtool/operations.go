@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/casementhq/casement/settings"
@@ -48,6 +49,7 @@ func (t *Tool) set(ctx context.Context, c *Command, client *wsmanclient.Client, 
 		return err
 	}
 	t.warnTrusted(c)
+	t.warnEnvelope(c)
 	return t.show(c, answer)
 }
 
@@ -84,6 +86,18 @@ func (t *Tool) warnTrusted(c *Command) {
 			return
 		}
 		t.warn("the hosts in TrustedHosts are not authenticated over http and may receive credentials")
+	}
+}
+
+// warnEnvelope says that a size is larger than what is supported. See spec section 3.1.
+func (t *Tool) warnEnvelope(c *Command) {
+	if !wsman.SameResource(c.Target.ResourceURI, settings.URIConfig) {
+		return
+	}
+	for _, p := range c.Input {
+		if n, err := strconv.ParseUint(p.Value, 10, 32); err == nil && p.Name == "MaxEnvelopeSizekb" && n > settings.MaxSupportedEnvelope {
+			t.warn("a MaxEnvelopeSizekb above 1039440 is not supported: that limit is in force")
+		}
 	}
 }
 

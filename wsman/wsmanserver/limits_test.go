@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/casementhq/casement/casementtest"
 )
 
 // Section 6: each limit with its subcode and code.
@@ -106,6 +108,35 @@ func TestEnvelopeLimits(t *testing.T) {
 	a := w.ok(many)
 	if n := len(a.texts("N")); n < 2 || len(a.body) > 8192 {
 		t.Errorf("a batch of %d in %d bytes", n, len(a.body))
+	}
+}
+
+// Section 3.1: MaxEnvelopeSizekb above what is supported is taken, the log warns
+// of it once, and a request above the supported size is refused all the same,
+// before it is read.
+func TestUnsupportedEnvelope(t *testing.T) {
+	var log safeBuffer
+	s := casementtest.New(t, casementtest.Options{Opener: machine(t), Settings: map[string]string{"Service/Auth/Basic": "true"}, Log: &log})
+	w := newWire(t, s)
+	if a := w.set("MaxEnvelopeSizekb", "4294967295"); a.text("MaxEnvelopeSizekb") != "4294967295" {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	w.set("MaxTimeoutms", "50000")
+	if n := strings.Count(log.String(), "MaxEnvelopeSizekb is above the supported 1039440"); n != 1 {
+		t.Errorf("the log warns %d times:\n%s", n, log.String())
+	}
+	s.Set("Service/AllowUnencrypted", "true")
+	c := s.Dial()
+	fmt.Fprintf(c, "POST /wsman HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n<s:",
+		basic(s.User, s.Password), soapUTF8, 1039440<<10+1)
+	_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("a request of a gigabyte: %s", resp.Status)
 	}
 }
 
