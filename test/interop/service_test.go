@@ -131,7 +131,7 @@ func (s *service) launch() error {
 	s.cmd.Stderr = s.log
 	if s.uid != os.Geteuid() {
 		s.cmd.Env = append(s.cmd.Env, "HOME="+s.dir)
-		s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(s.uid), Gid: uint32(s.uid)}}
+		s.cmd.SysProcAttr = asUser(uint32(s.uid))
 	}
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

@@ -19,7 +19,11 @@ func (c *call) cimEnumerate(ctx context.Context) (wsman.Body, error) {
 	if err := c.checkEnumerate(m); err != nil {
 		return nil, err
 	}
-	release, err := c.server.ledger.Operation(userKey(c.caller.Token), c.resource.plugin)
+	owner := userKey(c.caller.Token)
+	release, err := c.server.ledger.Operation(owner, c.resource.plugin)
+	if err != nil && c.server.enums.makeRoom(owner) {
+		release, err = c.server.ledger.Operation(owner, c.resource.plugin)
+	}
 	if err != nil {
 		return nil, c.operationQuota(err)
 	}

@@ -37,6 +37,7 @@ type enumeration struct {
 	mu     sync.Mutex
 	busy   bool
 	closed bool
+	used   time.Time // when the last request of its owner ended
 	once   sync.Once
 }
 
@@ -64,6 +65,7 @@ var errTooLarge = errors.New("an item does not fit into the envelope")
 
 func (t *enumerations) add(e *enumeration) {
 	e.mu.Lock()
+	e.used = time.Now()
 	e.timer = time.AfterFunc(e.idle, func() { t.expire(e) })
 	e.mu.Unlock()
 	t.mu.Lock()
@@ -156,7 +158,7 @@ func (t *enumerations) begin(id, owner, resource string) (*enumeration, error) {
 // will be none.
 func (t *enumerations) pause(e *enumeration, more bool) {
 	e.mu.Lock()
-	e.busy = false
+	e.busy, e.used = false, time.Now()
 	over := e.closed || !more
 	if !over {
 		e.timer.Reset(e.idle)
@@ -165,6 +167,35 @@ func (t *enumerations) pause(e *enumeration, more bool) {
 	if over {
 		t.end(e)
 	}
+}
+
+// abandonedAfter is how long a context must have been left alone before it
+// makes room for a new one of its owner.
+const abandonedAfter = 30 * time.Second
+
+// makeRoom ends the context that an owner has left alone longest, so that
+// enumerations which nobody finished do not keep their owner from working. ok
+// is false where each was used within abandonedAfter.
+func (t *enumerations) makeRoom(owner string) (ok bool) {
+	limit := time.Now().Add(-abandonedAfter)
+	var oldest *enumeration
+	t.mu.Lock()
+	for _, e := range t.byID {
+		if e.owner != owner {
+			continue
+		}
+		e.mu.Lock()
+		if !e.busy && e.used.Before(limit) {
+			limit, oldest = e.used, e
+		}
+		e.mu.Unlock()
+	}
+	t.mu.Unlock()
+	if oldest == nil {
+		return false
+	}
+	t.end(oldest)
+	return true
 }
 
 // envelopeRoom is what an enumeration response needs beside its items.

@@ -80,3 +80,37 @@ func TestEnumerationClosedUnderPull(t *testing.T) {
 		}
 	})
 }
+
+// Enumerations that their owner abandoned make room for a new one, oldest
+// first; those of others, and those in use, stay.
+func TestAbandonedEnumerationMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := enumerations{byID: map[string]*enumeration{}}
+		var freed [4]atomic.Int32
+		add := func(n int, owner string) *enumeration {
+			e := counted(&freed[n])
+			e.id, e.owner, e.idle = e.id+owner+string(rune('0'+n)), owner, time.Hour
+			table.add(e)
+			return e
+		}
+		add(0, "S-1")
+		if table.makeRoom("S-1") {
+			t.Error("a context that was just opened makes room")
+		}
+		time.Sleep(abandonedAfter)
+		pulled := add(1, "S-1")
+		add(2, "S-2")
+		time.Sleep(abandonedAfter + time.Second)
+		if _, err := table.begin(pulled.id, "S-1", "urn:r"); err != nil {
+			t.Fatal(err)
+		}
+		if !table.makeRoom("S-1") || freed[0].Load() != 1 {
+			t.Error("the oldest abandoned context makes no room")
+		}
+		if table.makeRoom("S-1") || freed[1].Load() != 0 || freed[2].Load() != 0 {
+			t.Error("a context in use, or of another user, made room")
+		}
+		table.pause(pulled, false)
+		table.closeAll()
+	})
+}

@@ -73,6 +73,10 @@ type Options struct {
 	CertMapping func(create, local bool, selectors, body []settings.NameValue) ([]settings.Field, error)
 	// OSVersion is the version that an authenticated Identify tells, "0.0.0".
 	OSVersion string
+	// SOAPTrace takes every envelope that comes after authentication and every
+	// answer to one, as they are inside of encryption, with secrets blanked as
+	// [wsman.BlankSecrets] does. Default: nowhere.
+	SOAPTrace io.Writer
 	Logger    *slog.Logger
 }
 
@@ -80,6 +84,7 @@ type Options struct {
 type Server struct {
 	o      Options
 	log    *slog.Logger
+	trace  *soapTrace
 	ledger *quota.Ledger
 	shells *shellhost.Host
 	enums  enumerations
