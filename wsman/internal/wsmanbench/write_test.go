@@ -9,7 +9,7 @@ import (
 	"errors"
 	"net"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 
 	"github.com/casementhq/casement/cim/cimtest"
@@ -19,20 +19,43 @@ import (
 	"github.com/casementhq/casement/wsman/wsmanclient"
 )
 
-// countedConn counts the writes that reach the socket.
+// counts are the writes that reached the socket, by connection: the end of one
+// under TLS is a write too.
+type counts struct {
+	mu sync.Mutex
+	by map[string]int // by the client's address
+}
+
+func (c *counts) of(client string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.by[client]
+}
+
+func (c *counts) all() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range c.by {
+		n += k
+	}
+	return n
+}
+
 type countedConn struct {
 	net.Conn
-	writes *atomic.Int64
+	counts *counts
 }
 
 func (c countedConn) Write(p []byte) (int, error) {
-	c.writes.Add(1)
+	c.counts.mu.Lock()
+	c.counts.by[c.RemoteAddr().String()]++
+	c.counts.mu.Unlock()
 	return c.Conn.Write(p)
 }
 
 type countedListener struct {
 	net.Listener
-	writes *atomic.Int64
+	counts *counts
 }
 
 func (l countedListener) Accept() (net.Conn, error) {
@@ -40,7 +63,7 @@ func (l countedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return countedConn{c, l.writes}, nil
+	return countedConn{c, l.counts}, nil
 }
 
 const enumerate200 = `<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:n="http://schemas.xmlsoap.org/ws/2004/09/enumeration" xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"><s:Header>
@@ -56,15 +79,30 @@ func TestOneWritePerResponse(t *testing.T) {
 	class := cimtest.ProcessClass(`root\cimv2`)
 	p := static.New(class)
 	check(t, errors.Join(p.Add(cimtest.Processes(class, 150)...), m.Register(p)))
-	var writes atomic.Int64
+	writes := &counts{by: map[string]int{}}
 	run, stop, err := runService(t.TempDir(), service.Options{Opener: m,
 		Listen: func(ctx context.Context, network, address string) (net.Listener, error) {
 			var lc net.ListenConfig
 			l, err := lc.Listen(ctx, network, address)
-			return countedListener{l, &writes}, err
+			return countedListener{l, writes}, err
 		}})
 	check(t, err)
 	t.Cleanup(stop)
+	t.Run("sealed", func(t *testing.T) {
+		c, err := newClient(run.http, true)
+		check(t, err)
+		defer c.Close()
+		_, err = c.Identify(t.Context(), wsmanclient.IdentifyOptions{})
+		check(t, err)
+		before := writes.all()
+		for range 3 {
+			_, err = c.Identify(t.Context(), wsmanclient.IdentifyOptions{})
+			check(t, err)
+		}
+		if n := writes.all() - before; n != 3 {
+			t.Errorf("3 sealed answers took %d writes", n)
+		}
+	})
 	for _, request := range []struct {
 		name, body, headers string
 		atLeast             int
@@ -77,48 +115,34 @@ func TestOneWritePerResponse(t *testing.T) {
 		t.Run(request.name+", plain", func(t *testing.T) {
 			w := dial(t, run.http, request.body, request.headers)
 			defer w.Close()
-			oneWrite(t, &writes, w, request.atLeast)
+			oneWrite(t, writes, w, request.atLeast)
 		})
 		t.Run(request.name+", TLS", func(t *testing.T) {
 			w := dial(t, run.https, request.body, request.headers)
 			secure := tls.Client(w.Conn, &tls.Config{InsecureSkipVerify: true}) // #nosec G402 -- a test
 			w.Conn, w.br = secure, bufio.NewReader(secure)
 			defer w.Close()
-			oneWrite(t, &writes, w, request.atLeast)
+			oneWrite(t, writes, w, request.atLeast)
 		})
 	}
-	t.Run("sealed", func(t *testing.T) {
-		c, err := newClient(run.http, true)
-		check(t, err)
-		defer c.Close()
-		_, err = c.Identify(t.Context(), wsmanclient.IdentifyOptions{})
-		check(t, err)
-		before := writes.Load()
-		for range 3 {
-			_, err = c.Identify(t.Context(), wsmanclient.IdentifyOptions{})
-			check(t, err)
-		}
-		if n := writes.Load() - before; n != 3 {
-			t.Errorf("3 sealed answers took %d writes", n)
-		}
-	})
 }
 
 // oneWrite counts the writes of the answers after the first one, with which the
 // handshake is over.
-func oneWrite(t *testing.T, writes *atomic.Int64, w *wire, atLeast int) {
+func oneWrite(t *testing.T, writes *counts, w *wire, atLeast int) {
 	t.Helper()
 	size, err := w.answer()
 	check(t, err)
 	if size < atLeast {
 		t.Fatalf("an answer of %d bytes, want at least %d", size, atLeast)
 	}
-	before := writes.Load()
+	client := w.LocalAddr().String()
+	before := writes.of(client)
 	for range 3 {
 		_, err := w.answer()
 		check(t, err)
 	}
-	if n := writes.Load() - before; n != 3 {
+	if n := writes.of(client) - before; n != 3 {
 		t.Errorf("3 answers of %d bytes took %d writes", size, n)
 	}
 }
