@@ -90,18 +90,18 @@ func (l *launcher) start(ctx context.Context, caller cim.Caller, commandLine, di
 	case err != nil:
 		return 0, createUnknown, err
 	}
-	go outlive(job, gone)
+	go outlive(context.WithoutCancel(ctx), job, gone)
 	return uint32(job.PID()), createOK, nil
 }
 
 // outlive stays with a process that nobody waits for, until its end.
-func outlive(job *shell.Job, gone func()) {
+func outlive(ctx context.Context, job *shell.Job, gone func()) {
 	defer gone()
 	defer job.Close()
 	job.Stdin().Close()
 	go io.Copy(io.Discard, job.Stderr()) //nolint:errcheck // nobody reads it
 	_, _ = io.Copy(io.Discard, job.Stdout())
-	_, _ = job.Wait(context.Background())
+	_, _ = job.Wait(ctx)
 }
 
 // environment adds the variables of Win32_ProcessStartup to a clean one.
