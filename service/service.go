@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -32,7 +33,9 @@ type Options struct {
 	// Opener stands in for this machine's object manager, for a gateway or a
 	// test.
 	Opener cim.Opener
-	Logger *slog.Logger
+	// SOAPTrace takes the envelopes of WinRM, secrets blanked. Default: nowhere.
+	SOAPTrace io.Writer
+	Logger    *slog.Logger
 }
 
 // Service is a running Casement machine.
@@ -77,6 +80,7 @@ func New(state *State, o Options) (*Service, error) {
 		RemoteWMIUsers: wmiUsers.SID,
 		Listen:         o.Listen,
 		OSVersion:      osVersion(),
+		SOAPTrace:      o.SOAPTrace,
 		Logger:         o.Logger,
 	})
 	return s, nil

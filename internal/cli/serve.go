@@ -26,12 +26,14 @@ type serveFlags struct {
 	defaults string
 	role     string
 	verbose  bool
+	trace    string
 }
 
 func (f *serveFlags) add(c *cobra.Command) {
 	f.state = stateFlag(c)
 	c.Flags().StringVar(&f.defaults, "defaults", "", "default values of settings: current, or documented as in the Windows documentation; kept in the state folder")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log each request that fails and why")
+	c.Flags().StringVar(&f.trace, "trace", "", "soap: write every message of WinRM, with secrets blanked, to "+soapTraceName+" in the state folder")
 }
 
 func (f *serveFlags) logger(w io.Writer) *slog.Logger {
@@ -44,6 +46,9 @@ func (f *serveFlags) logger(w io.Writer) *slog.Logger {
 
 // keep writes what the flags choose into the state folder.
 func (f *serveFlags) keep(state *service.State, log *slog.Logger) error {
+	if f.trace != "" && f.trace != "soap" {
+		return usageError("--trace: %q cannot be traced, only soap", f.trace)
+	}
 	if f.defaults != "" {
 		d, err := settings.ParseDefaults(f.defaults)
 		if err != nil {
@@ -111,15 +116,32 @@ func runServe(ctx context.Context, s Streams, f serveFlags) error {
 	if err := prepare(dir, f, log, nil); err != nil {
 		return err
 	}
-	return serve(ctx, s, dir, log, func(*service.Service) error {
+	return serve(ctx, s, dir, f, log, func(*service.Service) error {
 		_, err := fmt.Fprintf(s.Out, "Serving the state in %s. Ctrl-C ends it.\n", dir)
 		return err
 	})
 }
 
+// soapTraceName is the file that --trace soap writes.
+const soapTraceName = "soap-trace.xml"
+
+// openSOAPTrace begins a new trace in the state folder, for the service's user
+// alone.
+func openSOAPTrace(dir string) (*os.File, error) {
+	name := filepath.Join(dir, soapTraceName)
+	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("--trace soap: %w", err)
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--trace soap: %w", err)
+	}
+	return file, nil
+}
+
 // serve runs the service until Ctrl-C or SIGTERM, or until ready, which is
 // called once the listeners are open, fails.
-func serve(ctx context.Context, s Streams, dir string, log *slog.Logger, ready func(*service.Service) error) error {
+func serve(ctx context.Context, s Streams, dir string, f serveFlags, log *slog.Logger, ready func(*service.Service) error) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
@@ -151,6 +173,15 @@ func serve(ctx context.Context, s Streams, dir string, log *slog.Logger, ready f
 		return err
 	}
 	defer state.Close()
+	if f.trace != "" {
+		file, err := openSOAPTrace(dir)
+		if err != nil {
+			return err
+		}
+		defer file.Close() //nolint:errcheck // a trace that cannot be closed harms nothing
+		o.SOAPTrace = file
+		log.Warn("every message is written down until the service ends", "file", file.Name())
+	}
 	svc, err := service.New(state, o)
 	if err != nil {
 		return err

@@ -78,7 +78,7 @@ func runUp(ctx context.Context, s Streams, f serveFlags, o service.BootstrapOpti
 	if err != nil {
 		return err
 	}
-	return serve(ctx, s, dir, log, func(svc *service.Service) error { return announce(s.Out, svc, name, made) })
+	return serve(ctx, s, dir, f, log, func(svc *service.Service) error { return announce(s.Out, svc, name, made) })
 }
 
 // announce tells a person what is there now and what to try first. It fails

@@ -101,13 +101,13 @@ func (t *Trace) authenticated(scheme string, id auth.Identity) {
 
 func (t *Trace) request(action string, envelope []byte) {
 	if t.Request != nil {
-		t.Request(action, blank(envelope))
+		t.Request(action, wsman.BlankSecrets(envelope))
 	}
 }
 
 func (t *Trace) response(r *httpauth.Response) {
 	if t.Response != nil {
-		t.Response(r.Status, r.Sealed, blank(r.Body))
+		t.Response(r.Status, r.Sealed, wsman.BlankSecrets(r.Body))
 	}
 }
 

@@ -67,17 +67,20 @@ func (c *call) serve(ctx context.Context) (status int, answer []byte, done func(
 		}
 	}
 	c.limit = int(min(c.snap.WinRM.MaxEnvelopeBytes(), 1<<30))
+	c.server.trace.request(c)
+	status = http.StatusOK
 	answer, err := c.answer(ctx, w)
-	if err == nil {
-		return http.StatusOK, answer, done
+	if err != nil {
+		if c.undelivered != nil {
+			c.undelivered()
+			c.undelivered = nil
+		}
+		w.Reset()
+		c.encodeFault(w, err)
+		status, answer = http.StatusInternalServerError, c.encoded(w)
 	}
-	if c.undelivered != nil {
-		c.undelivered()
-		c.undelivered = nil
-	}
-	w.Reset()
-	c.encodeFault(w, err)
-	return http.StatusInternalServerError, c.encoded(w), done
+	c.server.trace.response(c, status, answer)
+	return status, answer, done
 }
 
 // answer has the request handled and writes the response, as far as it fits. A

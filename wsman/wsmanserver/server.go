@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -117,7 +118,7 @@ func New(o Options) *Server {
 	if o.OSVersion == "" {
 		o.OSVersion = "0.0.0"
 	}
-	s := &Server{o: o, log: o.Logger, open: map[endpoint]*listening{}, refusing: make(chan struct{}, maxRefusing)}
+	s := &Server{o: o, log: o.Logger, trace: newSOAPTrace(o.SOAPTrace), open: map[endpoint]*listening{}, refusing: make(chan struct{}, maxRefusing)}
 	s.cim.dmtf.DMTF = true
 	s.base, s.cancel = context.WithCancel(context.Background())
 	s.ledger = quota.New(quota.Options{Limits: s.limits, Plugin: s.pluginLimits})

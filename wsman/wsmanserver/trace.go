@@ -23,19 +23,25 @@ func newSOAPTrace(w io.Writer) *soapTrace {
 }
 
 // request writes what came from a peer; without a trace it does nothing.
-func (t *soapTrace) request(remote string, who fmt.Stringer, envelope []byte) {
-	if t == nil {
-		return
+func (t *soapTrace) request(c *call) {
+	if t != nil {
+		t.write(fmt.Sprintf(">>> from %s, %q, %d bytes", c.remote(), c.identity.String(), len(c.body)), c.body)
 	}
-	t.write(fmt.Sprintf(">>> from %s, %q, %d bytes", remote, who.String(), len(envelope)), envelope)
 }
 
 // response writes what goes back to a peer.
-func (t *soapTrace) response(remote string, status int, envelope []byte) {
-	if t == nil {
-		return
+func (t *soapTrace) response(c *call, status int, envelope []byte) {
+	if t != nil {
+		t.write(fmt.Sprintf("<<< to %s, HTTP %d %s, %d bytes", c.remote(), status, http.StatusText(status), len(envelope)), envelope)
 	}
-	t.write(fmt.Sprintf("<<< to %s, HTTP %d %s, %d bytes", remote, status, http.StatusText(status), len(envelope)), envelope)
+}
+
+// remote is the caller's address, or that it is a local one.
+func (c *call) remote() string {
+	if c.local {
+		return "a local session"
+	}
+	return c.caller.Address
 }
 
 func (t *soapTrace) write(head string, envelope []byte) {
