@@ -204,6 +204,7 @@ func TestWrongEnds(t *testing.T) {
 		want string
 	}{
 		{[]string{"identify", strings.Replace(srv.HTTP, "http:", "https:", 1)}, 1, "does not speak TLS"},
+		{[]string{"identify", strings.Replace(srv.HTTPS, "https:", "http:", 1)}, 1, "use https://"},
 		{[]string{"identify", srv.HTTPS}, 1, "issuer that this machine does not trust"},
 		{[]string{"identify", "http://127.0.0.1:1/wsman"}, 1, "nothing listens"},
 		{[]string{"identify", "http://no-such-host.invalid/wsman"}, 1, "cannot be resolved"},
