@@ -35,7 +35,7 @@ func TestParsePath(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		``, `C.`, `C.A`, `C.A=`, `C.A="x`, `C.A=1,`, `C.A=1 ,B=2`, `\\host`, `C="a"x`, `C.A=word`, `:C` + "\x00", `a b`,
+		``, `C.`, `C.A`, `C.A=`, `C.A="x`, `C.A=1,`, `C.A=1 ,B=2`, `\\host`, `\\h\:C`, `C="a"x`, `C.A=word`, `:C` + "\x00", `a b`,
 	} {
 		if p, err := ParsePath(bad); !errors.Is(err, ErrInvalidObjectPath) {
 			t.Errorf("ParsePath(%q) = %q, %v; want WBEM_E_INVALID_OBJECT_PATH", bad, p, err)

@@ -57,6 +57,9 @@ func (p *pathParser) parse() (path ObjectPath, err error) {
 		}
 	} else if i := strings.IndexByte(head, ':'); i >= 0 {
 		path.Namespace = normalNamespace(head[:i])
+		if path.Namespace == "" && path.Server != "" {
+			return path, p.fail("a namespace is missing after the server")
+		}
 		p.rest = head[i+1:]
 	} else if path.Server != "" || strings.ContainsAny(head, `\/`) {
 		path.Namespace, p.rest = normalNamespace(head), ""
