@@ -90,6 +90,14 @@ func TestCompatibilityListeners(t *testing.T) {
 	eventually(t, "port 443 is open", func() bool { return where(":443") != "" })
 	s.Set("Service/EnableCompatibilityHttpListener", "false")
 	eventually(t, "port 80 is closed", func() bool { return knock(t, where(":80"), "/wsman", "x") == 0 })
+	s.Set("Service/EnableCompatibilityHttpsListener", "false")
+	eventually(t, "port 443 is closed", func() bool {
+		c, err := net.Dial("tcp", where(":443"))
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
 }
 
 // Section 5.7: the audit entries of RootSDDL write to the log.
