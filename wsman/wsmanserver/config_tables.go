@@ -2,9 +2,9 @@ package wsmanserver
 
 import (
 	"context"
-
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/settings"
@@ -202,7 +202,7 @@ func (c *call) pluginResource(ctx context.Context, op operation) (wsman.Body, er
 	switch op {
 	case opGet:
 		for _, p := range c.server.snapshot().Plugins {
-			if equalFold(p.Name, name) {
+			if strings.EqualFold(p.Name, name) {
 				return pluginBody(p), nil
 			}
 		}
@@ -254,7 +254,7 @@ func (c *call) pluginWrite(op operation, name string) (wsman.Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !equalFold(p.Name, name) {
+	if !strings.EqualFold(p.Name, name) {
 		return nil, wsman.NewFault(wsman.CodeInvalidXMLValues, "the selector names "+clip(name)+", the configuration "+clip(p.Name))
 	}
 	err = c.update(func(snap *settings.Snapshot) ([]settings.Change, error) {

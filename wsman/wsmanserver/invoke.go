@@ -15,7 +15,7 @@ import (
 // See [MS-WSMV] 3.1.4.19 and 4.1.4.
 func (c *call) cimInvoke(ctx context.Context, session cim.Session, class *cim.Class) (wsman.Body, error) {
 	base, name, ok := cutAction(c.msg.Action)
-	if !ok || !sameClassURI(base, c.msg.ResourceURI) {
+	if !ok || !strings.EqualFold(base, c.msg.ResourceURI) {
 		return nil, wsman.NewFault(wsman.CodeActionMismatch, "the action "+clip(c.msg.Action)+" does not belong to the resource")
 	}
 	m := class.Method(name)
@@ -116,6 +116,3 @@ func cutAction(action string) (uri, method string, ok bool) {
 	}
 	return action[:i], action[i+1:], true
 }
-
-// sameClassURI also accepts a bare method name for the DMTF spelling of a URI.
-func sameClassURI(base, uri string) bool { return strings.EqualFold(base, uri) }

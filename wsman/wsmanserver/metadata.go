@@ -2,14 +2,11 @@ package wsmanserver
 
 import (
 	"context"
-	"strings"
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/wsman"
 	"github.com/casementhq/casement/wsman/cimxml"
 )
-
-func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
 
 // metadata serves class definitions in CIM-XML: Get gives one class, Enumerate
 // the paths of the subclasses of one, or of none. See [MS-WSMV] 3.1.4.1.38,

@@ -64,9 +64,6 @@ func (w *Writer) Rewind(m Mark) {
 	w.buf, w.tags, w.open = w.buf[:m.len], w.tags[:m.tags], m.open
 }
 
-// Truncate is Rewind by its other name.
-func (w *Writer) Truncate(m Mark) { w.Rewind(m) }
-
 func (w *Writer) closeTag() {
 	if w.open {
 		w.buf = append(w.buf, '>')

@@ -5,8 +5,6 @@ package shellhost
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/casementhq/casement/quota"
 	"github.com/casementhq/casement/shell"
+	"github.com/casementhq/casement/wsman"
 )
 
 // Errors of the shell table.
@@ -82,17 +81,6 @@ type Host struct {
 // New makes an empty table.
 func New(o Options) *Host { return &Host{o: o, shells: map[string]*Shell{}} }
 
-// NewID is a random id in the form that Windows uses: a GUID in capitals.
-func NewID() string {
-	var b [16]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		panic(err) // the system's random source never fails
-	}
-	b[6], b[8] = b[6]&0x0F|0x40, b[8]&0x3F|0x80
-	x := strings.ToUpper(hex.EncodeToString(b[:]))
-	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
-}
-
 // Create opens a shell. It fails with a *quota.ExceededError, and with a
 // *shell.CodePageError for a code page that cannot be set.
 func (h *Host) Create(owner Owner, spec Spec) (*Shell, error) {
@@ -106,7 +94,7 @@ func (h *Host) Create(owner Owner, spec Spec) (*Shell, error) {
 	now := time.Now()
 	s := &Shell{
 		turn: make(chan struct{}, 1),
-		ID:   NewID(), Owner: owner, Spec: spec, host: h, release: release,
+		ID:   wsman.NewUUID(), Owner: owner, Spec: spec, host: h, release: release,
 		created: now, used: now, commands: map[string]*Command{}, starting: map[string]bool{},
 	}
 	h.mu.Lock()
@@ -311,7 +299,7 @@ func (s *Shell) end() {
 // called when the command is gone; where Run fails it is the caller's still.
 func (s *Shell) Run(ctx context.Context, id, command string, args []string, skipShell, console bool, operation quota.Release) (*Command, error) {
 	if id == "" {
-		id = NewID()
+		id = wsman.NewUUID()
 	}
 	id = strings.ToUpper(id)
 	// One after the other: each start is measured against all before it.
