@@ -7,6 +7,8 @@ type Instance struct {
 	class  *Class
 	values []Value
 	path   *ObjectPath
+	// definition: see ClassObject.
+	definition bool
 }
 
 // NewInstance is an instance of class with every property at its default.
@@ -31,7 +33,7 @@ func MakeInstance(class *Class, values []Value) *Instance {
 // ResetInstance makes i an instance of class over values, so that a decoder
 // can fill one slab of instances without allocating each.
 func ResetInstance(i *Instance, class *Class, values []Value) {
-	i.class, i.values, i.path = class, values, nil
+	*i = Instance{class: class, values: values}
 }
 
 // Class is the definition that the values follow.
@@ -87,6 +89,9 @@ func (i *Instance) Path() (path ObjectPath, whole bool) {
 		return *i.path, true
 	}
 	path = ObjectPath{Server: i.class.Server, Namespace: i.class.Namespace, Class: i.class.Name}
+	if i.definition {
+		return path, true
+	}
 	if i.class.IsSingleton() {
 		path.Singleton = true
 		return path, true
@@ -103,7 +108,7 @@ func (i *Instance) Path() (path ObjectPath, whole bool) {
 
 // Clone is a copy that stays valid; embedded objects are copied too.
 func (i *Instance) Clone() *Instance {
-	c := &Instance{class: i.class, values: make([]Value, len(i.values)), path: i.path}
+	c := &Instance{class: i.class, values: make([]Value, len(i.values)), path: i.path, definition: i.definition}
 	for n, v := range i.values {
 		c.values[n] = v.clone()
 	}

@@ -31,8 +31,10 @@ type Session interface {
 	Enumerate(ctx context.Context, class string, o EnumerateOptions) (Enumerator, error)
 	// EnumerateClasses lists the subclasses of a class, or of none for "".
 	EnumerateClasses(ctx context.Context, superclass string, deep bool) ([]*Class, error)
-	// Query runs a WQL data query: ErrInvalidQuery, ErrInvalidQueryType,
-	// ErrInvalidClass.
+	// Query runs a WQL data or schema query: ErrInvalidQuery,
+	// ErrInvalidQueryType, ErrInvalidClass. The results of a schema query
+	// (meta_class, ClassDefsOnly, SchemaOnly) are class objects, as [ClassObject]
+	// makes them.
 	Query(ctx context.Context, query string, o QueryOptions) (Enumerator, error)
 	// Associators lists the objects that are associated with an instance.
 	Associators(ctx context.Context, source ObjectPath, o AssociatorOptions) (Enumerator, error)
@@ -222,4 +224,65 @@ type PutOptions struct {
 	OperationOptions
 	Mode       PutMode
 	Properties []string // change only these; nil: all
+}
+
+// ClassWriter is what a Session implements besides where classes can be
+// written: the object manager and the DCOM client.
+type ClassWriter interface {
+	// PutClass makes or changes a class. The class may be given with or without
+	// what it inherits; whatever differs from its superclass is its own.
+	// ErrInvalidParameter for a name that may not be, ErrInvalidSuperclass,
+	// ErrAlreadyExists, ErrNotFound, ErrClassHasChildren, ErrClassHasInstances,
+	// and what [Derive] fails with. See [MS-WMI] 3.1.4.3.6.
+	PutClass(ctx context.Context, class *Class, o PutClassOptions) error
+	// DeleteClass removes a class: ErrNotFound, ErrClassHasChildren,
+	// ErrClassHasInstances. See [MS-WMI] 3.1.4.3.8.
+	DeleteClass(ctx context.Context, name string, o OperationOptions) error
+}
+
+// ClassMode says which classes PutClass may write.
+type ClassMode uint8
+
+// The class modes.
+const (
+	ClassCreateOrUpdate ClassMode = iota
+	ClassUpdateOnly
+	ClassCreateOnly
+)
+
+// ClassConflict says what PutClass does with the subclasses of a class that it
+// changes.
+type ClassConflict uint8
+
+// The conflict modes.
+const (
+	RefuseConflict ClassConflict = iota // refuse where there are subclasses or instances, unless nothing changes
+	SafeConflict                        // permit what stands against no subclass
+	ForceConflict                       // drop what stands in the way in the subclasses
+)
+
+// PutClassOptions are the options of PutClass.
+type PutClassOptions struct {
+	OperationOptions
+	Mode     ClassMode
+	Conflict ClassConflict
+	Amended  bool // the class may carry amended qualifiers; they are left out
+}
+
+// Subscriber is what a Session implements besides where events can be
+// received.
+type Subscriber interface {
+	// Subscribe gives the events that a WQL event query names, from now until
+	// Close. Next waits for an event; a queue that overflows ends with
+	// ErrQueueOverflow after what it holds. ErrUnparsableQuery,
+	// ErrInvalidClass, ErrNotEventClass, ErrQuotaViolation, and
+	// WBEMESS_E_REGISTRATION_TOO_PRECISE where a WITHIN clause is missing. See
+	// [MS-WMI] 3.1.4.3.20 and spec/wmi.md 3.5.
+	Subscribe(ctx context.Context, query string, o SubscribeOptions) (Enumerator, error)
+}
+
+// SubscribeOptions are the options of Subscribe.
+type SubscribeOptions struct {
+	OperationOptions
+	Language string // "" is "WQL"
 }

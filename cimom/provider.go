@@ -70,6 +70,41 @@ type AssociationWalker interface {
 	Walk(ctx context.Context, r *Request, source cim.ObjectPath, role string, yield func(*cim.Instance) error) error
 }
 
+// EventSource makes events: the event classes among the provider's Classes.
+type EventSource interface {
+	// Events emits instances of r.Class, which is an event class of the
+	// provider, until ctx ends. It is called when the first subscription wants
+	// the class and its context ends with the last one. emit does not block for
+	// long and may be called from several goroutines; the manager copies the
+	// instance. Constraints are what every event that anybody wants meets.
+	Events(ctx context.Context, r *Request, emit func(*cim.Instance) error) error
+}
+
+// EventConsumer is the physical side of logical consumers: the classes derived
+// from __EventConsumer among the provider's Classes.
+type EventConsumer interface {
+	// Consume handles events for one instance of a consumer class. r.Caller is
+	// the creator of the consumer: what happens, happens as that caller.
+	Consume(ctx context.Context, r *Request, consumer *cim.Instance, events []*cim.Instance) error
+}
+
+// PropertyGetter fills dynamic properties of instances that are stored: those
+// with the qualifiers Dynamic, Provider and PropertyContext.
+type PropertyGetter interface {
+	// Property reads one property of the instance that path names.
+	Property(ctx context.Context, r *Request, path cim.ObjectPath, property, propertyContext string) (cim.Value, error)
+}
+
+// PropertySetter writes dynamic properties.
+type PropertySetter interface {
+	// SetProperty writes one property of the instance that path names.
+	SetProperty(ctx context.Context, r *Request, path cim.ObjectPath, property, propertyContext string, v cim.Value) error
+}
+
+// Named is what a provider implements to be known by a name: that of its
+// __Win32Provider instance and of the Provider qualifier of its classes.
+type Named interface{ ProviderName() string }
+
 // Request says what an operation wants from a provider. It must not be
 // changed, nor kept after the call.
 type Request struct {
