@@ -36,7 +36,8 @@ func readDemands(t *testing.T) []demand {
 	return list
 }
 
-// TestDemandsComplete: documents 000 to 004 have 33, 23, 122, 54 and 38 rows, the WinRM specification 90 testable statements.
+// TestDemandsComplete: documents 000 to 004 have 33, 23, 122, 54 and 38 rows, the WinRM specification 90 testable statements,
+// the WMI one 116.
 func TestDemandsComplete(t *testing.T) {
 	seen := map[string]bool{}
 	count := map[string]int{}
@@ -60,17 +61,24 @@ func TestDemandsComplete(t *testing.T) {
 			t.Errorf("%s is missing", id)
 		}
 	}
+	for n := 1; n <= 116; n++ {
+		if id := fmt.Sprintf("T-%02d", n); !seen[id] {
+			t.Errorf("%s is missing", id)
+		}
+	}
 	if count["C"] != 270 || count["S"] != 90 {
 		t.Errorf("%d checklist rows and %d statements, want 270 and 90", count["C"], count["S"])
 	}
-	for section := 1; section <= 5; section++ {
-		if !seen[fmt.Sprintf("I2-%d.1", section)] {
-			t.Errorf("section %d of issue 2 has no row", section)
+	for issue, sections := range map[int]int{2: 5, 3: 9} {
+		for section := 1; section <= sections; section++ {
+			if !seen[fmt.Sprintf("I%d-%d.1", issue, section)] {
+				t.Errorf("section %d of issue %d has no row", section, issue)
+			}
 		}
 	}
 }
 
-var demandID = regexp.MustCompile(`^(C-[0-4]\.\d{2,3}|S-\d{1,2}|I\d+-\d+\.\d+)$`)
+var demandID = regexp.MustCompile(`^(C-[0-4]\.\d{2,3}|S-\d{1,2}|T-\d{2,3}|I\d+-\d+\.\d+)$`)
 
 func TestDemandsWellFormed(t *testing.T) {
 	for _, d := range readDemands(t) {
