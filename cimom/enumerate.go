@@ -15,6 +15,7 @@ type target struct {
 	lister      InstanceLister
 	shape       shape
 	constraints []wql.Constraint
+	orders      []wql.Order
 	match       func(*cim.Instance) bool // nil: all
 	more        [][]int                  // properties that match looks at
 }
@@ -83,6 +84,7 @@ func (s *session) listAll(ctx context.Context, e *stream, targets []*target, o c
 
 func (s *session) list(ctx context.Context, e *stream, t *target, o cim.OperationOptions) error {
 	r := s.request(t.entry, o, t.shape.wanted(t.entry.class, t.more...), t.constraints)
+	r.Orders = t.orders
 	if path, ok := keyPath(t.entry.class, t.constraints); ok {
 		if getter, ok := t.entry.provider.(InstanceGetter); ok {
 			return t.getOne(ctx, e, getter, r, path)

@@ -117,6 +117,9 @@ type Request struct {
 	Class *cim.Class
 	// Constraints are equalities that every result meets.
 	Constraints []wql.Constraint
+	// Orders are comparisons by order (a time after another) that every result
+	// meets.
+	Orders []wql.Order
 
 	wanted []bool // by property; nil means all
 }

@@ -64,7 +64,7 @@ func (s *session) plan(query string, o cim.QueryOptions) ([]*target, error) {
 			continue
 		}
 		t.shape = shapeOf(t.entry.class, t.entry.class, b.Properties, o.KeysOnly)
-		t.constraints = b.Constraints
+		t.constraints, t.orders = b.Constraints, b.Orders
 		if b.Filters() {
 			t.match = b.Match
 			t.more = [][]int{b.Uses}

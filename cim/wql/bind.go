@@ -16,6 +16,8 @@ type Bound struct {
 	// Constraints are the equalities that every result meets, for a provider
 	// that can use them.
 	Constraints []Constraint
+	// Orders are the comparisons by order that every result meets, likewise.
+	Orders []Order
 	// Uses are the positions of the properties that the condition looks at.
 	Uses []int
 	// Never says that no instance of exactly this class can be a result.
@@ -81,7 +83,7 @@ func (b *Bound) property(n Name) (int, error) {
 	return i, nil
 }
 
-// constrain collects the equalities of the outermost AND.
+// constrain collects the equalities and orders of the outermost AND.
 func (b *Bound) constrain(e Expr) error {
 	switch x := e.(type) {
 	case *And:
@@ -92,14 +94,18 @@ func (b *Bound) constrain(e Expr) error {
 		}
 	case *Compare:
 		i := b.Class.PropertyIndex(x.Name.Parts[0])
-		if x.Op != Equal || len(x.Name.Parts) > 1 || i < 0 {
+		if x.Op == NotEqual || len(x.Name.Parts) > 1 || i < 0 {
 			return nil
 		}
 		v, err := typed(x, b.Class.Properties[i].Type)
 		if err != nil {
 			return err
 		}
-		b.Constraints = append(b.Constraints, Constraint{Property: i, Value: v})
+		if x.Op == Equal {
+			b.Constraints = append(b.Constraints, Constraint{Property: i, Value: v})
+		} else {
+			b.Orders = append(b.Orders, Order{Property: i, Op: x.Op, Value: v})
+		}
 	}
 	return nil
 }

@@ -13,6 +13,14 @@ type Constraint struct {
 	Value    cim.Value
 }
 
+// Order says that every result has Property less or greater than Value, with
+// or without equality. Value has the type of the property and is not NULL.
+type Order struct {
+	Property int // position in the class that the query was bound to
+	Op       Op  // Less, LessOrEqual, Greater or GreaterOrEqual
+	Value    cim.Value
+}
+
 // Holds tells whether an instance of that class meets the constraint.
 func (c Constraint) Holds(i *cim.Instance) bool {
 	return EqualValues(i.At(c.Property), c.Value)

@@ -160,7 +160,7 @@ func TestLike(t *testing.T) {
 }
 
 func TestConstraints(t *testing.T) {
-	q, err := Parse(`SELECT Name, Part.Number FROM Disk WHERE DeviceID='C:' AND (Availability='3' AND NOT Ready=FALSE) AND (Delta=1 OR Delta=2)`)
+	q, err := Parse(`SELECT Name, Part.Number FROM Disk WHERE DeviceID='C:' AND (Availability='3' AND NOT Ready=FALSE) AND (Delta=1 OR Delta=2) AND 5 <= Delta AND Delta <> 9`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,6 +173,9 @@ func TestConstraints(t *testing.T) {
 	}
 	if len(b.Constraints) != 2 || !b.Constraints[0].Value.Equal(cim.Str("C:")) || !b.Constraints[1].Value.Equal(cim.U16(3)) {
 		t.Errorf("constraints %v", b.Constraints)
+	}
+	if len(b.Orders) != 1 || b.Orders[0].Op != GreaterOrEqual || b.Orders[0].Value.String() != "5" {
+		t.Errorf("orders %v", b.Orders)
 	}
 }
 
