@@ -59,11 +59,8 @@ func ParseAssociators(query string) (*Associators, error) {
 			return nil, err
 		}
 	}
-	if _, err := p.accept(";"); err != nil {
+	if err := p.finish(); err != nil {
 		return nil, err
-	}
-	if p.tok.kind != end {
-		return nil, invalid(p.tok.at, "text after the end of the query")
 	}
 	return a, a.check(p)
 }

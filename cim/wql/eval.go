@@ -6,13 +6,22 @@ import (
 	"github.com/casementhq/casement/cim"
 )
 
-// node evaluates a condition over an instance of the class that it was
-// compiled for. NULL compares with nothing: a comparison with it is not met.
-type node interface{ eval(*cim.Instance) bool }
+// object is what a condition looks at: an instance, or a class alone, which
+// has no instance.
+type object struct {
+	class    *cim.Class
+	instance *cim.Instance
+}
+
+func objectOf(i *cim.Instance) object { return object{i.Class(), i} }
+
+// node evaluates a condition over an object. NULL compares with nothing: a
+// comparison with it is not met.
+type node interface{ eval(object) bool }
 
 type constNode bool
 
-func (n constNode) eval(*cim.Instance) bool { return bool(n) }
+func (n constNode) eval(object) bool { return bool(n) }
 
 const (
 	always = constNode(true)
@@ -21,9 +30,9 @@ const (
 
 type andNode []node
 
-func (l andNode) eval(i *cim.Instance) bool {
+func (l andNode) eval(o object) bool {
 	for _, n := range l {
-		if !n.eval(i) {
+		if !n.eval(o) {
 			return false
 		}
 	}
@@ -32,9 +41,9 @@ func (l andNode) eval(i *cim.Instance) bool {
 
 type orNode []node
 
-func (l orNode) eval(i *cim.Instance) bool {
+func (l orNode) eval(o object) bool {
 	for _, n := range l {
-		if n.eval(i) {
+		if n.eval(o) {
 			return true
 		}
 	}
@@ -43,7 +52,7 @@ func (l orNode) eval(i *cim.Instance) bool {
 
 type notNode struct{ x node }
 
-func (n *notNode) eval(i *cim.Instance) bool { return !n.x.eval(i) }
+func (n *notNode) eval(o object) bool { return !n.x.eval(o) }
 
 func negate(n node) node {
 	if c, ok := n.(constNode); ok {
@@ -52,27 +61,56 @@ func negate(n node) node {
 	return &notNode{n}
 }
 
-// operand is a property, or what rest names inside of it.
+// operand is where a value comes from: properties, each inside of the one
+// before it, and then the system property of what they lead to, if there is
+// one.
 type operand struct {
+	steps  []step
+	system system
+}
+
+// step is a property: its name and the position that it has in the class that
+// is expected, -1 for none; in another class it is looked up.
+type step struct {
+	name   string
 	column int
-	rest   []string
+}
+
+func (s *step) in(c *cim.Class) int {
+	if s.column >= 0 && s.column < len(c.Properties) && c.Properties[s.column].Name == s.name {
+		return s.column
+	}
+	return c.PropertyIndex(s.name)
 }
 
 // value is the operand's value; ok is false where an embedded object is NULL
 // or has no such property. That is no error: see spec/wmi.md 3.2.
-func (o *operand) value(i *cim.Instance) (v cim.Value, ok bool) {
-	v = i.At(o.column)
-	for _, name := range o.rest {
-		if i = v.Object(); i == nil {
+func (p *operand) value(o object) (v cim.Value, ok bool) {
+	for n := range p.steps {
+		if n > 0 {
+			i := v.Object()
+			if i == nil {
+				return v, false
+			}
+			o = objectOf(i)
+		}
+		at := p.steps[n].in(o.class)
+		if at < 0 || o.instance == nil {
 			return v, false
 		}
-		n := i.Class().PropertyIndex(name)
-		if n < 0 {
-			return v, false
-		}
-		v = i.At(n)
+		v = o.instance.At(at)
 	}
-	return v, true
+	if p.system == notSystem {
+		return v, true
+	}
+	if len(p.steps) > 0 {
+		i := v.Object()
+		if i == nil {
+			return v, false
+		}
+		o = objectOf(i)
+	}
+	return p.system.value(o), true
 }
 
 type compareNode struct {
@@ -81,8 +119,8 @@ type compareNode struct {
 	with    constant
 }
 
-func (n *compareNode) eval(i *cim.Instance) bool {
-	v, ok := n.operand.value(i)
+func (n *compareNode) eval(o object) bool {
+	v, ok := n.operand.value(o)
 	if !ok {
 		return false
 	}
@@ -95,8 +133,8 @@ func (n *compareNode) eval(i *cim.Instance) bool {
 
 type isNullNode struct{ operand operand }
 
-func (n *isNullNode) eval(i *cim.Instance) bool {
-	v, ok := n.operand.value(i)
+func (n *isNullNode) eval(o object) bool {
+	v, ok := n.operand.value(o)
 	return ok && v.IsNull()
 }
 
@@ -105,8 +143,8 @@ type likeNode struct {
 	pattern Pattern
 }
 
-func (n *likeNode) eval(i *cim.Instance) bool {
-	v, ok := n.operand.value(i)
+func (n *likeNode) eval(o object) bool {
+	v, ok := n.operand.value(o)
 	if !ok {
 		return false
 	}
@@ -114,15 +152,20 @@ func (n *likeNode) eval(i *cim.Instance) bool {
 	return ok && n.pattern.Match(s)
 }
 
+// isANode asks for the class of an embedded object, be it an instance or a
+// class itself; without an operand for that of the object.
 type isANode struct {
 	operand operand
 	class   string
 }
 
-func (n *isANode) eval(i *cim.Instance) bool {
-	v, ok := n.operand.value(i)
-	o := v.Object()
-	return ok && o != nil && o.Class().IsA(n.class)
+func (n *isANode) eval(o object) bool {
+	if len(n.operand.steps) == 0 {
+		return o.class.IsA(n.class)
+	}
+	v, ok := n.operand.value(o)
+	i := v.Object()
+	return ok && i != nil && i.Class().IsA(n.class)
 }
 
 // compareText compares case-blind, by lower-case code points.

@@ -66,44 +66,57 @@ func (p *parser) expect(s string) error {
 
 func (p *parser) query() (*Query, error) {
 	q := &Query{}
-	if err := p.expect("SELECT"); err != nil {
+	var err error
+	if q.Select, q.Class, err = p.selectFrom(); err != nil {
 		return nil, err
+	}
+	if q.Where, err = p.where(); err != nil {
+		return nil, err
+	}
+	return q, p.finish()
+}
+
+// selectFrom reads SELECT, * or names, FROM and a class.
+func (p *parser) selectFrom() (names []Name, class string, err error) {
+	if err := p.expect("SELECT"); err != nil {
+		return nil, "", err
 	}
 	star, err := p.accept("*")
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if !star {
-		if q.Select, err = p.names(); err != nil {
-			return nil, err
+		if names, err = p.names(); err != nil {
+			return nil, "", err
 		}
 	}
 	if err := p.expect("FROM"); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if p.tok.kind != word {
-		return nil, invalid(p.tok.at, "a class name is missing")
+		return nil, "", invalid(p.tok.at, "a class name is missing")
 	}
-	q.Class = p.tok.text
-	if err := p.advance(); err != nil {
+	class = p.tok.text
+	return names, class, p.advance()
+}
+
+// where reads WHERE and its condition, if it is the next.
+func (p *parser) where() (Expr, error) {
+	if ok, err := p.accept("WHERE"); err != nil || !ok {
 		return nil, err
 	}
-	where, err := p.accept("WHERE")
-	if err != nil {
-		return nil, err
-	}
-	if where {
-		if q.Where, err = p.or(); err != nil {
-			return nil, err
-		}
-	}
+	return p.or()
+}
+
+// finish reads the end of a query, which may have a semicolon before it.
+func (p *parser) finish() error {
 	if _, err := p.accept(";"); err != nil {
-		return nil, err
+		return err
 	}
 	if p.tok.kind != end {
-		return nil, invalid(p.tok.at, "text after the end of the query")
+		return invalid(p.tok.at, "text after the end of the query")
 	}
-	return q, nil
+	return nil
 }
 
 func (p *parser) names() (list []Name, err error) {

@@ -190,30 +190,30 @@ func (p *parser) isNull(n Name) (Expr, error) {
 	return &IsNull{n}, nil
 }
 
-// like and isA read LIKE or ISA and the string after it.
+// like reads LIKE and the pattern after it.
 func (p *parser) like(n Name, at int) (Expr, error) {
-	s, err := p.wordAndString()
-	if err != nil {
+	if err := p.advance(); err != nil {
 		return nil, err
 	}
+	if p.tok.kind != text {
+		return nil, invalid(p.tok.at, "a string is missing")
+	}
+	s := p.tok.text
 	if _, err := compilePattern(s); err != nil {
 		return nil, invalid(at, err.Error())
 	}
-	return &Like{Name: n, Pattern: s, At: at}, nil
+	return &Like{Name: n, Pattern: s, At: at}, p.advance()
 }
 
+// isA reads ISA and the class after it, in quotes or without, as [MS-WMI] 2.2.1
+// writes it.
 func (p *parser) isA(n Name) (Expr, error) {
-	s, err := p.wordAndString()
-	return &IsA{Name: n, Class: s}, err
-}
-
-func (p *parser) wordAndString() (string, error) {
 	if err := p.advance(); err != nil {
-		return "", err
+		return nil, err
 	}
-	if p.tok.kind != text {
-		return "", invalid(p.tok.at, "a string is missing")
+	if p.tok.kind != text && p.tok.kind != word || p.tok.text == "" {
+		return nil, invalid(p.tok.at, "a class name is missing")
 	}
-	s := p.tok.text
-	return s, p.advance()
+	x := &IsA{Name: n, Class: p.tok.text}
+	return x, p.advance()
 }

@@ -2,54 +2,94 @@ package wql
 
 import "github.com/casementhq/casement/cim"
 
-// systemNode decides over a system property that each instance has its own of.
-type systemNode struct {
-	relative bool
-	decide   func(cim.Value) (bool, error)
+// system is one of the system properties, which every object has besides
+// those of its class. See spec/wmi.md 2.3.
+type system uint8
+
+const (
+	notSystem system = iota
+	sysClass
+	sysSuperclass
+	sysDynasty
+	sysDerivation
+	sysGenus
+	sysPropertyCount
+	sysNamespace
+	sysServer
+	sysRelpath
+	sysPath
+	sysNothing // a system property that is NULL where it stands
+)
+
+var systems = map[string]system{
+	"__class": sysClass, "__superclass": sysSuperclass, "__dynasty": sysDynasty, "__derivation": sysDerivation,
+	"__genus": sysGenus, "__property_count": sysPropertyCount, "__namespace": sysNamespace, "__server": sysServer,
+	"__relpath": sysRelpath, "__path": sysPath,
 }
 
-func (n *systemNode) eval(i *cim.Instance) bool {
-	v := cim.Null(cim.String)
-	if path, whole := i.Path(); whole && n.relative {
-		v = cim.Str(path.Relative())
-	} else if whole {
-		v = cim.Str(path.String())
+// systemOf is the system property of that name, if it is one.
+func systemOf(name string) system { return systems[cim.Fold(name)] }
+
+// kind is the type of the property.
+func (y system) kind() cim.Type {
+	switch y {
+	case sysDerivation:
+		return cim.String.Array()
+	case sysGenus, sysPropertyCount:
+		return cim.Sint32
 	}
-	ok, err := n.decide(v)
-	return ok && err == nil
+	return cim.String
 }
 
-// compileSystem decides a condition over a system property: at once where the
-// class has it, otherwise for each instance. See spec/wmi.md 2.3.
-func (b *Bound) compileSystem(n Name, decide func(cim.Value) (bool, error)) (node, error) {
-	c := b.Class
-	var v cim.Value
-	switch name := cim.Fold(n.Parts[0]); name {
-	case "__class":
-		v = cim.Str(c.Name)
-	case "__superclass":
-		if v = cim.Null(cim.String); c.Superclass != "" {
-			v = cim.Str(c.Superclass)
+// ofClass tells whether the property is the same for all instances of a class.
+func (y system) ofClass() bool { return y != sysRelpath && y != sysPath }
+
+// value is the property of an object. It allocates for __PATH and __RELPATH
+// of an instance, and for __PATH of a class.
+func (y system) value(o object) cim.Value {
+	text := cim.Null(cim.String)
+	switch c := o.class; y {
+	case sysClass:
+		return cim.Str(c.Name)
+	case sysSuperclass:
+		if c.Superclass != "" {
+			return cim.Str(c.Superclass)
 		}
-	case "__dynasty":
-		v = cim.Str(c.Dynasty())
-	case "__namespace":
-		v = cim.Str(c.Namespace)
-	case "__server":
-		v = cim.Str(c.Server)
-	case "__genus":
-		v = cim.S32(2)
-	case "__property_count":
-		v = cim.S32(int32(len(c.Properties)))
-	case "__path", "__relpath":
-		b.Uses = append(b.Uses, c.Keys()...)
-		return &systemNode{relative: name == "__relpath", decide: decide}, nil
-	default:
-		return nil, invalid(n.At, "there is no system property "+n.Parts[0])
+	case sysDynasty:
+		return cim.Str(c.Dynasty())
+	case sysDerivation:
+		return cim.Strs(append([]string{}, c.Derivation...))
+	case sysGenus:
+		if o.instance == nil || o.instance.IsClass() {
+			return cim.S32(1)
+		}
+		return cim.S32(2)
+	case sysPropertyCount:
+		return cim.S32(int32(len(c.Properties)))
+	case sysNamespace:
+		return cim.Str(c.Namespace)
+	case sysServer:
+		return cim.Str(c.Server)
+	case sysRelpath:
+		if o.instance == nil {
+			return cim.Str(c.Name)
+		}
+		if p, whole := o.instance.Path(); whole {
+			return cim.Str(p.Relative())
+		}
+	case sysPath:
+		if o.instance == nil {
+			return cim.Str(cim.ObjectPath{Server: c.Server, Namespace: c.Namespace, Class: c.Name}.String())
+		}
+		if p, whole := o.instance.Path(); whole {
+			return cim.Str(p.String())
+		}
 	}
-	if len(n.Parts) > 1 {
-		return nil, fail(cim.ErrPropertyNotAnObject, n.At, n.Parts[0]+" is no embedded object")
-	}
-	ok, err := decide(v)
-	return constNode(ok), err
+	return text
+}
+
+// ofPlace tells whether the property says where an object is, which an event
+// is nowhere. See spec/wmi.md 2.3.
+func (y system) ofPlace() bool {
+	return y == sysNamespace || y == sysServer || y == sysRelpath || y == sysPath
 }

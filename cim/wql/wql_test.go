@@ -119,7 +119,7 @@ func TestErrors(t *testing.T) {
 		{`SELECT * FROM Disk WHERE Name.X = 'a'`, cim.ErrPropertyNotAnObject, "column 26"},
 		{`SELECT * FROM Disk WHERE Ready >= 0`, cim.ErrInvalidOperator, "column 32"},
 		{`SELECT * FROM Disk WHERE Part = 1`, cim.ErrInvalidOperator, "column 31"},
-		{`SELECT * FROM Disk WHERE Size LIKE '1%'`, cim.ErrInvalidOperator, "column 31"},
+		{`SELECT * FROM Disk WHERE Size LIKE '1%'`, cim.ErrInvalidQuery, "column 31"},
 		{`SELECT * FROM Disk WHERE When > '19980416******.000000+***'`, cim.ErrInvalidOperator, "column 31"},
 		{`SELECT * FROM Disk WHERE When = 'Jan 21 1932'`, cim.ErrTypeMismatch, "column 31"},
 		{`SELECT * FROM Disk WHERE Availability = 65536`, cim.ErrTypeMismatch, "column 39"},
