@@ -1,0 +1,54 @@
+package mof
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/casementhq/casement/cim"
+)
+
+// Position is a place in a MOF text. Line and Column count from 1, columns in
+// characters.
+type Position struct {
+	File         string
+	Line, Column int
+}
+
+// String is "file:line:column", as editors understand it.
+func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+
+// Error is a mistake in a MOF text, or an object that could not be stored.
+// errors.Is(err, cim.ErrMofExpectedSemi) compares the code, and
+// [cim.StatusOf] gives it.
+type Error struct {
+	// Code is WBEMMOF_E_* for a mistake in the text, and the status of the
+	// operation for an object that could not be stored.
+	Code cim.Status
+	Position
+	Detail string // one sentence, fit to be shown
+	Err    error  // why an object could not be stored; nil for a mistake in the text
+}
+
+// Error says where, which code, and why.
+func (e *Error) Error() string {
+	text := e.Position.String() + ": " + e.Code.Error()
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	if e.Err != nil {
+		text += ": " + strings.TrimPrefix(e.Err.Error(), e.Code.Error()+": ")
+	}
+	return text
+}
+
+// Unwrap gives the cause, or the code where there is no other.
+func (e *Error) Unwrap() error {
+	if e.Err != nil {
+		return e.Err
+	}
+	return e.Code
+}
+
+// IsSyntax tells whether the text itself is at fault, so that nothing of it
+// was stored; mofcomp then ends with 3 instead of 1. See spec/wmi.md 2.9.
+func (e *Error) IsSyntax() bool { return e.Err == nil && e.Code&0xFFFF_F000 == 0x8004_4000 }
