@@ -134,6 +134,17 @@ func (r *Request) Wants(name string) bool {
 // WantsAt is Wants by the position of the property.
 func (r *Request) WantsAt(n int) bool { return r.wanted == nil || r.wanted[n] }
 
+// Want narrows the wanted properties to those with the names; the others of a
+// request that is made outside of the manager are wanted.
+func (r *Request) Want(names []string) {
+	r.wanted = make([]bool, len(r.Class.Properties))
+	for _, name := range names {
+		if n := r.Class.PropertyIndex(name); n >= 0 {
+			r.wanted[n] = true
+		}
+	}
+}
+
 // Constraint is the value that a property is required to have; ok is false
 // where there is no such requirement.
 func (r *Request) Constraint(name string) (v cim.Value, ok bool) {

@@ -1,0 +1,215 @@
+package decoupled
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom"
+)
+
+// maxHosts bounds the provider hosts of one user.
+const maxHosts = 4
+
+// PerUserOptions are the options of NewPerUser.
+type PerUserOptions struct {
+	// Name is the provider's name, which its hosts say first.
+	Name string
+	// Classes are the classes that the hosts serve. Required.
+	Classes []*cim.Class
+	// User tells as which Unix user a caller acts. Required; its error refuses
+	// the operation.
+	User func(cim.Caller) (string, error)
+	// Start starts a provider host as that user and gives its standard input
+	// and output as one stream, whose Close ends the host. Required.
+	Start func(ctx context.Context, caller cim.Caller) (io.ReadWriteCloser, error)
+	// ClearAfter is how long an idle host stays: it ends between once and twice
+	// that time. Default: 5 minutes.
+	ClearAfter time.Duration
+}
+
+// PerUser is a provider whose operations run in provider hosts: processes of
+// the Unix user that the caller is mapped to, so that they reach what that
+// user may reach and nothing else. It starts hosts as they are needed and ends
+// them when they are idle.
+type PerUser struct {
+	remote
+	o    PerUserOptions
+	stop chan struct{}
+
+	mu     sync.Mutex
+	users  map[string]*user
+	closed bool
+}
+
+type user struct {
+	pool  *pool
+	hosts int                 // running and starting
+	conns map[*conn]time.Time // when each became free
+}
+
+var _ cimom.Named = (*PerUser)(nil)
+
+// NewPerUser makes a provider over hosts of its own.
+func NewPerUser(o PerUserOptions) *PerUser {
+	if o.ClearAfter == 0 {
+		o.ClearAfter = 5 * time.Minute
+	}
+	p := &PerUser{o: o, stop: make(chan struct{}), users: map[string]*user{}}
+	p.classes = o.Classes
+	byName := map[string]*cim.Class{}
+	for _, c := range o.Classes {
+		byName[cim.Fold(c.Name)] = c
+	}
+	p.lookup = func(string) Lookup { return func(class string) *cim.Class { return byName[cim.Fold(class)] } }
+	p.acquire = p.host
+	go p.clear()
+	return p
+}
+
+// ProviderName is the provider's name.
+func (p *PerUser) ProviderName() string { return p.o.Name }
+
+// host gives a free host of the caller's user, or a new one, or waits.
+func (p *PerUser) host(ctx context.Context, caller cim.Caller) (*conn, func(bool), error) {
+	name, err := p.o.User(caller)
+	if err != nil {
+		return nil, nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the account has no Unix user here", Err: err}
+	}
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, nil, cim.ErrShuttingDown
+	}
+	u := p.users[name]
+	if u == nil {
+		u = &user{pool: newPool(), conns: map[*conn]time.Time{}}
+		p.users[name] = u
+	}
+	u.pool.mu.Lock()
+	fresh := len(u.pool.idle) == 0 && u.hosts < maxHosts
+	u.pool.mu.Unlock()
+	if fresh {
+		u.hosts++
+	}
+	p.mu.Unlock()
+	if fresh {
+		if err := p.start(ctx, u, caller); err != nil {
+			p.mu.Lock()
+			u.hosts--
+			p.mu.Unlock()
+			return nil, nil, err
+		}
+	}
+	c, err := u.pool.take(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, func(ok bool) {
+		p.mu.Lock()
+		if _, running := u.conns[c]; running {
+			u.conns[c] = time.Now()
+		}
+		p.mu.Unlock()
+		u.pool.give(c, ok)
+	}, nil
+}
+
+// start adds a host to the pool of its user and stays with it to its end.
+func (p *PerUser) start(ctx context.Context, u *user, caller cim.Caller) error {
+	failed := func(err error) error {
+		return &cim.Error{Status: cim.ErrProviderLoadFailure, Detail: "the provider host of the caller's user does not start", Err: err}
+	}
+	stream, err := p.o.Start(ctx, caller)
+	if err != nil {
+		return failed(err)
+	}
+	c := newConn(stream)
+	line, err := c.next(ctx)
+	var h hello
+	if err == nil {
+		err = decode(line, &h)
+	}
+	if err == nil && (h.Protocol != Protocol || h.Register != p.o.Name) {
+		err = broken("the host is %.64q of protocol %d", h.Register, h.Protocol)
+	}
+	if err == nil {
+		line, _ = json.Marshal(hello{Register: h.Register, Protocol: Protocol, Welcome: true})
+		err = c.send(ctx, line)
+	}
+	if err == nil {
+		p.mu.Lock()
+		if u.conns[c] = time.Now(); !u.pool.add(c, maxHosts) {
+			err = cim.ErrShuttingDown
+		}
+		p.mu.Unlock()
+	}
+	if err != nil {
+		c.close()
+		return failed(err)
+	}
+	go func() {
+		<-c.done
+		c.close()
+		u.pool.drop(c)
+		p.mu.Lock()
+		u.hosts--
+		delete(u.conns, c)
+		p.mu.Unlock()
+	}()
+	return nil
+}
+
+// clear ends the hosts that were free for ClearAfter, once in that time.
+func (p *PerUser) clear() {
+	t := time.NewTicker(p.o.ClearAfter)
+	defer t.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case now := <-t.C:
+			p.mu.Lock()
+			for _, u := range p.users {
+				for c, since := range u.conns {
+					if now.Sub(since) >= p.o.ClearAfter && u.pool.drop(c) {
+						c.close()
+					}
+				}
+			}
+			p.mu.Unlock()
+		}
+	}
+}
+
+// Hosts is the number of hosts that run.
+func (p *PerUser) Hosts() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, u := range p.users {
+		n += u.hosts
+	}
+	return n
+}
+
+// Close ends every host.
+func (p *PerUser) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil
+	}
+	p.closed = true
+	close(p.stop)
+	for _, u := range p.users {
+		u.pool.close()
+		for c := range u.conns {
+			c.close()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package decoupled
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom"
+)
+
+// Limits of a Registrar.
+const (
+	maxConnections = 64   // of one provider
+	maxStrangers   = 64   // connections that have not registered yet
+	maxProviders   = 1024 // providers
+	helloTime      = 10 * time.Second
+	maxName        = 255 // bytes of the name of a provider
+)
+
+// RegistrarOptions are the options of a Registrar.
+type RegistrarOptions struct {
+	// UID is the Unix user at the other end of a connection. Required.
+	UID func(net.Conn) (uint32, error)
+	// Admit tells whether that user may be the provider that the instance of
+	// __Win32Provider with that name in that namespace declares. Required. Its
+	// error, a status, is the provider's answer.
+	Admit func(ctx context.Context, uid uint32, namespace, provider string) error
+	// Lookup finds the class of an embedded object. Default: none is found.
+	Lookup func(namespace, class string) *cim.Class
+	// Logger receives what providers do wrong. Default: nothing is logged.
+	Logger *slog.Logger
+}
+
+// Registrar accepts decoupled providers: processes that connect, say which
+// provider they are, and wait for operations. It is safe for use by several
+// goroutines.
+type Registrar struct {
+	o      RegistrarOptions
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu        sync.Mutex
+	pools     map[string]*pool // by namespace and name
+	strangers int
+	listeners []net.Listener
+}
+
+// NewRegistrar makes a Registrar.
+func NewRegistrar(o RegistrarOptions) *Registrar {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Lookup == nil {
+		o.Lookup = func(string, string) *cim.Class { return nil }
+	}
+	g := &Registrar{o: o, pools: map[string]*pool{}}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	return g
+}
+
+func key(namespace, name string) string { return cim.Fold(namespace) + "\x00" + cim.Fold(name) }
+
+// Serve accepts connections until Close, which makes it return nil.
+func (g *Registrar) Serve(l net.Listener) error {
+	g.mu.Lock()
+	g.listeners = append(g.listeners, l)
+	g.mu.Unlock()
+	for {
+		nc, err := l.Accept()
+		if g.ctx.Err() != nil {
+			if err == nil {
+				nc.Close()
+			}
+			l.Close()
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !g.enter() {
+			nc.Close()
+			continue
+		}
+		g.wg.Go(func() { g.meet(nc) })
+	}
+}
+
+func (g *Registrar) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.strangers >= maxStrangers {
+		return false
+	}
+	g.strangers++
+	return true
+}
+
+// meet hears what a connection wants to be, and stays with it to its end.
+func (g *Registrar) meet(nc net.Conn) {
+	c := newConn(nc)
+	defer c.close()
+	name, p, err := g.register(nc, c)
+	g.mu.Lock()
+	g.strangers--
+	g.mu.Unlock()
+	answer := hello{Register: name, Protocol: Protocol, Welcome: err == nil}
+	if err != nil {
+		answer.Error = faultOf(err)
+		g.o.Logger.Warn("a provider is refused", "provider", name, "error", err)
+	}
+	line, _ := json.Marshal(answer)
+	ctx, cancel := context.WithTimeout(g.ctx, helloTime)
+	defer cancel()
+	if sent := c.send(ctx, line); sent != nil || err != nil {
+		return
+	}
+	if !p.add(c, maxConnections) {
+		return
+	}
+	select {
+	case <-c.done:
+	case <-g.ctx.Done():
+	}
+	p.drop(c)
+}
+
+func (g *Registrar) register(nc net.Conn, c *conn) (name string, p *pool, err error) {
+	ctx, cancel := context.WithTimeout(g.ctx, helloTime)
+	defer cancel()
+	uid, err := g.o.UID(nc)
+	if err != nil {
+		return "", nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the system does not tell who the provider is", Err: err}
+	}
+	line, err := c.next(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	var h hello
+	if err := decode(line, &h); err != nil {
+		return "", nil, &cim.Error{Status: cim.ErrInvalidParameter, Detail: err.Error()}
+	}
+	name = clip(h.Register, maxName)
+	switch {
+	case h.Protocol != Protocol:
+		return name, nil, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "this service speaks version 1 of the protocol"}
+	case h.Register == "" || len(h.Register) > maxName || h.Namespace == "" || len(h.Namespace) > maxName:
+		return name, nil, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "the names of provider and namespace are missing or too long"}
+	}
+	if err := g.o.Admit(ctx, uid, h.Namespace, h.Register); err != nil {
+		return name, nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	k := key(h.Namespace, h.Register)
+	if p = g.pools[k]; p == nil {
+		if len(g.pools) >= maxProviders {
+			return name, nil, &cim.Error{Status: cim.ErrQuotaViolation, Detail: "there are too many providers"}
+		}
+		p = newPool()
+		g.pools[k] = p
+	}
+	return name, p, nil
+}
+
+// Provider is the provider of that name, connected or not: without a
+// connection its operations fail with ErrProviderLoadFailure.
+func (g *Registrar) Provider(namespace, name string) cimom.Provider {
+	k := key(namespace, name)
+	return &remote{
+		lookup: func(namespace string) Lookup {
+			return func(class string) *cim.Class { return g.o.Lookup(namespace, class) }
+		},
+		acquire: func(ctx context.Context, _ cim.Caller) (*conn, func(bool), error) {
+			g.mu.Lock()
+			p := g.pools[k]
+			g.mu.Unlock()
+			if p == nil {
+				p = newPool() // it has no connections, and take says so
+			}
+			c, err := p.take(ctx)
+			if err != nil {
+				return nil, nil, err
+			}
+			return c, func(ok bool) { p.give(c, ok) }, nil
+		},
+	}
+}
+
+// Connected lists the providers with at least one connection, as
+// "namespace:name".
+func (g *Registrar) Connected() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var names []string
+	for k, p := range g.pools {
+		p.mu.Lock()
+		if p.all > 0 {
+			namespace, name, _ := strings.Cut(k, "\x00")
+			names = append(names, namespace+":"+name)
+		}
+		p.mu.Unlock()
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Close ends every connection; the operations that use one fail.
+func (g *Registrar) Close() error {
+	g.cancel()
+	g.mu.Lock()
+	listeners, pools := g.listeners, g.pools
+	g.mu.Unlock()
+	var errs []error
+	for _, l := range listeners {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	for _, p := range pools {
+		p.close()
+	}
+	g.wg.Wait()
+	return errors.Join(errs...)
+}
