@@ -2,13 +2,15 @@ package wql
 
 import (
 	"errors"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// Pattern is a LIKE pattern: % any run of characters, _ one, [a-f] one of a
-// set, [^a-f] one outside of it; anything in brackets is literal. Letters
-// compare case-blind. See spec/wmi.md 3.2.
+// Pattern is a LIKE pattern: % any run of characters, _ one, [a-f] or [a=f]
+// one of a set, [^a-f] one outside of it, [^] a caret; anything in brackets is
+// literal. Letters compare case-blind. See [MS-WMI] 2.2.1.1 and spec/wmi.md
+// 3.2.
 type Pattern []element
 
 type elementKind uint8
@@ -69,7 +71,7 @@ func compilePattern(s string) (Pattern, error) {
 // compileSet reads a set after its bracket and tells its length.
 func compileSet(s string) (e element, n int, err error) {
 	e.kind = oneOf
-	if n < len(s) && s[n] == '^' {
+	if strings.HasPrefix(s, "^") && !strings.HasPrefix(s, "^]") {
 		e.kind = noneOf
 		n++
 	}
@@ -83,7 +85,7 @@ func compileSet(s string) (e element, n int, err error) {
 			return e, n, nil
 		}
 		high := low
-		if n+1 < len(s) && s[n] == '-' && s[n+1] != ']' {
+		if n+1 < len(s) && (s[n] == '-' || s[n] == '=') && s[n+1] != ']' {
 			high, size = utf8.DecodeRuneInString(s[n+1:])
 			n += 1 + size
 		}

@@ -2,6 +2,7 @@ package wql
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -239,4 +240,33 @@ func bench(t testing.TB) (*Bound, *cim.Instance) {
 		t.Fatal("the query does not match")
 	}
 	return b, i
+}
+
+// BenchmarkReject looks at 100 000 instances, of which none is a result.
+func BenchmarkReject(b *testing.B) {
+	q, err := Parse(`SELECT * FROM Disk WHERE DeviceID LIKE '%9' AND Size > 5 AND NOT Availability = 3`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	class := testClass()
+	bound, err := Bind(q, class)
+	if err != nil {
+		b.Fatal(err)
+	}
+	instances := make([]*cim.Instance, 100_000)
+	for n := range instances {
+		values := make([]cim.Value, len(class.Properties))
+		values[class.PropertyIndex("DeviceID")] = cim.Str("disk" + strconv.Itoa(n))
+		values[class.PropertyIndex("Availability")] = cim.U16(3)
+		values[class.PropertyIndex("Size")] = cim.U64(uint64(n))
+		instances[n] = cim.MakeInstance(class, values)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, i := range instances {
+			if bound.Match(i) {
+				b.Fatal("a result")
+			}
+		}
+	}
 }
