@@ -131,12 +131,15 @@ func (d *derivation) override(old *Property, p Property) error {
 		return err
 	}
 	switch {
-	case merged.True("Key") && !old.Key:
-		return d.fail(ErrCannotChangeKeyInheritance, p.Name, "an inherited property cannot become a key")
+	case merged.True("Key") && d.keyed && !old.Key:
+		return d.fail(ErrCannotChangeKeyInheritance, p.Name, "the keys of the class are those of its superclass "+d.super.Name)
+	case merged.True("Key") && !canBeKey(p.Type):
+		return d.fail(ErrCannotBeKey, p.Name, "a key is no array, no real number and no embedded object")
 	case merged.True("Indexed") && !old.Qualifiers.True("Indexed"):
 		return d.fail(ErrCannotChangeIndexInheritance, p.Name, "an inherited property cannot become an index")
 	}
-	old.Qualifiers = merged
+	// below a class without keys, as CIM_System makes one of the inherited Name
+	old.Qualifiers, old.Key = merged, merged.True("Key")
 	if !p.Default.IsNull() {
 		old.Default = p.Default
 	}
