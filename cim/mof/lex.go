@@ -274,7 +274,7 @@ func (l *lexer) escape() (uint16, error) {
 		for l.pos < len(l.src) && l.pos < from+4 && isHexDigit(l.src[l.pos]) {
 			l.pos++
 		}
-		if n, err := strconv.ParseUint(l.src[from:l.pos], 16, 16); err == nil && n != 0 {
+		if n, err := strconv.ParseUint(l.src[from:l.pos], 16, 16); err == nil {
 			return uint16(n), nil
 		}
 	}
