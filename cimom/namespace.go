@@ -21,8 +21,9 @@ type Namespace struct {
 
 // standardNamespaces exist in every manager. See spec/wmi.md 2.1.
 var standardNamespaces = []string{
-	`root`, `root\cimv2`, `root\default`, `root\hardware`, `root\interop`, `root\standardcimv2`,
-	`root\subscription`, `root\wmi`,
+	`root`, `root\cimv2`, `root\cimv2\security`, `root\cimv2\security\microsoftvolumeencryption`, `root\default`,
+	`root\hardware`, `root\interop`, `root\microsoft`, `root\microsoft\windows`, `root\microsoft\windows\storage`,
+	`root\standardcimv2`, `root\subscription`, `root\wmi`,
 }
 
 // namespace is a namespace with the classes that are served in it.

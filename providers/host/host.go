@@ -51,6 +51,7 @@ type Provider struct {
 	sources   map[string]source
 	slow      slowMounts
 	loads     loadMeter
+	samples   samples
 }
 
 var (

@@ -48,6 +48,10 @@ var methods = map[string]struct {
 	"win32_service.startservice":    {startService, true},
 	"win32_service.stopservice":     {stopService, true},
 	"win32_service.changestartmode": {changeStartMode, true},
+
+	"win32_encryptablevolume.getprotectionstatus": {luksMethod(protectionStatus), false},
+	"win32_encryptablevolume.getlockstatus":       {luksMethod(lockStatus), false},
+	"win32_encryptablevolume.getconversionstatus": {luksMethod(conversionStatus), false},
 }
 
 // Invoke runs a method. See [cimom.MethodInvoker]. A method without the qualifier Implemented fails with

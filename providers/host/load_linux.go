@@ -18,11 +18,6 @@ type loadMeter struct {
 	result map[int]float64 // of the measurement that ended at at; nil: none did
 }
 
-const (
-	loadSpan = time.Second      // a measurement takes at least this long
-	loadKeep = 10 * time.Second // and starts at most this long ago
-)
-
 // measure is the load in percent by processor number; nil where it is not known.
 func (m *loadMeter) measure(ctx context.Context, p *Provider) map[int]float64 {
 	t, err := p.openProcs()

@@ -141,16 +141,18 @@ func (r *adapterRow) driver() string {
 }
 
 // busAddress is where the hardware sits: "PCI\0000:00:03.0".
-func (r *adapterRow) busAddress() string {
-	d := r.device()
-	if d == "" {
+func (r *adapterRow) busAddress() string { return busAddress(r.device()) }
+
+// busAddress names a folder of hardware by its bus and its place on it; "" where there is none.
+func busAddress(device string) string {
+	if device == "" {
 		return ""
 	}
-	bus, err := filepath.EvalSymlinks(filepath.Join(d, "subsystem"))
+	bus, err := filepath.EvalSymlinks(filepath.Join(device, "subsystem"))
 	if err != nil {
 		return ""
 	}
-	return strings.ToUpper(filepath.Base(bus)) + `\` + filepath.Base(d)
+	return strings.ToUpper(filepath.Base(bus)) + `\` + filepath.Base(device)
 }
 
 // vendor and productName are texts that the device itself has, as USB devices do.

@@ -135,28 +135,35 @@ func TestMethodDefinitions(t *testing.T) {
 func TestColumnsFitTheirClasses(t *testing.T) {
 	p := New(Options{Services: newFakeServices()})
 	for _, s := range platformSources {
-		c := classNamed(s.className())
-		seen := map[string]bool{}
-		for _, n := range s.columnNames() {
-			if c.PropertyIndex(n) < 0 || seen[n] {
-				t.Errorf("%s.%s is no property, or comes twice", c.Name, n)
-			}
-			seen[n] = true
-		}
-		q := query{}
-		if c.Name == "Win32_Processor" { // without the load, which takes a second
-			q.wants = func(i int) bool { return c.Properties[i].Name != "LoadPercentage" }
-		}
-		err := s.list(context.Background(), p, c, q, func(i *cim.Instance) error {
-			for n := range c.Properties {
-				if got := i.At(n).Type(); got != c.Properties[n].Type {
-					t.Errorf("%s.%s has a value of type %v, want %v", c.Name, c.Properties[n].Name, got, c.Properties[n].Type)
-				}
-			}
-			return nil
+		t.Run(s.className(), func(t *testing.T) {
+			t.Parallel() // those that measure take a second
+			columnsFit(t, p, s)
 		})
-		if err != nil {
-			t.Errorf("%s: %v", c.Name, err)
+	}
+}
+
+func columnsFit(t *testing.T, p *Provider, s source) {
+	c := classNamed(s.className())
+	seen := map[string]bool{}
+	for _, n := range s.columnNames() {
+		if c.PropertyIndex(n) < 0 || seen[n] {
+			t.Errorf("%s.%s is no property, or comes twice", c.Name, n)
 		}
+		seen[n] = true
+	}
+	q := query{}
+	if c.Name == "Win32_Processor" { // without the load, which takes a second
+		q.wants = func(i int) bool { return c.Properties[i].Name != "LoadPercentage" }
+	}
+	err := s.list(context.Background(), p, c, q, func(i *cim.Instance) error {
+		for n := range c.Properties {
+			if got := i.At(n).Type(); got != c.Properties[n].Type {
+				t.Errorf("%s.%s has a value of type %v, want %v", c.Name, c.Properties[n].Name, got, c.Properties[n].Type)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Errorf("%s: %v", c.Name, err)
 	}
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"time"
 
 	"github.com/casementhq/casement/providers/host/internal/nl"
 )
@@ -15,6 +16,7 @@ type system struct {
 	links     func() ([]nl.Link, error)
 	addresses func(link int) ([]nl.Address, error)
 	gateways  func() ([]nl.Gateway, error)
+	uptime    func() time.Duration // since the machine started, by a clock that nobody sets
 }
 
 // fileSystem is what statfs(2) says.

@@ -13,10 +13,27 @@ var platformSources = []source{
 	osTable, computerTable, productTable, biosTable, processorTable, processTable, serviceTable, dependentServiceTable,
 	diskTable, adapterTable, configurationTable, userTable, groupTable, groupUserTable, softwareTable, zoneTable,
 	localTimeTable, utcTimeTable,
+
+	driveTable, partitionTable, driveToPartitionTable, diskToPartitionTable, volumeTable, mappedDiskTable,
+	pageFileUsageTable, pageFileSettingTable, encryptableVolumeTable,
+	storageDiskTable, physicalDiskTable, storageVolumeTable,
+
+	perfProcessorTable, perfMemoryTable, perfSystemTable, perfPhysicalDiskTable, perfLogicalDiskTable, perfProcessTable,
+	perfInterfaceTable, perfTCPTable,
+	formatted("PerfOS_Processor", "Name"), formatted("PerfOS_Memory"), formatted("PerfOS_System"),
+	formatted("PerfDisk_PhysicalDisk", "Name"), formatted("PerfDisk_LogicalDisk", "Name"),
+	formatted("PerfProc_Process", "Name", "IDProcess", "ElapsedTime"),
+	formatted("Tcpip_NetworkInterface", "Name"), formatted("Tcpip_TCPv4"),
 }
 
 func newSystem() system {
-	return system{statFS: statFS, links: nl.Links, addresses: nl.Addresses, gateways: nl.Gateways}
+	return system{statFS: statFS, links: nl.Links, addresses: nl.Addresses, gateways: nl.Gateways, uptime: uptime}
+}
+
+func uptime() time.Duration {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) // fails only for a clock that does not exist
+	return time.Duration(t.Nano())
 }
 
 func statFS(path string) (fileSystem, error) {

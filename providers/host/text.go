@@ -19,6 +19,12 @@ func (p *Provider) read(path string) string {
 	return strings.TrimSpace(string(b))
 }
 
+// exists tells whether there is such a path below the root.
+func (p *Provider) exists(path string) bool {
+	_, err := os.Lstat(filepath.Join(p.root, path))
+	return err == nil
+}
+
 // strOrNull is s as a string, NULL where it is empty.
 func strOrNull(s string) cim.Value {
 	if s == "" {
