@@ -24,13 +24,10 @@ var platformSources = []source{
 	formatted("PerfDisk_PhysicalDisk", "Name"), formatted("PerfDisk_LogicalDisk", "Name"),
 	formatted("PerfProc_Process", "Name", "IDProcess", "ElapsedTime"),
 	formatted("Tcpip_NetworkInterface", "Name"), formatted("Tcpip_TCPv4"),
-
-	enclosureTable, boardTable, moduleTable, arrayTable, cacheTable, batteryTable, thermalTable,
-	netAdapterTable, routeTable, pingTable,
 }
 
 func newSystem() system {
-	return system{statFS: statFS, links: nl.Links, addresses: nl.Addresses, gateways: nl.Gateways, routes: nl.Routes, ping: ping, uptime: uptime}
+	return system{statFS: statFS, links: nl.Links, addresses: nl.Addresses, gateways: nl.Gateways, uptime: uptime}
 }
 
 func uptime() time.Duration {
