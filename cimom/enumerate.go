@@ -67,19 +67,40 @@ func listable(base *entry, entries []*entry) ([]*target, error) {
 }
 
 // listAll lists one class after the other. One that fails does not keep the
-// others from being listed; the first failure is the result.
+// others from being listed; the first failure is the result. A class that its
+// provider does not list whole is no part of a list of its superclass, unless
+// that has nothing else.
 func (s *session) listAll(ctx context.Context, e *stream, targets []*target, o cim.OperationOptions) error {
-	var first error
-	for _, t := range targets {
+	var first, refusal error
+	refused := 0
+	for n, t := range targets {
 		err := protect(func() error { return s.list(ctx, e, t, o) })
 		if err != nil && (ctx.Err() != nil || errors.Is(err, errStopped)) {
 			return err
+		}
+		if errors.Is(err, cim.ErrProviderNotCapable) && (n > 0 || !isTop(targets)) {
+			refused, refusal = refused+1, err
+			continue
 		}
 		if first == nil {
 			first = err
 		}
 	}
+	if refused == len(targets) {
+		return refusal
+	}
 	return first
+}
+
+// isTop tells whether the first class is above all others: the one that was
+// asked for.
+func isTop(targets []*target) bool {
+	for _, t := range targets[1:] {
+		if !t.entry.class.IsA(targets[0].entry.class.Name) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *session) list(ctx context.Context, e *stream, t *target, o cim.OperationOptions) error {
