@@ -100,16 +100,6 @@ func diskSignature(r *driveRow) cim.Value {
 
 func driveCaption(r *driveRow) string { return first(r.model(), r.name) }
 
-// first is the first text that is not empty.
-func first(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
-}
-
 // bytesOrNull is an amount, NULL where ok is false.
 func bytesOrNull(n uint64, ok bool) cim.Value {
 	if !ok {

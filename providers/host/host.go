@@ -30,6 +30,8 @@ type Options struct {
 	Start func(ctx context.Context, caller cim.Caller, commandLine, dir string, startup *cim.Instance) (pid, returnValue uint32, err error)
 	// Kill ends a process for Win32_Process.Terminate; nil sends SIGKILL as the service's own user.
 	Kill func(ctx context.Context, caller cim.Caller, pid int) (returnValue uint32, err error)
+	// Files changes files as the Unix user that a caller is mapped to; nil, or an error, refuses with 2.
+	Files func(caller cim.Caller) (FileActor, error)
 	// MayChange tells whether a caller may invoke a method that changes the machine; nil permits callers whose token
 	// has Administrators enabled. Who may not gets the ReturnValue 2.
 	MayChange func(caller cim.Caller, class, method string) bool
@@ -55,8 +57,9 @@ type Provider struct {
 }
 
 var (
-	_ cimom.InstanceLister = (*Provider)(nil)
-	_ cimom.MethodInvoker  = (*Provider)(nil)
+	_ cimom.InstanceLister    = (*Provider)(nil)
+	_ cimom.MethodInvoker     = (*Provider)(nil)
+	_ cimom.AssociationWalker = (*Provider)(nil)
 )
 
 // New makes the provider of this machine.
@@ -124,7 +127,19 @@ func (p *Provider) hostName() string {
 // List yields the instances of r.Class. It reads only what r wants, and where r fixes a key only the object that the
 // key names. See [cimom.InstanceLister].
 func (p *Provider) List(ctx context.Context, r *cimom.Request, yield func(*cim.Instance) error) error {
-	return p.list(ctx, r.Class, query{wants: r.WantsAt, server: r.Class.Server, equal: r.Constraint}, yield)
+	return p.list(ctx, r.Class, queryOf(r), yield)
+}
+
+// Walk yields the associations of r.Class in which source has the role, as far as they can be told apart before they
+// are read. See [cimom.AssociationWalker].
+func (p *Provider) Walk(ctx context.Context, r *cimom.Request, source cim.ObjectPath, role string, yield func(*cim.Instance) error) error {
+	q := queryOf(r)
+	q.source = walkSource{role, source}
+	return p.list(ctx, r.Class, q, yield)
+}
+
+func queryOf(r *cimom.Request) query {
+	return query{wants: r.WantsAt, server: r.Class.Server, equal: r.Constraint, orders: r.Orders, caller: r.Caller}
 }
 
 func (p *Provider) list(ctx context.Context, c *cim.Class, q query, yield func(*cim.Instance) error) error {

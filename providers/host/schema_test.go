@@ -34,6 +34,21 @@ func TestClassesAreTheDocumentedOnes(t *testing.T) {
 		{"Win32_DependentService", 3, []string{"CIM_ServiceServiceDependency", "CIM_Dependency"}, []string{"Antecedent", "Dependent"}},
 		{"Win32_TimeZone", 24, []string{"CIM_Setting"}, []string{"StandardName"}},
 		{"Win32_LocalTime", 10, []string{"Win32_CurrentTime"}, nil},
+		{"CIM_DataFile", 33, []string{"CIM_LogicalFile", "CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"Name"}},
+		{"Win32_Directory", 31, []string{"CIM_Directory", "CIM_LogicalFile", "CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"Name"}},
+		{"CIM_DirectoryContainsFile", 2, []string{"CIM_Component"}, []string{"GroupComponent", "PartComponent"}},
+		{"Win32_SubDirectory", 2, []string{"CIM_Component"}, []string{"GroupComponent", "PartComponent"}},
+		{"Win32_LogonSession", 9, []string{"Win32_Session", "CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"LogonId"}},
+		{"Win32_LoggedOnUser", 2, []string{"CIM_Dependency"}, []string{"Antecedent", "Dependent"}},
+		{"Win32_Share", 10, []string{"CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"Name"}},
+		{"Win32_UserProfile", 29, []string{}, []string{"SID"}},
+		{"Win32_StartupCommand", 8, []string{"CIM_Setting"}, []string{"Command", "Location", "Name", "User"}},
+		{"Win32_ScheduledJob", 19, []string{"CIM_Job", "CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"JobId"}},
+		{"Win32_Environment", 8, []string{"CIM_SystemResource", "CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"Name", "UserName"}},
+		{"Win32_QuickFixEngineering", 11, []string{"CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"HotFixID", "ServicePackInEffect"}},
+		{"Win32_ServerFeature", 3, []string{}, []string{"ID"}},
+		{"Win32_OptionalFeature", 6, []string{"CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"Name"}},
+		{"SoftwareLicensingProduct", 44, []string{}, []string{"ID"}},
 		{"Win32_ProcessStartup", 14, []string{"Win32_MethodParameterClass"}, nil},
 	} {
 		c := classNamed(want.class)
@@ -154,6 +169,12 @@ func columnsFit(t *testing.T, p *Provider, s source) {
 	q := query{}
 	if c.Name == "Win32_Processor" { // without the load, which takes a second
 		q.wants = func(i int) bool { return c.Properties[i].Name != "LoadPercentage" }
+	}
+	switch c.Name { // which are refused without a bound
+	case "CIM_DataFile", "Win32_Directory":
+		q = fixed(map[string]cim.Value{"Path": cim.Str("/etc/")})
+	case "CIM_DirectoryContainsFile", "Win32_SubDirectory":
+		q = fixed(map[string]cim.Value{"GroupComponent": cim.Ref("Win32_Directory.Name='/etc'")})
 	}
 	err := s.list(context.Background(), p, c, q, func(i *cim.Instance) error {
 		for n := range c.Properties {

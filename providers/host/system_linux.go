@@ -24,6 +24,10 @@ var platformSources = []source{
 	formatted("PerfDisk_PhysicalDisk", "Name"), formatted("PerfDisk_LogicalDisk", "Name"),
 	formatted("PerfProc_Process", "Name", "IDProcess", "ElapsedTime"),
 	formatted("Tcpip_NetworkInterface", "Name"), formatted("Tcpip_TCPv4"),
+
+	logonSessionTable, loggedOnUserTable, profileTable, shareTable, environmentTable, startupCommandTable, scheduledJobTable,
+	dataFileTable, directoryTable, containsFileTable, subDirectoryTable,
+	quickFixTable, serverFeatureTable, optionalFeatureTable, licensingTable,
 }
 
 func newSystem() system {

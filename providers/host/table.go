@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cim/wql"
 )
 
 // query is what a caller wants of a class.
@@ -11,6 +12,28 @@ type query struct {
 	wants  func(property int) bool        // nil: all
 	server string                         // the machine in the paths of references; may be empty
 	equal  func(string) (cim.Value, bool) // the value that a property must have, where the caller fixed one
+	orders []wql.Order                    // what must be less or greater, by position in the class
+	caller cim.Caller
+	source walkSource
+}
+
+// walkSource is the object whose associations are wanted, and the reference that must name it; the zero value: all.
+type walkSource struct {
+	role string
+	path cim.ObjectPath
+}
+
+// endpoint is the object that a reference property must name, where one is given.
+func (q query) endpoint(role string) (cim.ObjectPath, bool) {
+	if cim.EqualFold(q.source.role, role) {
+		return q.source.path, true
+	}
+	text, ok := q.text(role)
+	if !ok {
+		return cim.ObjectPath{}, false
+	}
+	path, err := cim.ParsePath(text)
+	return path, err == nil
 }
 
 // fixed is the value that the caller wants a property to have.

@@ -84,3 +84,13 @@ func positive(n int) cim.Value {
 	}
 	return cim.U32(uint32(n))
 }
+
+// first is the first text that is not empty.
+func first(texts ...string) string {
+	for _, s := range texts {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
