@@ -30,6 +30,16 @@ var systems = map[string]system{
 // systemOf is the system property of that name, if it is one.
 func systemOf(name string) system { return systems[cim.Fold(name)] }
 
+// SystemProperty is the system property of that name, "__CLASS" for instance,
+// of an object; ok is false where there is none of that name.
+func SystemProperty(i *cim.Instance, name string) (v cim.Value, ok bool) {
+	y := systemOf(name)
+	if y == notSystem {
+		return v, false
+	}
+	return y.value(objectOf(i)), true
+}
+
 // kind is the type of the property.
 func (y system) kind() cim.Type {
 	switch y {

@@ -2,7 +2,7 @@
 // system classes, as MOF. See spec/wmi.md 2.3, 5 and 6.
 package schema
 
-import _ "embed"
+import "embed"
 
 // The texts, superclasses first.
 var (
@@ -19,3 +19,9 @@ var (
 	//go:embed repository.mof
 	Repository string // root
 )
+
+// Files has the same texts as files, for [mof.Definitions]: "events.mof" and
+// the like.
+//
+//go:embed *.mof
+var Files embed.FS
