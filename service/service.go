@@ -17,6 +17,7 @@ import (
 	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/internal/systemd"
 	"github.com/casementhq/casement/providers/host"
+	"github.com/casementhq/casement/providers/stdregprov"
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/shell"
@@ -96,6 +97,13 @@ func newManager(o Options, p *people) (*cimom.Manager, error) {
 	m := cimom.New(cimom.Options{Logger: o.Logger})
 	if err := m.Register(host.New(hostOptions)); err != nil {
 		return nil, fmt.Errorf("register the classes of this host: %w", err)
+	}
+	reg, err := stdregprov.New(stdregprov.Options{Hive: p.state.Hive, Log: o.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("open the registry provider: %w", err)
+	}
+	if err := m.Register(reg); err != nil {
+		return nil, fmt.Errorf("register the classes of the registry: %w", err)
 	}
 	return m, nil
 }

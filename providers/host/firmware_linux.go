@@ -11,12 +11,16 @@ import (
 )
 
 // dmi is one entry of the firmware's description of the machine; "" where it is absent, not readable for the
-// service, or filled with one of the texts by which makers say that they did not fill it.
-func (p *Provider) dmi(name string) string {
-	s := p.read("sys/class/dmi/id/" + name)
+// service, or not filled.
+func (p *Provider) dmi(name string) string { return filled(p.read("sys/class/dmi/id/" + name)) }
+
+// filled is s, or "" where it is one of the texts by which makers say that they did not fill a field.
+func filled(s string) string {
+	s = strings.TrimSpace(s)
 	switch strings.ToLower(s) {
-	case "to be filled by o.e.m.", "default string", "not specified", "none", "system serial number",
-		"system product name", "system manufacturer", "system version":
+	case "to be filled by o.e.m.", "default string", "not specified", "none", "no asset tag", "not available", "unknown",
+		"system serial number", "system product name", "system manufacturer", "system version", "chassis manufacture",
+		"chassis serial number", "chassis version", "asset-1234567890", "base board serial number":
 		return ""
 	}
 	return s

@@ -83,13 +83,7 @@ var adapterTable = &table[adapterRow]{name: "Win32_NetworkAdapter", gather: gath
 	{name: "Installed", get: fixedValue[adapterRow](cim.Bool(true))},
 	{name: "NetEnabled", get: func(r *adapterRow) cim.Value { return cim.Bool(r.Up) }},
 	{name: "NetConnectionStatus", get: connectionStatus},
-	{name: "Speed", get: func(r *adapterRow) cim.Value {
-		mbit, err := strconv.ParseInt(r.sys("speed"), 10, 32)
-		if err != nil || mbit <= 0 { // -1: the driver does not know
-			return cim.Value{}
-		}
-		return cim.U64(uint64(mbit) * 1_000_000)
-	}},
+	{name: "Speed", get: (*adapterRow).speed},
 	{name: "StatusInfo", get: func(r *adapterRow) cim.Value {
 		if r.Up {
 			return cim.U16(3) // enabled
@@ -97,6 +91,15 @@ var adapterTable = &table[adapterRow]{name: "Win32_NetworkAdapter", gather: gath
 		return cim.U16(4)
 	}},
 }}
+
+// speed is in bits per second.
+func (r *adapterRow) speed() cim.Value {
+	mbit, err := strconv.ParseInt(r.sys("speed"), 10, 32)
+	if err != nil || mbit <= 0 { // -1: the driver does not know
+		return cim.Value{}
+	}
+	return cim.U64(uint64(mbit) * 1_000_000)
+}
 
 // connectionStatus maps the state of RFC 2863 to the values of NetConnectionStatus.
 func connectionStatus(r *adapterRow) cim.Value {
@@ -159,12 +162,17 @@ func busAddress(device string) string {
 func (r *adapterRow) vendor() string      { return r.deviceText("manufacturer") }
 func (r *adapterRow) productName() string { return r.deviceText("product") }
 
-func (r *adapterRow) deviceText(file string) string {
-	d := r.device()
-	if d == "" {
+// deviceText is a file of what carries the interface: for USB, the device that the interface is one of.
+func (r *adapterRow) deviceText(file string) string { return r.below(filepath.Dir(r.device()), file) }
+
+// deviceFile is a file of the device itself.
+func (r *adapterRow) deviceFile(file string) string { return r.below(r.device(), file) }
+
+func (r *adapterRow) below(dir, file string) string {
+	if dir == "" || dir == "." {
 		return ""
 	}
-	relative, err := filepath.Rel(r.p.root, filepath.Dir(d))
+	relative, err := filepath.Rel(r.p.root, dir)
 	if err != nil {
 		return ""
 	}

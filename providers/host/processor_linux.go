@@ -69,13 +69,18 @@ func (p *Provider) sockets() []socket {
 	return result
 }
 
-const cpuLoad uint32 = 1
+const (
+	cpuLoad uint32 = 1 << iota
+	cpuFirmware
+)
 
 type cpuRow struct {
 	socket
 	p     *Provider
 	index int
 	load  float64 // percent; negative: unknown
+	// firmware is what SMBIOS tells of the socket; empty where that is not known.
+	firmware structure
 }
 
 func (r *cpuRow) first() *procs.CPU { return &r.cpus[0] }
@@ -123,6 +128,16 @@ var processorTable = &table[cpuRow]{name: "Win32_Processor", gather: gatherProce
 	{name: "Availability", get: fixedValue[cpuRow](cim.U16(3))}, // running at full power
 	{name: "VMMonitorModeExtensions", get: func(r *cpuRow) cim.Value { return r.flags("vmx", "svm") }},
 	{name: "SecondLevelAddressTranslationExtensions", get: func(r *cpuRow) cim.Value { return r.flags("ept", "npt") }},
+
+	firmwareText("SocketDesignation", 0x04),
+	firmwareNumber("Family", cim.Uint16, cpuFamily),
+	firmwareNumber("ProcessorId", cim.String, cpuID),
+	firmwareNumber("CurrentVoltage", cim.Uint16, cpuVoltage),
+	firmwareNumber("ExtClock", cim.Uint32, func(s *structure) cim.Value { return s.value(cim.Uint32, 0x12, 2, 0) }),
+	firmwareNumber("UpgradeMethod", cim.Uint16, func(s *structure) cim.Value { return s.value(cim.Uint16, 0x19, 1, 0, 2) }),
+	firmwareText("SerialNumber", 0x20),
+	firmwareText("AssetTag", 0x21),
+	firmwareText("PartNumber", 0x22),
 }}
 
 func cpuCaption(r *cpuRow) string {
@@ -185,25 +200,12 @@ func (r *cpuRow) clock(file string) cim.Value {
 	return cim.Value{}
 }
 
-// cache is the size of all caches of one level in the package, in kilobytes; caches that logical processors share
-// count once.
+// cache is the size of all caches of one level in the package, in kilobytes.
 func (r *cpuRow) cache(level string) cim.Value {
-	total, seen := uint64(0), map[string]bool{}
-	for _, c := range r.cpus {
-		for i := range 16 {
-			dir := fmt.Sprintf("sys/devices/system/cpu/cpu%d/cache/index%d/", c.Number, i)
-			found := r.p.read(dir + "level")
-			if found == "" {
-				break
-			}
-			shared := r.p.read(dir + "shared_cpu_list")
-			if found != level || seen[shared] {
-				continue
-			}
-			if kb, err := strconv.ParseUint(strings.TrimSuffix(r.p.read(dir+"size"), "K"), 10, 32); err == nil {
-				seen[shared] = true
-				total += kb
-			}
+	total := uint64(0)
+	for _, c := range r.p.caches(&r.socket) {
+		if c.level == level {
+			total += c.kilobytes
 		}
 	}
 	if total == 0 {
@@ -227,10 +229,17 @@ func gatherProcessors(ctx context.Context, p *Provider, need uint32, q query, f 
 	if need&cpuLoad != 0 {
 		loads = p.loads.measure(ctx, p)
 	}
+	var described []structure
+	if need&cpuFirmware != 0 {
+		described = p.populatedSockets()
+	}
 	for i, s := range sockets {
 		r := &cpuRow{socket: s, p: p, index: i, load: -1}
 		if one && !cim.EqualFold(id, "CPU"+strconv.Itoa(i)) {
 			continue
+		}
+		if len(described) == len(sockets) {
+			r.firmware = described[i]
 		}
 		if loads != nil {
 			total, n := 0.0, 0

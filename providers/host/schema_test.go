@@ -49,6 +49,20 @@ func TestClassesAreTheDocumentedOnes(t *testing.T) {
 		{"Win32_ServerFeature", 3, []string{}, []string{"ID"}},
 		{"Win32_OptionalFeature", 6, []string{"CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"Name"}},
 		{"SoftwareLicensingProduct", 44, []string{}, []string{"ID"}},
+		{"Win32_SystemEnclosure", 37, []string{"CIM_Chassis", "CIM_PhysicalFrame", "CIM_PhysicalPackage", "CIM_PhysicalElement", "CIM_ManagedSystemElement"}, []string{"Tag"}},
+		{"Win32_BaseBoard", 29, []string{"CIM_Card", "CIM_PhysicalPackage", "CIM_PhysicalElement", "CIM_ManagedSystemElement"}, []string{"Tag"}},
+		{"Win32_PhysicalMemory", 36, []string{"CIM_PhysicalMemory", "CIM_Chip", "CIM_PhysicalComponent", "CIM_PhysicalElement", "CIM_ManagedSystemElement"}, []string{"Tag"}},
+		{"Win32_PhysicalMemoryArray", 28, []string{"CIM_PhysicalPackage", "CIM_PhysicalElement", "CIM_ManagedSystemElement"}, []string{"Tag"}},
+		{"Win32_CacheMemory", 53, []string{"CIM_CacheMemory", "CIM_Memory", "CIM_StorageExtent", "CIM_LogicalDevice", "CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"DeviceID"}},
+		{"Win32_Battery", 33, []string{"CIM_Battery", "CIM_LogicalDevice", "CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"DeviceID"}},
+		{"Win32_PnPEntity", 26, []string{"CIM_LogicalDevice", "CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"DeviceID"}},
+		{"Win32_VideoController", 59, []string{"CIM_PCVideoController", "CIM_VideoController", "CIM_Controller", "CIM_LogicalDevice", "CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"DeviceID"}},
+		{"Win32_SystemDriver", 22, []string{"Win32_BaseService", "CIM_Service", "CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"Name"}},
+		{"Win32_IP4RouteTable", 18, []string{"CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"Destination", "InterfaceIndex", "Mask", "NextHop"}},
+		{"Win32_PingStatus", 24, nil, []string{"Address", "BufferSize", "NoFragmentation", "RecordRoute", "ResolveAddressNames", "SourceRoute", "SourceRouteType",
+			"TimeStampRoute", "TimeToLive", "Timeout", "TypeofService"}},
+		{"MSFT_NetAdapter", 83, []string{"CIM_NetworkPort", "CIM_LogicalPort", "CIM_LogicalDevice", "CIM_LogicalElement", "CIM_ManagedSystemElement"},
+			[]string{"CreationClassName", "DeviceID", "SystemCreationClassName", "SystemName"}},
 		{"Win32_ProcessStartup", 14, []string{"Win32_MethodParameterClass"}, nil},
 	} {
 		c := classNamed(want.class)
@@ -175,6 +189,8 @@ func columnsFit(t *testing.T, p *Provider, s source) {
 		q = fixed(map[string]cim.Value{"Path": cim.Str("/etc/")})
 	case "CIM_DirectoryContainsFile", "Win32_SubDirectory":
 		q = fixed(map[string]cim.Value{"GroupComponent": cim.Ref("Win32_Directory.Name='/etc'")})
+	case "Win32_PingStatus": // which asks one address only
+		q = fixed(map[string]cim.Value{"Address": cim.Str("no.such.host.invalid")})
 	}
 	err := s.list(context.Background(), p, c, q, func(i *cim.Instance) error {
 		for n := range c.Properties {

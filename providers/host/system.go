@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -17,6 +18,8 @@ type system struct {
 	addresses func(link int) ([]nl.Address, error)
 	gateways  func() ([]nl.Gateway, error)
 	uptime    func() time.Duration // since the machine started, by a clock that nobody sets
+	routes    func() ([]nl.Route, error)
+	ping      func(ctx context.Context, o pingOptions) (pingReply, error)
 }
 
 // fileSystem is what statfs(2) says.

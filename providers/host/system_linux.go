@@ -28,10 +28,12 @@ var platformSources = []source{
 	logonSessionTable, loggedOnUserTable, profileTable, shareTable, environmentTable, startupCommandTable, scheduledJobTable,
 	dataFileTable, directoryTable, containsFileTable, subDirectoryTable,
 	quickFixTable, serverFeatureTable, optionalFeatureTable, licensingTable,
+	enclosureTable, boardTable, moduleTable, arrayTable, cacheTable, batteryTable, thermalTable,
+	netAdapterTable, routeTable, pingTable,
 }
 
 func newSystem() system {
-	return system{statFS: statFS, links: nl.Links, addresses: nl.Addresses, gateways: nl.Gateways, uptime: uptime}
+	return system{statFS: statFS, links: nl.Links, addresses: nl.Addresses, gateways: nl.Gateways, routes: nl.Routes, ping: ping, uptime: uptime}
 }
 
 func uptime() time.Duration {

@@ -32,6 +32,16 @@ type Gateway struct {
 	Metric    int
 }
 
+// Route is one route of IPv4 in the main table; one with several next hops is several of them.
+type Route struct {
+	LinkIndex   int // 0: none
+	Destination netip.Prefix
+	Gateway     netip.Addr // zero: the destination is on the link
+	Metric      int
+	Protocol    int // RTPROT_*: who made it
+	Type        int // RTN_*: 1 unicast, 6 blackhole, 7 unreachable, 8 prohibit, ...
+}
+
 // Network is a picture of the network at one moment.
 type Network struct {
 	Links     []Link

@@ -101,3 +101,40 @@ func appendGateway(out []Gateway, link int, gw net.IP, metric int) []Gateway {
 	}
 	return out
 }
+
+// Routes lists the routes of IPv4 in the main table, as ip-route(8) does.
+func Routes() ([]Route, error) {
+	all, err := dump("routes", func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
+	if err != nil {
+		return nil, err
+	}
+	var out []Route
+	for _, r := range all {
+		destination := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+		if r.Dst != nil {
+			ip, ok := netip.AddrFromSlice(r.Dst.IP)
+			if !ok {
+				continue
+			}
+			ones, _ := r.Dst.Mask.Size()
+			destination = netip.PrefixFrom(ip.Unmap(), ones)
+		}
+		route := Route{LinkIndex: r.LinkIndex, Destination: destination, Metric: r.Priority, Protocol: int(r.Protocol), Type: r.Type}
+		if len(r.MultiPath) == 0 {
+			out = append(out, route.by(r.LinkIndex, r.Gw))
+		}
+		for _, hop := range r.MultiPath {
+			out = append(out, route.by(hop.LinkIndex, hop.Gw))
+		}
+	}
+	return out, nil
+}
+
+// by is the route over one next hop.
+func (r Route) by(link int, gw net.IP) Route {
+	r.LinkIndex = link
+	if ip, ok := netip.AddrFromSlice(gw); ok {
+		r.Gateway = ip.Unmap()
+	}
+	return r
+}

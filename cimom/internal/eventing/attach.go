@@ -1,0 +1,129 @@
+package eventing
+
+import (
+	"context"
+	"maps"
+
+	"github.com/casementhq/casement/cim"
+)
+
+// attach puts the subscription on the list of a feed, which is made for the
+// first one, and waits until it runs.
+func (s *subscription) attach(ctx context.Context, p plan) error {
+	f, err := s.hub.join(s, p)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	closed := s.closed
+	if !closed {
+		s.feeds = append(s.feeds, f)
+	}
+	s.mu.Unlock()
+	if closed {
+		s.hub.detach(f, s)
+		return &cim.Error{Status: cim.ErrCallCancelled}
+	}
+	if f.ready == nil {
+		return nil
+	}
+	select {
+	case <-f.ready:
+		return f.failure
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// join makes s a member of the feed of a plan.
+func (h *Hub) join(s *subscription, p plan) (*feed, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, &cim.Error{Status: cim.ErrShuttingDown}
+	}
+	if p.run == nil {
+		return h.joinOwn(s), nil
+	}
+	f := h.feeds[p.key]
+	if f == nil {
+		f = &feed{hub: h, namespace: s.namespace, key: p.key, members: map[*subscription]struct{}{}, ready: make(chan struct{})}
+		h.feeds[p.key] = f
+		ctx, cancel := context.WithCancel(context.Background()) // the feed's life is its own
+		f.cancel = cancel
+		h.work.Go(func() { f.drive(ctx, p.run(f)) })
+	}
+	f.members[s] = struct{}{}
+	f.rebuild()
+	return f, nil
+}
+
+// joinOwn makes s a member of the feed of what the manager writes; h.mu is
+// held.
+func (h *Hub) joinOwn(s *subscription) *feed {
+	own := *h.own.Load()
+	f := own[cim.Fold(s.namespace)]
+	if f == nil {
+		f = &feed{hub: h, namespace: s.namespace, members: map[*subscription]struct{}{}}
+	}
+	f.members[s] = struct{}{}
+	f.rebuild()
+	if len(f.members) == 1 {
+		own = maps.Clone(own)
+		own[cim.Fold(s.namespace)] = f
+		h.own.Store(&own)
+	}
+	return f
+}
+
+// spawn runs f beside everything else, unless the hub is closed; Close waits
+// for it.
+func (h *Hub) spawn(f func()) (ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	h.work.Go(f)
+	return true
+}
+
+// drive runs what fills a feed.
+func (f *feed) drive(ctx context.Context, r runner) {
+	defer f.cancel()
+	f.failure = r.start(ctx)
+	close(f.ready)
+	err := f.failure
+	if err == nil {
+		err = r.run(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		f.fail(err)
+	}
+}
+
+// detach takes s off a feed; the last one ends what runs.
+func (h *Hub) detach(f *feed, s *subscription) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := f.members[s]; !ok {
+		return
+	}
+	delete(f.members, s)
+	f.rebuild()
+	if len(f.members) > 0 {
+		return
+	}
+	if f.cancel == nil {
+		own := maps.Clone(*h.own.Load())
+		if own[cim.Fold(f.namespace)] == f {
+			delete(own, cim.Fold(f.namespace))
+			h.own.Store(&own)
+		}
+		return
+	}
+	f.cancel()
+	if h.feeds[f.key] == f {
+		delete(h.feeds, f.key)
+	}
+}

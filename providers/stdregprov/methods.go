@@ -1,0 +1,240 @@
+package stdregprov
+
+import (
+	"errors"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/registry"
+	"github.com/casementhq/casement/security"
+)
+
+// errNothing ends an update that has nothing to write.
+var errNothing = errors.New("nothing to write")
+
+// methods are the methods of StdRegProv by name. right is what the caller must have on the key before run is called.
+var methods = map[string]struct {
+	right uint32
+	run   func(*call) code
+}{
+	"createkey":              {createSubKey, createKey},
+	"deletekey":              {security.Delete, deleteKey},
+	"enumkey":                {enumerateKeys, enumKey},
+	"enumvalues":             {queryValue, enumValues},
+	"deletevalue":            {setValue, deleteValue},
+	"getstringvalue":         {queryValue, getString},
+	"getexpandedstringvalue": {queryValue, getExpandedString},
+	"getmultistringvalue":    {queryValue, getMultiString},
+	"getdwordvalue":          {queryValue, getDWORD},
+	"getqwordvalue":          {queryValue, getQWORD},
+	"getbinaryvalue":         {queryValue, getBinary},
+	"setstringvalue":         {setValue, setString(registry.SZ)},
+	"setexpandedstringvalue": {setValue, setString(registry.ExpandSZ)},
+	"setmultistringvalue":    {setValue, setMultiString},
+	"setdwordvalue":          {setValue, setNumber(func(n uint64) registry.Value { return registry.DWORD(uint32(n)) })},
+	"setqwordvalue":          {setValue, setNumber(registry.QWORD)},
+	"setbinaryvalue":         {setValue, setBinary},
+	"checkaccess":            {0, checkAccess},
+}
+
+func createKey(c *call) code {
+	if c.p.hive.Snapshot().Exists(c.key) {
+		return success
+	}
+	return c.update(func(tx *registry.Tx) (code, error) { return success, tx.CreateKey(c.key) })
+}
+
+// deleteKey removes a key with its values. A key with keys below it stays, as RegDeleteKey does it.
+func deleteKey(c *call) code {
+	return c.update(func(tx *registry.Tx) (code, error) {
+		switch parts, err := registry.SplitKey(c.key); {
+		case err != nil:
+			return invalidParameter, nil //nolint:nilerr // told by the code
+		case !tx.Exists(c.key):
+			return fileNotFound, nil
+		case len(parts) == 0 || len(tx.Keys(c.key)) > 0:
+			return accessDenied, nil
+		}
+		return success, tx.DeleteKey(c.key)
+	})
+}
+
+// enumKey lists the keys below a key; NULL where there is none.
+func enumKey(c *call) code {
+	tree := c.p.hive.Snapshot()
+	if !tree.Exists(c.key) {
+		return fileNotFound
+	}
+	return c.result("sNames", stringsOrNull(tree.Keys(c.key)))
+}
+
+// enumValues lists the names and types of the values of a key; NULL where there is none.
+func enumValues(c *call) code {
+	tree := c.p.hive.Snapshot()
+	if !tree.Exists(c.key) {
+		return fileNotFound
+	}
+	var names []string
+	var types []cim.Value
+	for _, v := range tree.Values(c.key) {
+		names = append(names, v.Name)
+		types = append(types, cim.S32(int32(v.Value.Type())))
+	}
+	if names == nil {
+		return success
+	}
+	c.result("sNames", cim.Strs(names))
+	return c.result("Types", cim.Array(cim.Sint32, types))
+}
+
+func deleteValue(c *call) code {
+	return c.update(func(tx *registry.Tx) (code, error) {
+		if _, ok := tx.Get(c.key, c.valueName()); !ok {
+			return fileNotFound, nil
+		}
+		return success, tx.Delete(c.key, c.valueName())
+	})
+}
+
+// getString reads a REG_SZ or, as it was written, a REG_EXPAND_SZ.
+func getString(c *call) code {
+	v, found := c.value()
+	if found != success {
+		return found
+	}
+	s, ok := v.Text()
+	if !ok {
+		return typeMismatch
+	}
+	return c.result("sValue", cim.Str(s))
+}
+
+// getExpandedString is getString with the variables in place.
+func getExpandedString(c *call) code {
+	v, found := c.value()
+	if found != success {
+		return found
+	}
+	s, ok := v.Text()
+	if !ok {
+		return typeMismatch
+	}
+	return c.result("sValue", cim.Str(expand(s, c.p.variable)))
+}
+
+func getMultiString(c *call) code {
+	v, found := c.value()
+	if found != success {
+		return found
+	}
+	list, ok := v.Strings()
+	if !ok {
+		return typeMismatch
+	}
+	return c.result("sValue", cim.Strs(list))
+}
+
+func getDWORD(c *call) code { return c.number(registry.TypeDWORD, cim.Uint32) }
+func getQWORD(c *call) code { return c.number(registry.TypeQWORD, cim.Uint64) }
+
+func (c *call) number(stored registry.Type, t cim.Type) code {
+	v, found := c.value()
+	if found != success {
+		return found
+	}
+	n, _ := v.Uint()
+	if v.Type() != stored {
+		return typeMismatch
+	}
+	return c.result("uValue", cim.Uint(t, n))
+}
+
+func getBinary(c *call) code {
+	v, found := c.value()
+	if found != success {
+		return found
+	}
+	if v.Type() != registry.TypeBinary {
+		return typeMismatch
+	}
+	data := v.Bytes()
+	out := make([]cim.Value, len(data))
+	for i, b := range data {
+		out[i] = cim.U8(b)
+	}
+	return c.result("uValue", cim.Array(cim.Uint8, out))
+}
+
+func setString(to func(string) registry.Value) func(*call) code {
+	return func(c *call) code {
+		s, ok := c.in.Get("sValue").Str()
+		if !ok {
+			return invalidParameter
+		}
+		return c.set(to(s))
+	}
+}
+
+func setMultiString(c *call) code {
+	v := c.in.Get("sValue")
+	if v.IsNull() {
+		return invalidParameter
+	}
+	var list []string
+	for _, e := range v.Elems() {
+		s, _ := e.Str()
+		list = append(list, s)
+	}
+	return c.set(registry.MultiSZ(list...))
+}
+
+func setNumber(to func(uint64) registry.Value) func(*call) code {
+	return func(c *call) code {
+		n, ok := c.in.Get("uValue").Uint()
+		if !ok {
+			return invalidParameter
+		}
+		return c.set(to(n))
+	}
+}
+
+func setBinary(c *call) code {
+	v := c.in.Get("uValue")
+	if v.IsNull() {
+		return invalidParameter
+	}
+	data := make([]byte, 0, len(v.Elems()))
+	for _, e := range v.Elems() {
+		n, ok := e.Uint()
+		if !ok {
+			return invalidParameter
+		}
+		data = append(data, byte(n))
+	}
+	return c.set(registry.Binary(data))
+}
+
+// checkAccess tells whether the caller has rights on a key; the default is to query and to set values.
+func checkAccess(c *call) code {
+	right, ok := c.in.Get("uRequired").Uint()
+	if !ok {
+		right = uint64(queryValue | setValue)
+	}
+	granted := false
+	result := fileNotFound
+	if c.p.hive.Snapshot().Exists(c.key) {
+		if granted = c.granted(uint32(right)); granted {
+			result = success
+		} else {
+			result = accessDenied
+		}
+	}
+	c.result("bGranted", cim.Bool(granted))
+	return result
+}
+
+func stringsOrNull(list []string) cim.Value {
+	if len(list) == 0 {
+		return cim.Null(cim.String.Array())
+	}
+	return cim.Strs(list)
+}
