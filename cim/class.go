@@ -65,7 +65,6 @@ type Parameter struct {
 	Name       string
 	Type       Type
 	RefClass   string
-	Default    Value // what a caller takes who gives none; NULL where there is none
 	Qualifiers Qualifiers
 	Optional   bool
 }

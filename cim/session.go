@@ -193,9 +193,11 @@ type EnumerateOptions struct {
 // QueryOptions are the options of Query.
 type QueryOptions struct {
 	OperationOptions
-	Language string // "" is "WQL"; any other fails with ErrInvalidQueryType
-	KeysOnly bool
-	Batch    int
+	Language  string // "" is "WQL"; any other fails with ErrInvalidQueryType
+	KeysOnly  bool
+	Prototype bool // give the class that the results would have, and run nothing
+	Amended   bool // classes come with localized qualifiers
+	Batch     int
 }
 
 // AssociatorOptions narrow Associators and References.

@@ -9,8 +9,12 @@ import (
 const (
 	rightEnable        uint32 = 0x1
 	rightExecute       uint32 = 0x2
+	rightFullWrite     uint32 = 0x4
+	rightPartialWrite  uint32 = 0x8
 	rightWriteProvider uint32 = 0x10
 	rightRemote        uint32 = 0x20
+	rightReadControl   uint32 = 0x20000
+	rightWriteDAC      uint32 = 0x40000
 )
 
 // DefaultSDDL is the security of a namespace that has none of its own:
@@ -19,24 +23,19 @@ const (
 // be an administrator or be given Remote Enable.
 const DefaultSDDL = "O:BAG:BAD:(A;CI;0x6003f;;;BA)(A;CI;0x13;;;AU)(A;CI;0x13;;;LS)(A;CI;0x13;;;NS)"
 
-var defaultSecurity = func() *security.SecurityDescriptor {
-	sd, err := security.ParseSDDL(DefaultSDDL)
-	if err != nil {
-		panic(err) // a constant
-	}
-	return sd
-}()
+var defaultSecurity = mustParse(DefaultSDDL)
 
 // check tells whether a caller may do something here that needs rights; a
 // remote caller needs Remote Enable too.
 func (ns *namespace) check(caller cim.Caller, rights uint32) error {
+	set := ns.settings.Load()
 	if caller.Remote {
 		rights |= rightRemote
-		if ns.encrypt && caller.Protection < cim.ProtectionPktPrivacy {
+		if set.encrypt && caller.Protection < cim.ProtectionPktPrivacy {
 			return &cim.Error{Status: cim.ErrAccessDenied, Detail: "the namespace requires an encrypted connection"}
 		}
 	}
-	if _, err := security.AccessCheck(ns.security, caller.Token, rights, security.GenericMapping{}); err != nil {
+	if _, err := security.AccessCheck(set.security, caller.Token, rights, security.GenericMapping{}); err != nil {
 		return &cim.Error{Status: cim.ErrAccessDenied, Err: err}
 	}
 	return nil

@@ -15,6 +15,9 @@ type walk struct {
 	entry   *entry         // class of the source
 	source  cim.ObjectPath // whole, with the source's own class
 	need    required
+	// classes are those of the results that were shown already, where the
+	// definitions are wanted and not the objects; else nil.
+	classes map[*cim.Class]bool
 }
 
 // required are qualifiers that must be true; "" means none.
@@ -25,20 +28,20 @@ func has(c *cim.Class, qualifier string) bool { return qualifier == "" || c.Qual
 // Associators lists what is associated with an instance, once for each
 // association. See spec/wmi.md 3.4.
 func (s *session) Associators(ctx context.Context, source cim.ObjectPath, o cim.AssociatorOptions) (cim.Enumerator, error) {
-	return s.traverse(ctx, "Associators", source, o, required{}, (*walk).associator)
+	return s.traverse(ctx, "Associators", source, o, required{}, (*walk).associator, false)
 }
 
 // References lists the associations that refer to an instance; ResultClass
 // narrows their class.
 func (s *session) References(ctx context.Context, source cim.ObjectPath, o cim.AssociatorOptions) (cim.Enumerator, error) {
-	return s.traverse(ctx, "References", source, o, required{}, (*walk).reference)
+	return s.traverse(ctx, "References", source, o, required{}, (*walk).reference, false)
 }
 
 // visit is called with an association and the reference by which the source
 // takes part in it.
 type visit func(w *walk, ctx context.Context, e *stream, assoc *entry, i *cim.Instance, role int) error
 
-func (s *session) traverse(ctx context.Context, operation string, source cim.ObjectPath, o cim.AssociatorOptions, need required, v visit) (cim.Enumerator, error) {
+func (s *session) traverse(ctx context.Context, operation string, source cim.ObjectPath, o cim.AssociatorOptions, need required, v visit, classDefsOnly bool) (cim.Enumerator, error) {
 	if err := s.begin(ctx, rightEnable); err != nil {
 		return nil, s.fail(err, operation, source.String())
 	}
@@ -52,6 +55,9 @@ func (s *session) traverse(ctx context.Context, operation string, source cim.Obj
 		return nil, s.fail(err, operation, source.String())
 	}
 	w := &walk{session: s, options: o, entry: f.entry, source: f.path, need: need}
+	if classDefsOnly {
+		w.classes = map[*cim.Class]bool{}
+	}
 	return s.stream(operation, source.String(), o.OperationOptions, func(ctx context.Context, e *stream) error {
 		return w.run(ctx, e, v)
 	})
@@ -73,16 +79,10 @@ func (s *session) knownClasses(names ...string) error {
 func (w *walk) run(ctx context.Context, e *stream, v visit) error {
 	var first error
 	for _, assoc := range w.session.ns.all() {
-		c := assoc.class
-		if !c.IsAssociation() || c.IsAbstract() || !has(c, w.need.assoc) ||
-			w.options.AssocClass != "" && !c.IsA(w.options.AssocClass) {
+		if !w.relevant(assoc.class) || assoc.class.IsAbstract() {
 			continue
 		}
-		for n := range c.Properties {
-			p := &c.Properties[n]
-			if p.Type != cim.Reference || w.options.Role != "" && !cim.EqualFold(p.Name, w.options.Role) || !w.canBe(p.RefClass) {
-				continue
-			}
+		for _, n := range w.roles(assoc.class) {
 			err := protect(func() error { return w.list(ctx, e, assoc, n, v) })
 			if err != nil && (ctx.Err() != nil || errors.Is(err, errStopped)) {
 				return err
@@ -95,6 +95,23 @@ func (w *walk) run(ctx context.Context, e *stream, v visit) error {
 	return first
 }
 
+// relevant tells whether a class is an association that is wanted.
+func (w *walk) relevant(c *cim.Class) bool {
+	return c.IsAssociation() && has(c, w.need.assoc) && (w.options.AssocClass == "" || c.IsA(w.options.AssocClass))
+}
+
+// roles are the references of an association by which the source can take
+// part in it.
+func (w *walk) roles(c *cim.Class) (list []int) {
+	for n := range c.Properties {
+		p := &c.Properties[n]
+		if p.Type == cim.Reference && (w.options.Role == "" || cim.EqualFold(p.Name, w.options.Role)) && w.canBe(p.RefClass) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
 // canBe tells whether a reference declared with a class may hold the source.
 func (w *walk) canBe(refClass string) bool {
 	return refClass == "" || cim.EqualFold(refClass, "object") || w.entry.class.IsA(refClass)
@@ -105,7 +122,8 @@ func (w *walk) list(ctx context.Context, e *stream, assoc *entry, role int, v vi
 	s := w.session
 	r := s.request(assoc, w.options.OperationOptions, nil, nil)
 	yield := func(i *cim.Instance) error {
-		if err := assoc.fits(i); err != nil {
+		i, err := assoc.fits(i)
+		if err != nil {
 			return err
 		}
 		if text, ok := i.At(role).Str(); !ok || !w.isSource(text) {
@@ -113,13 +131,15 @@ func (w *walk) list(ctx context.Context, e *stream, assoc *entry, role int, v vi
 		}
 		return v(w, ctx, e, assoc, i, role)
 	}
-	if walker, ok := assoc.provider.(AssociationWalker); ok {
-		return walker.Walk(ctx, r, w.source, assoc.class.Properties[role].Name, yield)
+	src, err := s.source(assoc)
+	if err != nil {
+		return err
 	}
-	if lister, ok := assoc.provider.(InstanceLister); ok {
-		return lister.List(ctx, r, yield)
+	err = src.walk(ctx, assoc, r, w.source, assoc.class.Properties[role].Name, yield)
+	if errors.Is(err, cim.ErrProviderNotCapable) {
+		return nil // a definition only, or not listed whole
 	}
-	return nil
+	return err
 }
 
 // isSource tells whether a reference names the source, which it may do by a
@@ -149,8 +169,20 @@ func (w *walk) reference(ctx context.Context, e *stream, assoc *entry, i *cim.In
 	if w.options.ResultClass != "" && !assoc.class.IsA(w.options.ResultClass) || !has(assoc.class, w.need.result) {
 		return nil
 	}
+	if w.classes != nil {
+		return w.definition(ctx, e, assoc.class)
+	}
 	sh := shapeOf(assoc.class, assoc.class, w.options.Properties, w.options.KeysOnly)
 	return e.emit(ctx, i, &sh)
+}
+
+// definition emits a class, once.
+func (w *walk) definition(ctx context.Context, e *stream, c *cim.Class) error {
+	if w.classes[c] {
+		return nil
+	}
+	w.classes[c] = true
+	return e.emitClass(ctx, c)
 }
 
 // associator emits what the other references of the association name. One
@@ -189,6 +221,9 @@ func (w *walk) endpoint(ctx context.Context, e *stream, path cim.ObjectPath) err
 	}
 	if w.options.ResultClass != "" && !f.entry.class.IsA(w.options.ResultClass) || !has(f.entry.class, w.need.result) {
 		return nil
+	}
+	if w.classes != nil {
+		return w.definition(ctx, e, f.entry.class)
 	}
 	same := shape{class: f.instance.Class()}
 	return e.emit(ctx, f.instance, &same)

@@ -106,20 +106,11 @@ func TestCreateOrUpdate(t *testing.T) {
 
 func TestWriteOfWhatCannotBe(t *testing.T) {
 	s := open(t, served(t), "root")
-	class, err := s.GetClass(t.Context(), "__NAMESPACE", cim.GetOptions{})
+	class, err := s.GetClass(t.Context(), "__thisNAMESPACE", cim.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := cim.NewInstance(class)
-	if err := i.Set("Name", cim.Str("x")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Create(t.Context(), i, cim.OperationOptions{}); !errors.Is(err, cim.ErrProviderNotCapable) {
+	if _, err := s.Create(t.Context(), cim.NewInstance(class), cim.OperationOptions{}); !errors.Is(err, cim.ErrProviderNotCapable) {
 		t.Errorf("Create: %v, want WBEM_E_PROVIDER_NOT_CAPABLE", err)
-	}
-	for _, query := range []string{`SELECT * FROM meta_class`, `ASSOCIATORS OF {__NAMESPACE} WHERE SchemaOnly`} {
-		if _, err := s.Query(t.Context(), query, cim.QueryOptions{}); !errors.Is(err, cim.ErrNotSupported) {
-			t.Errorf("%s: %v, want WBEM_E_NOT_SUPPORTED", query, err)
-		}
 	}
 }

@@ -12,12 +12,13 @@ import (
 // of them are wanted and how they look.
 type target struct {
 	entry       *entry
-	lister      InstanceLister
+	source      *source
 	shape       shape
 	constraints []wql.Constraint
 	orders      []wql.Order
 	match       func(*cim.Instance) bool // nil: all
 	more        [][]int                  // properties that match looks at
+	failed      error                    // the class has no provider at hand
 }
 
 // Enumerate lists the instances of a class. See [MS-WMI] 3.1.4.3.18.
@@ -34,7 +35,7 @@ func (s *session) Enumerate(ctx context.Context, class string, o cim.EnumerateOp
 	if o.Polymorphism != cim.Shallow {
 		entries = s.ns.lineage(base)
 	}
-	targets, err := listable(base, entries)
+	targets, err := s.listable(base, entries)
 	if err != nil {
 		return nil, s.fail(err, operation, class)
 	}
@@ -53,15 +54,27 @@ func (s *session) Enumerate(ctx context.Context, class string, o cim.EnumerateOp
 // listable are those of the classes whose instances a provider lists. Where
 // there is none at all, though base may have instances, the provider is not
 // capable.
-func listable(base *entry, entries []*entry) ([]*target, error) {
+func (s *session) listable(base *entry, entries []*entry) ([]*target, error) {
 	var targets []*target
+	var first error
 	for _, e := range entries {
-		if lister, ok := e.provider.(InstanceLister); ok && !e.class.IsAbstract() {
-			targets = append(targets, &target{entry: e, lister: lister})
+		if e.class.IsAbstract() {
+			continue
+		}
+		src, err := s.source(e)
+		switch {
+		case err == nil && src.lists():
+			targets = append(targets, &target{entry: e, source: src})
+		case e == base && err == nil:
+			first = incapable(e, "the provider lists no instances")
+		case e == base:
+			first = err
+		case err != nil && !errors.Is(err, cim.ErrProviderNotCapable):
+			targets = append(targets, &target{entry: e, failed: err})
 		}
 	}
-	if _, ok := base.provider.(InstanceLister); !ok && len(targets) == 0 && !base.class.IsAbstract() {
-		return nil, &cim.Error{Status: cim.ErrProviderNotCapable, Path: base.class.Name, Detail: "the provider lists no instances"}
+	if len(targets) == 0 {
+		return nil, first
 	}
 	return targets, nil
 }
@@ -104,22 +117,33 @@ func isTop(targets []*target) bool {
 }
 
 func (s *session) list(ctx context.Context, e *stream, t *target, o cim.OperationOptions) error {
+	if t.failed != nil {
+		return t.failed
+	}
 	r := s.request(t.entry, o, t.shape.wanted(t.entry.class, t.more...), t.constraints)
 	r.Orders = t.orders
+	match := t.match
+	if t.source == s.manager.storage {
+		r.match, match = match, nil // it looks before it copies
+	}
 	if path, ok := keyPath(t.entry.class, t.constraints); ok {
-		if getter, ok := t.entry.provider.(InstanceGetter); ok {
-			return t.getOne(ctx, e, getter, r, path)
+		if t.source.gets() {
+			return t.getOne(ctx, e, r, path)
 		}
 	}
 	var last *cim.Class
-	return t.lister.List(ctx, r, func(i *cim.Instance) error {
+	return t.source.list(ctx, t.entry, r, func(i *cim.Instance) error {
 		if i == nil || i.Class() != last {
-			if err := t.entry.fits(i); err != nil {
+			whole, err := t.entry.fits(i)
+			if err != nil {
 				return err
 			}
-			last = i.Class()
+			if whole == i {
+				last = i.Class()
+			}
+			i = whole
 		}
-		if t.match != nil && !t.match(i) {
+		if match != nil && !match(i) {
 			return nil
 		}
 		return e.emit(ctx, i, &t.shape)
@@ -127,15 +151,15 @@ func (s *session) list(ctx context.Context, e *stream, t *target, o cim.Operatio
 }
 
 // getOne reads the only instance that can meet the constraints.
-func (t *target) getOne(ctx context.Context, e *stream, getter InstanceGetter, r *Request, path cim.ObjectPath) error {
-	i, err := getter.Get(ctx, r, path)
+func (t *target) getOne(ctx context.Context, e *stream, r *Request, path cim.ObjectPath) error {
+	i, err := t.source.get(ctx, r, path)
 	if errors.Is(err, cim.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if err := t.entry.fits(i); err != nil {
+	if i, err = t.entry.fits(i); err != nil {
 		return err
 	}
 	if t.match != nil && !t.match(i) {

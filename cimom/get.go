@@ -60,7 +60,7 @@ func (s *session) find(ctx context.Context, path cim.ObjectPath, o cim.Operation
 		if err != nil {
 			return found{}, err
 		}
-		if err := e.fits(i); err != nil {
+		if i, err = e.fits(i); err != nil {
 			return found{}, err
 		}
 		whole, ok := keyPath(e.class, own)
@@ -92,20 +92,27 @@ func rebase(base, sub *cim.Class, constraints []wql.Constraint) ([]wql.Constrain
 // pick asks the provider of a class for the instance that meets the
 // constraints of r: by Get, or else out of the list.
 func (s *session) pick(ctx context.Context, e *entry, r *Request) (*cim.Instance, error) {
-	if getter, ok := e.provider.(InstanceGetter); ok {
+	src, err := s.source(e)
+	if err != nil {
+		return nil, err
+	}
+	if src.gets() {
 		path, ok := keyPath(e.class, r.Constraints)
 		if !ok {
 			path = cim.ObjectPath{Server: e.class.Server, Namespace: e.class.Namespace, Class: e.class.Name, Singleton: true}
 		}
-		return getter.Get(ctx, r, path)
+		return src.get(ctx, r, path)
 	}
-	lister, ok := e.provider.(InstanceLister)
-	if !ok {
+	if !src.lists() {
+		if src.noGet {
+			return nil, incapable(e, "the provider is not registered for reading instances")
+		}
 		return nil, cim.ErrNotFound
 	}
 	var hit *cim.Instance
-	err := lister.List(ctx, r, func(i *cim.Instance) error {
-		if err := e.fits(i); err != nil {
+	err = src.list(ctx, e, r, func(i *cim.Instance) error {
+		i, err := e.fits(i)
+		if err != nil {
 			return err
 		}
 		for _, c := range r.Constraints {
@@ -135,10 +142,11 @@ func (s *session) GetClass(ctx context.Context, name string, o cim.GetOptions) (
 	if e == nil {
 		return nil, s.fail(cim.ErrNotFound, operation, name)
 	}
+	class := s.localized(e.class, o.Amended)
 	if o.Properties != nil {
-		return e.class.Project(o.Properties, false), nil
+		return class.Project(o.Properties, false), nil
 	}
-	return e.class, nil
+	return class, nil
 }
 
 // EnumerateClasses lists subclasses. See [MS-WMI] 3.1.4.3.10.

@@ -11,13 +11,22 @@ import (
 func (s *session) Invoke(ctx context.Context, path cim.ObjectPath, method string, in cim.Arguments, o cim.OperationOptions) (cim.Result, error) {
 	const operation = "Invoke"
 	named := func(err error) error { return s.fail(err, operation, path.String()+"."+method) }
-	if err := s.begin(ctx, rightEnable|rightExecute); err != nil {
+	if err := s.begin(ctx, rightsToInvoke(path, method)); err != nil {
 		return cim.Result{}, named(err)
 	}
 	result, err := call(ctx, s.manager, o.Timeout, func(ctx context.Context) (cim.Result, error) {
 		return s.invoke(ctx, path, method, in, o)
 	})
 	return result, named(err)
+}
+
+// rightsToInvoke: whoever may read may ask what rights he has. See spec/wmi.md
+// 5.7.
+func rightsToInvoke(path cim.ObjectPath, method string) uint32 {
+	if cim.EqualFold(path.Class, "__SystemSecurity") && cim.EqualFold(method, "GetCallerAccessRights") {
+		return rightEnable
+	}
+	return rightEnable | rightExecute
 }
 
 func (s *session) invoke(ctx context.Context, path cim.ObjectPath, method string, in cim.Arguments, o cim.OperationOptions) (cim.Result, error) {
@@ -47,33 +56,22 @@ func (s *session) invoke(ctx context.Context, path cim.ObjectPath, method string
 	if m.Qualifiers.True("Disabled") {
 		return cim.Result{}, cim.ErrMethodDisabled
 	}
-	invoker := s.invoker(e, m)
-	if invoker == nil || !m.Qualifiers.True("Implemented") {
+	src, err := s.methodSource(e, m)
+	if err != nil {
+		return cim.Result{}, err
+	}
+	if src == nil || !m.Qualifiers.True("Implemented") {
 		return cim.Result{}, cim.ErrMethodNotImplemented
 	}
 	args, err := arguments(m, in)
 	if err != nil {
 		return cim.Result{}, err
 	}
-	result, err := invoker.Invoke(ctx, s.request(e, o, nil, nil), path, m.Name, args)
+	result, err := src.invoke(ctx, s.request(e, o, nil, nil), path, m.Name, args)
 	if err != nil {
 		return cim.Result{}, err
 	}
 	return results(m, result)
-}
-
-// invoker is the provider of the class or else of the class that declared the
-// method.
-func (s *session) invoker(e *entry, m *cim.Method) MethodInvoker {
-	if p, ok := e.provider.(MethodInvoker); ok {
-		return p
-	}
-	if origin := s.ns.find(m.Origin); origin != nil {
-		if p, ok := origin.provider.(MethodInvoker); ok {
-			return p
-		}
-	}
-	return nil
 }
 
 // arguments are the declared in parameters with the caller's values in their

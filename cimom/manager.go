@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom/repository"
 )
 
 // Options are the options of New; the zero value is the documented default.
@@ -21,20 +22,49 @@ type Options struct {
 	// OperationTimeout bounds every operation in which a provider works, and
 	// the options of an operation may shorten it. Default: no bound.
 	OperationTimeout time.Duration
+	// Repository holds what users store; the manager does not close it.
+	// Default: one in memory.
+	Repository *repository.Repository
+	// Backups is the folder that the backups of the repository go to and come
+	// from. Default: none, and there are no backups through CIM.
+	Backups string
+	// Providers gives the provider that the stored instance of __Win32Provider
+	// with that name in that namespace declares, for the classes whose Provider
+	// qualifier names it; nil where it is not at hand: ErrProviderLoadFailure.
+	// What it may do there its registrations say; its Classes are not asked, as
+	// they are in the repository. Default: only built-in providers.
+	Providers func(namespace, name string) Provider
+	// ProviderCalls bounds how many calls of one provider may be under way; the
+	// next one fails with ErrServerTooBusy. Default: 4096.
+	ProviderCalls int
 	// Namespaces are made beside the standard ones, or replace their settings.
 	Namespaces []Namespace
 }
 
 // Manager is the object manager. It is safe for use by several goroutines.
 type Manager struct {
-	log     *slog.Logger
-	server  string
-	timeout time.Duration
-	stop    chan struct{}
+	log       *slog.Logger
+	server    string
+	timeout   time.Duration
+	calls     int // of one provider at a time
+	providers func(namespace, name string) Provider
+	stop      chan struct{}
+	storage   *source // of what is stored
+	system    *source // of the system classes that the manager serves
+	observer  observer
+
+	repository *repository.Repository
+	owned      bool // the repository is in memory and the manager's own
+	backups    string
+	changing   sync.Mutex // serialises changes of namespaces and their security
+	failed     error      // why nothing can be opened
+	warn       sync.Once
 
 	mu         sync.RWMutex
-	namespaces map[string]*namespace // by folded name
-	everywhere []Provider            // serve classes of every namespace
+	namespaces map[string]*namespace    // by folded name
+	everywhere []*source                // serve classes of every namespace
+	sources    []*source                // of built-in providers
+	slots      map[string]chan struct{} // of the others, by namespace and name
 	sessions   map[*shared]struct{}
 	closed     bool
 }
@@ -47,9 +77,13 @@ func New(o Options) *Manager {
 	m := &Manager{
 		log: o.Logger, server: o.Server, timeout: o.OperationTimeout, stop: make(chan struct{}),
 		namespaces: map[string]*namespace{}, sessions: map[*shared]struct{}{},
+		providers: o.Providers, slots: map[string]chan struct{}{}, backups: o.Backups,
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
+	}
+	if m.calls = o.ProviderCalls; m.calls <= 0 {
+		m.calls = 4096
 	}
 	if m.server == "" {
 		host, _ := os.Hostname()
@@ -63,8 +97,14 @@ func New(o Options) *Manager {
 		n.Name = namespaceName(n.Name)
 		m.namespaces[cim.Fold(n.Name)] = newNamespace(n)
 	}
-	if err := m.Register(&systemProvider{manager: m}); err != nil {
-		panic(err) // the classes are constants of this package
+	if m.repository = o.Repository; m.repository == nil {
+		m.repository, m.owned = repository.Memory(), true
+	}
+	if m.failed = m.load(context.Background()); m.failed != nil {
+		m.log.Error("the repository cannot be read: nothing is served", "error", m.failed)
+	}
+	if err := m.registerSystem(); err != nil {
+		panic(err) // the classes are constants of this program
 	}
 	return m
 }
@@ -79,6 +119,14 @@ func (m *Manager) Open(ctx context.Context, caller cim.Caller, name string, o ci
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if m.failed != nil {
+		return nil, &cim.Error{Status: cim.ErrInitializationFailure, Operation: "Open", Namespace: name, Detail: "the repository cannot be read", Err: m.failed}
+	}
+	m.warn.Do(func() {
+		for _, p := range m.unserved() {
+			m.log.Warn("a stored class cannot be served", "class", p.Object, "error", p.Detail)
+		}
+	})
 	ns := m.namespace(name)
 	if ns == nil {
 		return nil, &cim.Error{Status: cim.ErrInvalidNamespace, Operation: "Open", Namespace: name}
@@ -111,6 +159,9 @@ func (m *Manager) Close() error {
 	m.mu.Unlock()
 	for s := range sessions {
 		s.close()
+	}
+	if m.owned {
+		return m.repository.Close()
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package cimom
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/security"
@@ -29,68 +30,37 @@ var standardNamespaces = []string{
 // namespace is a namespace with the classes that are served in it.
 type namespace struct {
 	name     string
-	security *security.SecurityDescriptor
-	encrypt  bool
+	key      string // the name, folded
+	settings atomic.Pointer[settings]
+	table    atomic.Pointer[table]
 
-	mu      sync.RWMutex
-	classes map[string]*entry // by folded name
-	order   []*entry          // superclasses first
+	created bool        // by a user, through a __NAMESPACE instance
+	waiting bool        // it stands in the repository and was not added yet
+	deleted atomic.Bool // its sessions have lost it
+
+	writing sync.Mutex // serialises changes of the layers
+	layers  *layers
 }
 
-// entry is a class with the provider that serves it.
-type entry struct {
-	class    *cim.Class // with namespace and server
-	given    *cim.Class // as the provider gave it
-	provider Provider
-	subs     []*entry
+// settings are who may do what in a namespace.
+type settings struct {
+	security *security.SecurityDescriptor
+	encrypt  bool
 }
 
 func newNamespace(n Namespace) *namespace {
 	if n.Security == nil {
 		n.Security = defaultSecurity
 	}
-	return &namespace{name: n.Name, security: n.Security, encrypt: n.RequiresEncryption, classes: map[string]*entry{}}
+	ns := &namespace{name: n.Name, key: cim.Fold(n.Name), layers: &layers{builtin: map[string]builtin{}, stored: map[string]*cim.Class{}}}
+	ns.settings.Store(&settings{n.Security, n.RequiresEncryption})
+	ns.table.Store(&table{})
+	return ns
 }
 
 // namespaceName is a name with backslashes and without an edge of them.
 func namespaceName(name string) string {
 	return strings.Trim(strings.ReplaceAll(name, "/", `\`), `\`)
-}
-
-// find is the class of that name, or nil.
-func (ns *namespace) find(class string) *entry {
-	ns.mu.RLock()
-	defer ns.mu.RUnlock()
-	return ns.classes[cim.Fold(class)]
-}
-
-// all are the classes, superclasses first.
-func (ns *namespace) all() []*entry {
-	ns.mu.RLock()
-	defer ns.mu.RUnlock()
-	return ns.order[:len(ns.order):len(ns.order)]
-}
-
-// below are the subclasses of an entry; deep includes theirs.
-func (ns *namespace) below(e *entry, deep bool) []*entry {
-	ns.mu.RLock()
-	defer ns.mu.RUnlock()
-	return appendBelow(nil, e, deep)
-}
-
-func appendBelow(list []*entry, e *entry, deep bool) []*entry {
-	for _, sub := range e.subs {
-		list = append(list, sub)
-		if deep {
-			list = appendBelow(list, sub, deep)
-		}
-	}
-	return list
-}
-
-// lineage is an entry with everything below it.
-func (ns *namespace) lineage(e *entry) []*entry {
-	return append([]*entry{e}, ns.below(e, true)...)
 }
 
 // AddNamespace makes a namespace below one that exists: ErrAlreadyExists,
@@ -110,17 +80,18 @@ func (m *Manager) AddNamespace(n Namespace) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.namespaces[cim.Fold(n.Name)] != nil {
+	if ns := m.namespaces[cim.Fold(n.Name)]; ns != nil && ns.waiting {
+		ns.waiting = false // what is stored of it was loaded already
+		return nil
+	} else if ns != nil {
 		return fail(cim.ErrAlreadyExists, "")
 	}
 	if m.namespaces[cim.Fold(parent)] == nil {
 		return fail(cim.ErrInvalidNamespace, "the parent namespace does not exist")
 	}
 	ns := newNamespace(n)
-	for _, p := range m.everywhere {
-		ns.add(p, p.Classes(), m.server)
-	}
-	m.namespaces[cim.Fold(n.Name)] = ns
+	m.addCommon(ns)
+	m.namespaces[ns.key] = ns
 	return nil
 }
 

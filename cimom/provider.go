@@ -121,7 +121,8 @@ type Request struct {
 	// meets.
 	Orders []wql.Order
 
-	wanted []bool // by property; nil means all
+	wanted []bool                   // by property; nil means all
+	match  func(*cim.Instance) bool // the whole condition, for storage; nil: all
 }
 
 // Wants tells whether the value of a property of Class is needed; others may

@@ -21,8 +21,13 @@ func (s *session) Query(ctx context.Context, query string, o cim.QueryOptions) (
 	if o.Language != "" && !cim.EqualFold(o.Language, "WQL") {
 		return nil, s.fail(&cim.Error{Status: cim.ErrInvalidQueryType, Detail: "the only query language is WQL"}, operation, query)
 	}
-	if wql.IsAssociators(query) {
+	switch {
+	case wql.IsAssociators(query):
 		return s.queryAssociators(ctx, query, o)
+	case wql.IsSchema(query):
+		return s.querySchema(query, o)
+	case o.Prototype:
+		return s.prototype(query, o)
 	}
 	targets, err := s.plan(query, o)
 	if err != nil {
@@ -40,9 +45,6 @@ func (s *session) plan(query string, o cim.QueryOptions) ([]*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cim.EqualFold(q.Class, "meta_class") {
-		return nil, &cim.Error{Status: cim.ErrNotSupported, Detail: "a schema query has classes as its results; EnumerateClasses lists them"}
-	}
 	base, err := s.class(q.Class)
 	if err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func (s *session) plan(query string, o cim.QueryOptions) ([]*target, error) {
 	if _, err := wql.Bind(q, base.class); err != nil {
 		return nil, err
 	}
-	all, err := listable(base, s.ns.lineage(base))
+	all, err := s.listable(base, s.ns.lineage(base))
 	if err != nil {
 		return nil, err
 	}
@@ -78,9 +80,6 @@ func (s *session) plan(query string, o cim.QueryOptions) ([]*target, error) {
 func (s *session) queryAssociators(ctx context.Context, query string, o cim.QueryOptions) (cim.Enumerator, error) {
 	const operation = "Query"
 	a, err := wql.ParseAssociators(query)
-	if err == nil && (a.ClassDefsOnly || a.SchemaOnly) {
-		err = &cim.Error{Status: cim.ErrNotSupported, Detail: "a query with classes as its results is not supported"}
-	}
 	if err != nil {
 		return nil, s.fail(err, operation, query)
 	}
@@ -88,9 +87,13 @@ func (s *session) queryAssociators(ctx context.Context, query string, o cim.Quer
 		OperationOptions: o.OperationOptions, AssocClass: a.AssocClass, ResultClass: a.ResultClass, Role: a.Role,
 		ResultRole: a.ResultRole, KeysOnly: a.KeysOnly || o.KeysOnly, Batch: o.Batch,
 	}
+	need := required{a.RequiredAssocQualifier, a.RequiredQualifier}
+	if a.SchemaOnly {
+		return s.traverseSchema(query, a.Source, options, need, a.References)
+	}
 	v := (*walk).associator
 	if a.References {
 		v = (*walk).reference
 	}
-	return s.traverse(ctx, operation, a.Source, options, required{a.RequiredAssocQualifier, a.RequiredQualifier}, v)
+	return s.traverse(ctx, operation, a.Source, options, need, v, a.ClassDefsOnly)
 }

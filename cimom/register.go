@@ -13,6 +13,7 @@ func (m *Manager) Register(p Provider) error {
 	byNamespace := map[*namespace][]*cim.Class{}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	src := newSource(p, "", m.calls)
 	common := false
 	for _, c := range classes {
 		if c.Namespace == "" {
@@ -33,53 +34,54 @@ func (m *Manager) Register(p Provider) error {
 			return err
 		}
 	}
+	m.sources = append(m.sources, src)
 	for ns, list := range byNamespace {
-		ns.add(p, list, m.server)
+		m.add(ns, src, list)
 	}
 	if common {
-		m.everywhere = append(m.everywhere, p)
+		m.everywhere = append(m.everywhere, src)
 	}
 	return nil
 }
 
 // verify tells what stands against adding the classes.
 func (ns *namespace) verify(list []*cim.Class) error {
+	ns.writing.Lock()
+	defer ns.writing.Unlock()
 	added := map[string]bool{}
 	for _, c := range list {
 		fail := func(status cim.Status, why string) error {
 			return &cim.Error{Status: status, Operation: "Register", Namespace: ns.name, Path: c.Name, Detail: why}
 		}
-		if c.Superclass != "" && ns.find(c.Superclass) == nil && !added[cim.Fold(c.Superclass)] {
+		above := cim.Fold(c.Superclass)
+		if _, known := ns.layers.builtin[above]; c.Superclass != "" && !known && !added[above] {
 			return fail(cim.ErrInvalidSuperclass, "the superclass "+c.Superclass+" is not registered")
 		}
-		if old := ns.find(c.Name); added[cim.Fold(c.Name)] || old != nil && (old.given != c || !c.IsAbstract()) {
+		key := cim.Fold(c.Name)
+		if old, known := ns.layers.builtin[key]; added[key] || known && (old.class != c || !c.IsAbstract()) {
 			return fail(cim.ErrAlreadyExists, "another provider serves the class")
 		}
 		if len(c.Properties) > 0 && c.PropertyIndex(c.Properties[0].Name) != 0 {
 			return fail(cim.ErrInvalidObject, "the class is not sealed")
 		}
-		added[cim.Fold(c.Name)] = true
+		added[key] = true
 	}
 	return nil
 }
 
-// add puts classes that were verified into the namespace. Those of a common
-// provider that belong to another namespace are passed over.
-func (ns *namespace) add(p Provider, list []*cim.Class, server string) {
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
+// add puts classes that were verified into the built-in layer of a namespace.
+// Those of a common provider that belong to another namespace are passed over.
+func (m *Manager) add(ns *namespace, src *source, list []*cim.Class) {
+	ns.writing.Lock()
+	defer ns.writing.Unlock()
+	l := ns.layers.clone()
 	for _, c := range list {
 		key := cim.Fold(c.Name)
-		if c.Namespace != "" && !cim.EqualFold(namespaceName(c.Namespace), ns.name) || ns.classes[key] != nil {
+		if _, known := l.builtin[key]; known || c.Namespace != "" && !cim.EqualFold(namespaceName(c.Namespace), ns.name) {
 			continue
 		}
-		here := *c
-		here.Namespace, here.Server = ns.name, server
-		e := &entry{class: here.Seal(), given: c, provider: p}
-		ns.classes[key] = e
-		ns.order = append(ns.order, e)
-		if super := ns.classes[cim.Fold(c.Superclass)]; super != nil {
-			super.subs = append(super.subs, e)
-		}
+		l.builtin[key] = builtin{c, src}
+		l.names = append(l.names, key)
 	}
+	ns.rebuild(l, m.server)
 }

@@ -66,6 +66,9 @@ func (s *session) begin(ctx context.Context, rights uint32) error {
 	if closed {
 		return &cim.Error{Status: cim.ErrShuttingDown, Detail: "the session is closed"}
 	}
+	if s.ns.deleted.Load() {
+		return &cim.Error{Status: cim.ErrInvalidNamespace, Detail: "the namespace was deleted"}
+	}
 	return s.ns.check(s.caller, rights)
 }
 

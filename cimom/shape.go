@@ -76,14 +76,31 @@ func (s *shape) make(i *cim.Instance) *cim.Instance {
 }
 
 // fits tells whether an instance that a provider made is of the class that it
-// was asked for.
-func (e *entry) fits(i *cim.Instance) error {
+// was asked for. One of the class as it was registered is taken over into the
+// class as it is now, where what is stored has changed that.
+func (e *entry) fits(i *cim.Instance) (*cim.Instance, error) {
 	if i == nil {
-		return errors.New("provider gave no instance")
+		return nil, errors.New("provider gave no instance")
 	}
 	c := i.Class()
-	if c == e.class || c == e.given || cim.EqualFold(c.Name, e.class.Name) && len(c.Properties) == len(e.class.Properties) {
-		return nil
+	switch {
+	case c == e.class || c == e.given && !e.stored && !e.inheritsStored():
+		return i, nil
+	case !cim.EqualFold(c.Name, e.class.Name):
+	case !e.stored && !e.inheritsStored():
+		if len(c.Properties) == len(e.class.Properties) {
+			return i, nil
+		}
+	default:
+		out := cim.NewInstance(e.class)
+		for n := range c.Properties {
+			if at := e.class.PropertyIndex(c.Properties[n].Name); at >= 0 {
+				if err := out.SetAt(at, i.At(n)); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return out, nil
 	}
-	return errors.New("provider gave an instance of " + c.Name + " for " + e.class.Name)
+	return nil, errors.New("provider gave an instance of " + c.Name + " for " + e.class.Name)
 }

@@ -45,10 +45,15 @@ func (b *slab) add(i *cim.Instance, s *shape) (ok bool) {
 	if b.n == len(b.instances) || b.used+width > len(b.values) {
 		return false
 	}
-	values := b.values[b.used : b.used+width : b.used+width]
-	s.fill(values, i)
-	cim.ResetInstance(&b.instances[b.n], s.class, values)
-	b.used += width
+	b.pointers[b.n] = &b.instances[b.n]
+	if i.IsClass() {
+		b.pointers[b.n] = i // immutable, and the slab has no mark for it
+	} else {
+		values := b.values[b.used : b.used+width : b.used+width]
+		s.fill(values, i)
+		cim.ResetInstance(&b.instances[b.n], s.class, values)
+		b.used += width
+	}
 	b.n++
 	return true
 }

@@ -2,35 +2,164 @@ package cimom
 
 import (
 	"context"
+	"errors"
 	"sort"
 	"strings"
 
 	"github.com/casementhq/casement/cim"
 )
 
-// systemProvider serves the classes that every namespace has.
-type systemProvider struct{ manager *Manager }
+// systemProvider serves the system classes whose instances the manager makes
+// itself.
+type systemProvider struct {
+	manager *Manager
+	classes []*cim.Class
+}
 
-var (
-	systemClass    = cim.NewClass("__SystemClass", nil).Abstract().Build("")
-	namespaceClass = cim.NewClass("__NAMESPACE", systemClass).Key("Name", cim.String).Build("")
-)
+// Classes are the classes of the map served.
+func (p *systemProvider) Classes() []*cim.Class { return p.classes }
 
-// Classes are __SystemClass and __NAMESPACE.
-func (p *systemProvider) Classes() []*cim.Class { return []*cim.Class{systemClass, namespaceClass} }
-
-// List lists the children of the namespace. See spec/wmi.md 2.1.
-func (p *systemProvider) List(_ context.Context, r *Request, yield func(*cim.Instance) error) error {
-	for _, name := range p.manager.children(r.Namespace) {
-		i := cim.NewInstance(r.Class)
-		if err := i.SetAt(0, cim.Str(name)); err != nil {
-			return err
+// List yields the instances of a system class.
+func (p *systemProvider) List(ctx context.Context, r *Request, yield func(*cim.Instance) error) error {
+	switch c := r.Class; {
+	case c.IsA("__NAMESPACE"):
+		ns := p.manager.namespace(r.Namespace)
+		for _, name := range p.manager.children(r.Namespace) {
+			if err := yield(ns.instance(name)); err != nil {
+				return err
+			}
 		}
-		if err := yield(i); err != nil {
-			return err
-		}
+		return nil
+	case c.IsA("__Provider"), c.IsA("__ProviderRegistration"):
+		return p.listRegistrations(ctx, r, yield)
 	}
-	return nil
+	i, err := p.singleton(ctx, r)
+	if err != nil {
+		return err
+	}
+	return yield(i)
+}
+
+// Get reads an instance of a system class.
+func (p *systemProvider) Get(ctx context.Context, r *Request, path cim.ObjectPath) (*cim.Instance, error) {
+	switch c := r.Class; {
+	case c.IsA("__NAMESPACE"):
+		name, _ := path.Keys[0].Value.Str()
+		for _, child := range p.manager.children(r.Namespace) {
+			if cim.EqualFold(child, name) {
+				return p.manager.namespace(r.Namespace).instance(child), nil
+			}
+		}
+		return nil, cim.ErrNotFound
+	case c.IsA("__Provider"), c.IsA("__ProviderRegistration"):
+		return p.registration(ctx, r, path)
+	}
+	return p.singleton(ctx, r)
+}
+
+// singleton makes the only instance of a class: settings that nobody stored
+// have their defaults.
+func (p *systemProvider) singleton(ctx context.Context, r *Request) (*cim.Instance, error) {
+	switch cim.Fold(r.Class.Name) {
+	case "__thisnamespace":
+		return p.thisNamespace(r)
+	case "__cimomidentification":
+		return p.identification(r)
+	case "__systemsecurity", "casement_repository":
+		return cim.NewInstance(r.Class), nil
+	}
+	i, err := p.manager.repository.Get(ctx, r.Class, cim.ObjectPath{Class: r.Class.Name, Singleton: true})
+	if errors.Is(err, cim.ErrNotFound) {
+		return cim.NewInstance(r.Class), nil
+	}
+	return i, err
+}
+
+// identification tells what runs here. The version that made the repository
+// is not recorded, and neither is when.
+func (p *systemProvider) identification(r *Request) (*cim.Instance, error) {
+	i := cim.NewInstance(r.Class)
+	return i, errors.Join(
+		i.Set("VersionCurrentlyRunning", cim.Str("1.00.183.0000")),
+		i.Set("VersionUsedToCreateDB", cim.Str("1.00.183.0000")),
+	)
+}
+
+// Create makes a namespace, a registration, or settings.
+func (p *systemProvider) Create(ctx context.Context, r *Request, i *cim.Instance) error {
+	switch c := r.Class; {
+	case c.IsA("__NAMESPACE"):
+		name, _ := i.Get("Name").Str()
+		parent := p.manager.namespace(r.Namespace)
+		if parent == nil {
+			return cim.ErrInvalidNamespace
+		}
+		return p.manager.makeNamespace(ctx, r.Caller, parent, name, nil, false)
+	case c.IsA("__Provider"), c.IsA("__ProviderRegistration"):
+		return p.register(r, func(st *storage) error { return st.Create(ctx, r, i) })
+	case isSetting(c):
+		return &cim.Error{Status: cim.ErrAlreadyExists, Path: c.Name}
+	}
+	return incapableSystem(r)
+}
+
+// Put changes a registration or settings; a namespace has nothing to change.
+func (p *systemProvider) Put(ctx context.Context, r *Request, i *cim.Instance) error {
+	st := &storage{p.manager}
+	switch c := r.Class; {
+	case c.IsA("__NAMESPACE"):
+		path, _ := i.Path()
+		_, err := p.Get(ctx, r, path)
+		return err
+	case c.IsA("__Provider"), c.IsA("__ProviderRegistration"):
+		return p.register(r, func(st *storage) error { return st.Put(ctx, r, i) })
+	case isSetting(c):
+		err := st.Put(ctx, r, i)
+		if errors.Is(err, cim.ErrNotFound) {
+			return st.Create(ctx, r, i)
+		}
+		return err
+	case cim.EqualFold(c.Name, "__SystemSecurity"):
+		return nil // it has no properties; its qualifiers are the business of MOF
+	}
+	return incapableSystem(r)
+}
+
+// Delete removes a namespace or a registration, or brings settings back to
+// their defaults.
+func (p *systemProvider) Delete(ctx context.Context, r *Request, path cim.ObjectPath) error {
+	switch c := r.Class; {
+	case c.IsA("__NAMESPACE"):
+		name, _ := path.Keys[0].Value.Str()
+		parent := p.manager.namespace(r.Namespace)
+		if parent == nil {
+			return cim.ErrInvalidNamespace
+		}
+		return p.manager.removeNamespace(ctx, r.Caller, parent, name)
+	case c.IsA("__Provider"), c.IsA("__ProviderRegistration"):
+		return p.register(r, func(st *storage) error { return st.Delete(ctx, r, path) })
+	case isSetting(c):
+		return (&storage{p.manager}).Delete(ctx, r, path)
+	}
+	return incapableSystem(r)
+}
+
+// isSetting tells whether the only instance of a class is stored when somebody
+// changes it.
+func isSetting(c *cim.Class) bool {
+	return c.IsA("__CacheControl") || cim.EqualFold(c.Name, "__ArbitratorConfiguration") || cim.EqualFold(c.Name, "__ProviderHostQuotaConfiguration")
+}
+
+func incapableSystem(r *Request) error {
+	return &cim.Error{Status: cim.ErrProviderNotCapable, Path: r.Class.Name, Detail: "the instance is the system's"}
+}
+
+// Invoke runs a method of a system class.
+func (p *systemProvider) Invoke(ctx context.Context, r *Request, _ cim.ObjectPath, method string, in cim.Arguments) (cim.Result, error) {
+	if cim.EqualFold(r.Class.Name, "__SystemSecurity") {
+		return p.securityMethod(ctx, r, method, in)
+	}
+	return p.repositoryMethod(ctx, r, method, in)
 }
 
 // children are the last parts of the names right below a namespace, sorted.

@@ -8,15 +8,11 @@ import (
 	"github.com/casementhq/casement/cim/wql"
 )
 
-// rightsToWrite: the instances that providers make are written with
-// WBEM_WRITE_PROVIDER. See [MS-WMI] 5.2.
-const rightsToWrite = rightEnable | rightWriteProvider
-
 // Create makes a new instance. See [MS-WMI] 3.1.4.3.14.
 func (s *session) Create(ctx context.Context, instance *cim.Instance, o cim.OperationOptions) (cim.ObjectPath, error) {
 	const operation = "Create"
 	class := instance.Class().Name
-	if err := s.begin(ctx, rightsToWrite); err != nil {
+	if err := s.begin(ctx, rightEnable); err != nil {
 		return cim.ObjectPath{}, s.fail(err, operation, class)
 	}
 	path, err := call(ctx, s.manager, o.Timeout, func(ctx context.Context) (cim.ObjectPath, error) {
@@ -30,7 +26,7 @@ func (s *session) create(ctx context.Context, instance *cim.Instance, o cim.Oper
 	if err != nil {
 		return cim.ObjectPath{}, err
 	}
-	if err := w.writer.Create(ctx, s.request(w.entry, o, nil, nil), w.instance); err != nil {
+	if err := w.create(ctx, s, o); err != nil {
 		return cim.ObjectPath{}, err
 	}
 	path, whole := w.instance.Path()
@@ -45,7 +41,7 @@ func (s *session) create(ctx context.Context, instance *cim.Instance, o cim.Oper
 func (s *session) Put(ctx context.Context, instance *cim.Instance, o cim.PutOptions) error {
 	const operation = "Put"
 	class := instance.Class().Name
-	if err := s.begin(ctx, rightsToWrite); err != nil {
+	if err := s.begin(ctx, rightEnable); err != nil {
 		return s.fail(err, operation, class)
 	}
 	_, err := call(ctx, s.manager, o.Timeout, func(ctx context.Context) (struct{}, error) {
@@ -55,58 +51,190 @@ func (s *session) Put(ctx context.Context, instance *cim.Instance, o cim.PutOpti
 }
 
 func (s *session) put(ctx context.Context, instance *cim.Instance, o cim.PutOptions) error {
+	if err := partialPut(instance, &o); err != nil {
+		return err
+	}
 	w, err := s.writing(instance, o.Properties)
 	if err != nil {
 		return err
 	}
 	path, whole := w.instance.Path()
 	if !whole {
+		if o.Mode == cim.CreateOrUpdate && namesItself(w.entry.class) {
+			return w.create(ctx, s, o.OperationOptions)
+		}
 		return &cim.Error{Status: cim.ErrNoKey, Path: path.String(), Detail: "an instance needs a value for every key"}
 	}
 	keys, err := wql.ConstraintsOf(w.entry.class, path)
 	if err != nil {
 		return err
 	}
-	err = w.writer.Put(ctx, s.request(w.entry, o.OperationOptions, w.wanted, keys), w.instance)
+	for _, above := range s.partakers(w.entry) {
+		if err := s.putAbove(ctx, above, w, o); err != nil {
+			return err
+		}
+	}
+	err = w.source.change(w.entry, w.source.noPut, func(writer InstanceWriter) error {
+		return writer.Put(ctx, s.request(w.entry, o.OperationOptions, w.wanted, keys), w.instance)
+	})
 	if o.Mode == cim.CreateOrUpdate && errors.Is(err, cim.ErrNotFound) {
-		return w.writer.Create(ctx, s.request(w.entry, o.OperationOptions, nil, nil), w.instance)
+		return w.create(ctx, s, o.OperationOptions)
 	}
 	return err
+}
+
+// namesItself tells whether an instance without a key gets one when it is
+// stored. See spec/wmi.md 5.3.
+func namesItself(c *cim.Class) bool { return c.IsA("__EventFilter") }
+
+// partialPut turns the reserved context values of a partial update into the
+// list of properties. See spec/wmi.md 4.7.
+func partialPut(i *cim.Instance, o *cim.PutOptions) error {
+	if on, _ := o.Context.Get("__PUT_EXTENSIONS").Bool(); !on {
+		return nil
+	}
+	if o.Mode != cim.UpdateOnly {
+		return &cim.Error{Status: cim.ErrInvalidContext, Detail: "a partial update needs the mode UPDATE_ONLY"}
+	}
+	strict, _ := o.Context.Get("__PUT_EXT_STRICT_NULLS").Bool()
+	if o.Context.Has("__PUT_EXT_PROPERTIES") {
+		o.Properties = []string{}
+		for _, v := range o.Context.Get("__PUT_EXT_PROPERTIES").Elems() {
+			if name, ok := v.Str(); ok && (len(name) < 2 || name[:2] != "__") {
+				o.Properties = append(o.Properties, name)
+			}
+		}
+		return nil
+	}
+	if strict {
+		return nil // all of them, NULL too
+	}
+	o.Properties = []string{}
+	for n := range i.Len() {
+		if !i.At(n).IsNull() {
+			o.Properties = append(o.Properties, i.Class().Properties[n].Name)
+		}
+	}
+	return nil
+}
+
+// partakers are the classes above e whose instances another provider keeps: an
+// update and a deletion go to all of them, the topmost first. See spec/wmi.md
+// 2.2.
+func (s *session) partakers(e *entry) (list []*entry) {
+	own, err := s.source(e)
+	if err != nil {
+		return nil
+	}
+	for up := e.super; up != nil; up = up.super {
+		if up.class.IsAbstract() || !up.class.Qualifiers.True("Dynamic") {
+			continue
+		}
+		if src, err := s.source(up); err == nil && src.provider != own.provider {
+			list = append([]*entry{up}, list...)
+		}
+	}
+	return list
+}
+
+// putAbove gives the provider of a superclass its part of an instance.
+func (s *session) putAbove(ctx context.Context, above *entry, w *written, o cim.PutOptions) error {
+	src, err := s.source(above)
+	if err != nil {
+		return err
+	}
+	part := cim.NewInstance(above.class)
+	wanted := make([]bool, part.Len())
+	for n := range part.Len() {
+		at := w.entry.class.PropertyIndex(above.class.Properties[n].Name)
+		if at < 0 {
+			continue
+		}
+		if err := part.SetAt(n, w.instance.At(at)); err != nil {
+			return err
+		}
+		wanted[n] = w.wanted[at]
+	}
+	return src.change(above, src.noPut, func(writer InstanceWriter) error {
+		return writer.Put(ctx, s.request(above, o.OperationOptions, wanted, nil), part)
+	})
 }
 
 // Delete removes an instance. See [MS-WMI] 3.1.4.3.16.
 func (s *session) Delete(ctx context.Context, path cim.ObjectPath, o cim.OperationOptions) error {
 	const operation = "Delete"
-	if err := s.begin(ctx, rightsToWrite); err != nil {
+	if err := s.begin(ctx, rightEnable); err != nil {
 		return s.fail(err, operation, path.String())
 	}
 	_, err := call(ctx, s.manager, o.Timeout, func(ctx context.Context) (struct{}, error) {
-		f, err := s.find(ctx, path, o, func(c *cim.Class) shape { return shapeOf(c, c, nil, true) })
-		if err != nil {
-			return struct{}{}, err
-		}
-		writer, err := writerOf(f.entry)
-		if err != nil {
-			return struct{}{}, err
-		}
-		return struct{}{}, writer.Delete(ctx, s.request(f.entry, o, nil, nil), f.path)
+		return struct{}{}, s.delete(ctx, path, o)
 	})
 	return s.fail(err, operation, path.String())
+}
+
+func (s *session) delete(ctx context.Context, path cim.ObjectPath, o cim.OperationOptions) error {
+	if e, err := s.located(path); err != nil {
+		return err
+	} else if err := s.mayWrite(e); err != nil {
+		return err
+	}
+	f, err := s.find(ctx, path, o, func(c *cim.Class) shape { return shapeOf(c, c, nil, true) })
+	if err != nil {
+		return err
+	}
+	if err := s.mayWrite(f.entry); err != nil {
+		return err
+	}
+	// The topmost class decides whether it worked.
+	var outcome error
+	for n, e := range append(s.partakers(f.entry), f.entry) {
+		src, err := s.source(e)
+		if err == nil {
+			at := f.path
+			at.Class = e.class.Name
+			err = src.change(e, src.noDelete, func(w InstanceWriter) error {
+				return w.Delete(ctx, s.request(e, o, nil, nil), at)
+			})
+		}
+		if n == 0 {
+			outcome = err
+		}
+	}
+	return outcome
+}
+
+// mayWrite checks the right to write instances of a class: stored ones need
+// Partial Write, namespaces Full Write, what a provider keeps Provider Write.
+// Full Write is enough for all. See [MS-WMI] 5.2.
+func (s *session) mayWrite(e *entry) error {
+	right := rightWriteProvider
+	switch src, err := s.source(e); {
+	case e.class.IsA("__NAMESPACE"):
+		right = rightFullWrite
+	case err == nil && (src == s.manager.storage || src == s.manager.system):
+		right = rightPartialWrite
+	}
+	err := s.ns.check(s.caller, rightEnable|right)
+	if err != nil && right != rightFullWrite {
+		if s.ns.check(s.caller, rightEnable|rightFullWrite) == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // written is an instance on its way to a provider.
 type written struct {
 	entry    *entry
-	writer   InstanceWriter
+	source   *source
 	instance *cim.Instance
 	wanted   []bool
 }
 
-func writerOf(e *entry) (InstanceWriter, error) {
-	if w, ok := e.provider.(InstanceWriter); ok {
-		return w, nil
-	}
-	return nil, &cim.Error{Status: cim.ErrProviderNotCapable, Path: e.class.Name, Detail: "instances of the class cannot be written"}
+func (w *written) create(ctx context.Context, s *session, o cim.OperationOptions) error {
+	return w.source.change(w.entry, w.source.noPut, func(writer InstanceWriter) error {
+		return writer.Create(ctx, s.request(w.entry, o, nil, nil), w.instance)
+	})
 }
 
 // writing makes a caller's instance one of the class as it is served: every
@@ -117,19 +245,28 @@ func (s *session) writing(from *cim.Instance, only []string) (*written, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.mayWrite(e); err != nil {
+		return nil, err
+	}
 	if e.class.IsAbstract() {
 		return nil, &cim.Error{Status: cim.ErrIllegalOperation, Path: e.class.Name, Detail: "an abstract class has no instances"}
 	}
-	writer, err := writerOf(e)
+	if isLocalized(s.ns.name) {
+		return nil, &cim.Error{Status: cim.ErrInvalidOperation, Path: e.class.Name, Detail: "a localized namespace has no instances"}
+	}
+	src, err := s.source(e)
 	if err != nil {
 		return nil, err
+	}
+	if _, ok := src.provider.(InstanceWriter); !ok {
+		return nil, incapable(e, "instances of the class cannot be written")
 	}
 	for _, name := range only {
 		if e.class.PropertyIndex(name) < 0 {
 			return nil, &cim.Error{Status: cim.ErrInvalidProperty, Path: e.class.Name + "." + name}
 		}
 	}
-	w := &written{entry: e, writer: writer, instance: cim.NewInstance(e.class), wanted: make([]bool, len(e.class.Properties))}
+	w := &written{entry: e, source: src, instance: cim.NewInstance(e.class), wanted: make([]bool, len(e.class.Properties))}
 	for n := range from.Len() {
 		name := from.Class().Properties[n].Name
 		if err := w.instance.Set(name, from.At(n)); err != nil {

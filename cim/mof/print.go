@@ -87,10 +87,8 @@ func (p *printer) class(c *Class) {
 
 func (p *printer) property(c *Class, prop *cim.Property) {
 	p.indent(1)
-	// an inherited key has its qualifier from the superclass
-	key := prop.Key && (prop.Origin == "" || cim.EqualFold(prop.Origin, c.Declared.Name))
-	if len(prop.Qualifiers) > 0 || key {
-		p.qualifiers(prop.Qualifiers, key)
+	if len(prop.Qualifiers) > 0 || prop.Key {
+		p.qualifiers(prop.Qualifiers, prop.Key)
 		p.text(" ")
 	}
 	p.typed(prop.Type, prop.RefClass, prop.Name)
@@ -154,10 +152,6 @@ func (p *printer) method(m *cim.Method) {
 			p.qualifiers(par.Qualifiers, false)
 			p.text(" ")
 			p.typed(par.Type, par.RefClass, par.Name)
-			if !par.Default.IsNull() {
-				p.text(" = ")
-				p.value(par.Default, 2)
-			}
 		}
 		p.text(");\n")
 	}, ", ", ",\n    ")

@@ -32,7 +32,6 @@ type qualifierRule struct {
 	flavors flavors
 	typ     cim.Type  // Untyped where the declaration gives none
 	value   cim.Value // of a use without one
-	presume bool      // a boolean is true where it is not given
 	scope   scope
 }
 
@@ -98,9 +97,7 @@ func (p *parser) typedRule(rule *qualifierRule, t cim.Type) error {
 		if err != nil {
 			return err
 		}
-		if t == cim.Boolean { // one that merely stands there is true all the same
-			rule.presume, _ = v.Bool()
-		} else {
+		if t != cim.Boolean { // a boolean that merely stands there is true
 			rule.value = v
 		}
 	}
@@ -122,7 +119,7 @@ func (p *parser) typedRule(rule *qualifierRule, t cim.Type) error {
 		if isScope {
 			err = p.scopeWords(&rule.scope)
 		} else {
-			err = p.flavorList(&rule.flavors)
+			err = p.flavorWords(&rule.flavors)
 		}
 		if err != nil {
 			return err
@@ -150,7 +147,8 @@ func (p *parser) scopeWords(into *scope) error {
 	}
 }
 
-// flavorWords reads one flavor or more.
+// flavorWords reads one flavor or more; a comma may stand between them in the
+// form of DSP0004.
 func (p *parser) flavorWords(into *flavors) error {
 	for first := true; first || p.tok.kind == word; first = false {
 		known, code := into.add(p.tok.text)
@@ -165,18 +163,6 @@ func (p *parser) flavorWords(into *flavors) error {
 		}
 	}
 	return nil
-}
-
-// flavorList reads flavors with commas between them, as DSP0004 has them.
-func (p *parser) flavorList(into *flavors) error {
-	for {
-		if err := p.flavorWords(into); err != nil {
-			return err
-		}
-		if more, err := p.take(','); err != nil || !more {
-			return err
-		}
-	}
 }
 
 // qualifierList reads [ qualifier, ... ].

@@ -1,0 +1,107 @@
+package cimom
+
+import (
+	"errors"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/security"
+)
+
+// descriptorObject is a security descriptor as an object of
+// __SecurityDescriptor with its __ACE and __Trustee objects.
+func descriptorObject(ns *namespace, sd *security.SecurityDescriptor) (*cim.Instance, error) {
+	class, ace, trustee := ns.find("__SecurityDescriptor"), ns.find("__ACE"), ns.find("__Trustee")
+	if class == nil || ace == nil || trustee == nil {
+		return nil, cim.ErrInvalidClass
+	}
+	person := func(sid security.SID) (cim.Value, error) {
+		i := cim.NewInstance(trustee.class)
+		return cim.Obj(i), errors.Join(
+			i.Set("SID", byteArray(sid.Bytes())),
+			i.Set("SidLength", cim.U32(uint32(sid.Size()))), // #nosec G115 -- at most 68
+			i.Set("SIDString", cim.Str(sid.String())),
+		)
+	}
+	i := cim.NewInstance(class.class)
+	owner, err1 := person(sd.Owner)
+	group, err2 := person(sd.Group)
+	err := errors.Join(err1, err2, i.Set("Owner", owner), i.Set("Group", group),
+		i.Set("ControlFlags", cim.U32(uint32(sd.Control|security.SelfRelative))))
+	list := []cim.Value{}
+	for _, a := range sd.DACL.ACEs {
+		entry := cim.NewInstance(ace.class)
+		who, werr := person(a.SID)
+		err = errors.Join(err, werr, entry.Set("AccessMask", cim.U32(a.Mask)), entry.Set("AceFlags", cim.U32(uint32(a.Flags))),
+			entry.Set("AceType", cim.U32(uint32(a.Type))), entry.Set("Trustee", who))
+		list = append(list, cim.Obj(entry))
+	}
+	return i, errors.Join(err, i.Set("DACL", cim.Array(cim.Object, list)))
+}
+
+// descriptorOf reads a __SecurityDescriptor object: ErrInvalidObject for what
+// cannot be read.
+func descriptorOf(i *cim.Instance) (*security.SecurityDescriptor, error) {
+	if i == nil {
+		return nil, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "Descriptor is missing"}
+	}
+	sd := &security.SecurityDescriptor{Control: security.DACLPresent}
+	var err error
+	if sd.Owner, err = trusteeOf(i.Get("Owner").Object()); err != nil {
+		return nil, err
+	}
+	if sd.Group, err = trusteeOf(i.Get("Group").Object()); err != nil {
+		return nil, err
+	}
+	if i.Get("DACL").IsNull() {
+		return sd, nil
+	}
+	sd.DACL = &security.ACL{}
+	for _, v := range i.Get("DACL").Elems() {
+		entry := v.Object()
+		if entry == nil {
+			return nil, badObject("an entry of the DACL is NULL")
+		}
+		mask, _ := entry.Get("AccessMask").Uint()
+		flags, _ := entry.Get("AceFlags").Uint()
+		kind, _ := entry.Get("AceType").Uint()
+		if flags > 0xFF || kind > 0xFF || mask > 0xFFFF_FFFF {
+			return nil, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "a number in an entry of the DACL is too large"}
+		}
+		who, err := trusteeOf(entry.Get("Trustee").Object())
+		if err != nil {
+			return nil, err
+		}
+		if who.IsZero() {
+			return nil, badObject("an entry of the DACL names nobody")
+		}
+		sd.DACL.ACEs = append(sd.DACL.ACEs, security.ACE{
+			Type: security.ACEType(kind), Flags: security.ACEFlags(flags), Mask: uint32(mask), SID: who, // #nosec G115 -- checked above
+		})
+	}
+	return sd, nil
+}
+
+// trusteeOf reads a __Trustee object: its SID as bytes or as text; zero for
+// none.
+func trusteeOf(i *cim.Instance) (security.SID, error) {
+	if i == nil {
+		return security.SID{}, nil
+	}
+	if b, ok := bytesOf(i.Get("SID")); ok && len(b) > 0 {
+		sid, _, err := security.DecodeSID(b)
+		if err != nil {
+			return sid, badObject("the SID of a trustee is no SID")
+		}
+		return sid, nil
+	}
+	if text, ok := i.Get("SIDString").Str(); ok && text != "" {
+		sid, err := security.ParseSID(text)
+		if err != nil {
+			return sid, badObject("the SIDString of a trustee is no SID")
+		}
+		return sid, nil
+	}
+	return security.SID{}, nil
+}
+
+func badObject(why string) error { return &cim.Error{Status: cim.ErrInvalidObject, Detail: why} }

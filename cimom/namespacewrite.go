@@ -1,0 +1,113 @@
+package cimom
+
+import (
+	"context"
+	"strings"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom/repository"
+	"github.com/casementhq/casement/security"
+)
+
+// makeNamespace makes a namespace below another one, for a caller: what it
+// inherits of the parent's security stands behind own, which may be nil.
+func (m *Manager) makeNamespace(ctx context.Context, caller cim.Caller, parent *namespace, name string, own *security.SecurityDescriptor, encrypt bool) error {
+	if !isName(name) {
+		return &cim.Error{Status: cim.ErrInvalidParameter, Path: name, Detail: "a namespace name is a letter, then letters, digits and underscores"}
+	}
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	full := parent.name + `\` + name
+	if m.namespace(full) != nil {
+		return &cim.Error{Status: cim.ErrAlreadyExists, Path: full}
+	}
+	sd := inherit(parent.settings.Load().security, own)
+	b, err := sd.Bytes()
+	if err != nil {
+		return &cim.Error{Status: cim.ErrInvalidParameter, Path: full, Detail: "the security descriptor is not valid", Err: err}
+	}
+	err = m.repository.Update(ctx, func(tx *repository.Tx) error {
+		return tx.PutNamespace(repository.Namespace{Name: full, Created: true, Security: b, RequiresEncryption: encrypt})
+	})
+	if err != nil {
+		return err
+	}
+	ns := newNamespace(Namespace{Name: full, Security: sd, RequiresEncryption: encrypt})
+	ns.created = true
+	m.mu.Lock()
+	m.addCommon(ns)
+	m.namespaces[ns.key] = ns
+	m.mu.Unlock()
+	m.namespaceChanged(ctx, parent.name, caller, nil, parent.instance(name))
+	return nil
+}
+
+// instance is the __NAMESPACE instance of a child.
+func (ns *namespace) instance(child string) *cim.Instance {
+	i := cim.NewInstance(ns.find("__NAMESPACE").class)
+	_ = i.Set("Name", cim.Str(child)) // it is a string
+	return i
+}
+
+// removeNamespace removes a namespace that a user made, with everything below
+// it. See spec/wmi.md 2.1.
+func (m *Manager) removeNamespace(ctx context.Context, caller cim.Caller, parent *namespace, name string) error {
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	top := m.namespace(parent.name + `\` + name)
+	if top == nil || strings.ContainsAny(name, `\/`) {
+		return cim.ErrNotFound
+	}
+	gone := m.tree(top)
+	for _, ns := range gone {
+		if !ns.created {
+			return &cim.Error{Status: cim.ErrInvalidOperation, Path: ns.name, Detail: "the namespace belongs to the service"}
+		}
+	}
+	if err := m.repository.Update(ctx, func(tx *repository.Tx) error { return tx.DeleteNamespace(top.name) }); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	for _, ns := range gone {
+		ns.deleted.Store(true)
+		delete(m.namespaces, ns.key)
+	}
+	m.mu.Unlock()
+	m.namespaceChanged(ctx, parent.name, caller, parent.instance(top.name[len(parent.name)+1:]), nil)
+	return nil
+}
+
+// tree is a namespace with those below it.
+func (m *Manager) tree(top *namespace) []*namespace {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	list := []*namespace{top}
+	for key, ns := range m.namespaces {
+		if strings.HasPrefix(key, top.key+`\`) {
+			list = append(list, ns)
+		}
+	}
+	return list
+}
+
+// setSecurity changes who may do what in a namespace, and keeps that.
+func (m *Manager) setSecurity(ctx context.Context, ns *namespace, change func(*settings)) error {
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	if ns.deleted.Load() {
+		return cim.ErrInvalidNamespace
+	}
+	set := *ns.settings.Load()
+	change(&set)
+	b, err := set.security.Bytes()
+	if err != nil {
+		return &cim.Error{Status: cim.ErrInvalidParameter, Detail: "the security descriptor is not valid", Err: err}
+	}
+	err = m.repository.Update(ctx, func(tx *repository.Tx) error {
+		return tx.PutNamespace(repository.Namespace{Name: ns.name, Created: ns.created, Security: b, RequiresEncryption: set.encrypt})
+	})
+	if err == nil {
+		ns.settings.Store(&set)
+	}
+	return err
+}

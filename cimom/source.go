@@ -1,0 +1,179 @@
+package cimom
+
+import (
+	"context"
+
+	"github.com/casementhq/casement/cim"
+)
+
+// source is where the instances of a class come from: a provider, the bound on
+// how many calls it may have under way, and what it is registered for.
+type source struct {
+	provider Provider
+	name     string        // ProviderName, "" where it has none
+	slots    chan struct{} // nil: no bound
+	abilities
+}
+
+// abilities are what a registration denies a provider that its interfaces
+// would permit. The zero value denies nothing.
+type abilities struct{ noGet, noPut, noDelete, noEnumeration, noMethods, noPropertyGet, noPropertySet bool }
+
+func newSource(p Provider, name string, calls int) *source {
+	if named, ok := p.(Named); ok && name == "" {
+		name = named.ProviderName()
+	}
+	return &source{provider: p, name: name, slots: make(chan struct{}, calls)}
+}
+
+// enter begins a call of the provider; leave ends it, however late that is. A
+// provider with too many calls under way, because they hang, gets no more.
+func (s *source) enter() (leave func(), err error) {
+	if s.slots == nil {
+		return func() {}, nil
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return func() { <-s.slots }, nil
+	default:
+		return nil, &cim.Error{Status: cim.ErrServerTooBusy, Detail: "the provider has too many calls under way"}
+	}
+}
+
+// incapable is the error of an operation that the provider does not have or is
+// not registered for.
+func incapable(e *entry, why string) error {
+	return &cim.Error{Status: cim.ErrProviderNotCapable, Path: e.class.Name, Detail: why}
+}
+
+func (s *source) lists() bool {
+	_, ok := s.provider.(InstanceLister)
+	return ok && !s.noEnumeration
+}
+
+// list yields the instances of exactly the class of e.
+func (s *source) list(ctx context.Context, e *entry, r *Request, yield func(*cim.Instance) error) error {
+	if !s.lists() {
+		return incapable(e, "the provider lists no instances")
+	}
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.provider.(InstanceLister).List(ctx, r, yield)
+}
+
+func (s *source) gets() bool {
+	_, ok := s.provider.(InstanceGetter)
+	return ok && !s.noGet
+}
+
+// get reads one instance; gets was asked before.
+func (s *source) get(ctx context.Context, r *Request, path cim.ObjectPath) (*cim.Instance, error) {
+	leave, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return s.provider.(InstanceGetter).Get(ctx, r, path)
+}
+
+// walk yields the associations in which source has a role, directly or out of
+// all of them.
+func (s *source) walk(ctx context.Context, e *entry, r *Request, path cim.ObjectPath, role string, yield func(*cim.Instance) error) error {
+	walker, ok := s.provider.(AssociationWalker)
+	if !ok {
+		return s.list(ctx, e, r, yield)
+	}
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return walker.Walk(ctx, r, path, role, yield)
+}
+
+// change calls the writer of the provider; denied says that the registration
+// does not permit it.
+func (s *source) change(e *entry, denied bool, f func(InstanceWriter) error) error {
+	w, ok := s.provider.(InstanceWriter)
+	if !ok || denied {
+		return incapable(e, "instances of the class cannot be written")
+	}
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return f(w)
+}
+
+// invoke runs a method.
+func (s *source) invoke(ctx context.Context, r *Request, path cim.ObjectPath, method string, in cim.Arguments) (cim.Result, error) {
+	leave, err := s.enter()
+	if err != nil {
+		return cim.Result{}, err
+	}
+	defer leave()
+	return s.provider.(MethodInvoker).Invoke(ctx, r, path, method, in)
+}
+
+func (s *source) invokes() bool {
+	_, ok := s.provider.(MethodInvoker)
+	return ok && !s.noMethods
+}
+
+// hasInstances tells whether the provider has anything to do with instances,
+// so that those of its classes do not come from the repository.
+func hasInstances(p Provider) bool {
+	switch p.(type) {
+	case InstanceLister, InstanceGetter, InstanceWriter:
+		return true
+	}
+	return false
+}
+
+// isStatic tells whether the instances of a class are stored: it is not
+// dynamic, not abstract, and no event.
+func isStatic(c *cim.Class) bool {
+	return !c.IsAbstract() && !c.Qualifiers.True("Dynamic") && !c.IsA("__Event") && !c.IsA("__PARAMETERS")
+}
+
+// source finds where the instances of a class come from: the built-in provider
+// of the class, the one that its Provider qualifier names, or the repository.
+// See docs/objects.md.
+func (s *session) source(e *entry) (*source, error) {
+	switch {
+	case e.source != nil && (hasInstances(e.source.provider) || !isStatic(e.class)):
+		return e.source, nil
+	case e.class.Qualifiers.True("Dynamic"):
+		return s.manager.named(s.ns, e, e.class.Qualifiers.Text("Provider"))
+	case isStatic(e.class):
+		return s.manager.storage, nil
+	}
+	return nil, incapable(e, "the class has no instances")
+}
+
+// methodSource finds who runs a method: the provider of the class, or else of
+// the class that declared the method; nil where nobody does.
+func (s *session) methodSource(e *entry, m *cim.Method) (*source, error) {
+	for _, at := range []*entry{e, s.ns.find(m.Origin)} {
+		if at == nil {
+			continue
+		}
+		if at.source != nil && at.source.invokes() {
+			return at.source, nil
+		}
+		if name := at.class.Qualifiers.Text("Provider"); name != "" && at.source == nil {
+			src, err := s.manager.named(s.ns, at, name)
+			if err != nil {
+				return nil, err
+			}
+			if src.invokes() {
+				return src, nil
+			}
+		}
+	}
+	return nil, nil
+}

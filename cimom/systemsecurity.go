@@ -1,0 +1,102 @@
+package cimom
+
+import (
+	"context"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/security"
+)
+
+// thisNamespace is the view of the namespace's security as a property.
+func (p *systemProvider) thisNamespace(r *Request) (*cim.Instance, error) {
+	ns := p.manager.namespace(r.Namespace)
+	if ns == nil {
+		return nil, cim.ErrInvalidNamespace
+	}
+	i := cim.NewInstance(r.Class)
+	if !r.Wants("SECURITY_DESCRIPTOR") {
+		return i, nil
+	}
+	b, err := p.readSecurity(r, ns)
+	if err != nil {
+		return nil, err
+	}
+	return i, i.Set("SECURITY_DESCRIPTOR", byteArray(b))
+}
+
+// readSecurity is the namespace's descriptor as bytes; it needs Read Security.
+func (p *systemProvider) readSecurity(r *Request, ns *namespace) ([]byte, error) {
+	if err := ns.check(r.Caller, rightReadControl); err != nil {
+		return nil, err
+	}
+	return ns.settings.Load().security.Bytes()
+}
+
+// securityMethod runs a method of __SystemSecurity. See spec/wmi.md 5.7.
+func (p *systemProvider) securityMethod(ctx context.Context, r *Request, method string, in cim.Arguments) (cim.Result, error) {
+	ns := p.manager.namespace(r.Namespace)
+	if ns == nil {
+		return cim.Result{}, cim.ErrInvalidNamespace
+	}
+	done := cim.Result{ReturnValue: cim.U32(0)}
+	switch cim.Fold(method) {
+	case "getcalleraccessrights":
+		rights, err := security.AccessCheck(ns.settings.Load().security, r.Caller.Token, security.MaximumAllowed, security.GenericMapping{})
+		if err != nil {
+			rights = 0
+		}
+		done.Out = cim.NamedArray{{Name: "rights", Value: cim.S32(int32(rights & everyRight))}} // #nosec G115 -- a mask of 19 bits
+		return done, nil
+	case "getsd":
+		b, err := p.readSecurity(r, ns)
+		done.Out = cim.NamedArray{{Name: "SD", Value: byteArray(b)}}
+		return done, err
+	case "getsecuritydescriptor":
+		if _, err := p.readSecurity(r, ns); err != nil {
+			return cim.Result{}, err
+		}
+		i, err := descriptorObject(ns, ns.settings.Load().security)
+		done.Out = cim.NamedArray{{Name: "Descriptor", Value: cim.Obj(i)}}
+		return done, err
+	case "setsd":
+		b, ok := bytesOf(in.Get("SD"))
+		if !ok {
+			return cim.Result{}, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "SD is missing"}
+		}
+		sd, err := decodeDescriptor(b)
+		if err != nil {
+			return cim.Result{}, err
+		}
+		return done, p.writeSecurity(ctx, r, ns, sd)
+	case "setsecuritydescriptor":
+		sd, err := descriptorOf(in.Get("Descriptor").Object())
+		if err == nil {
+			err = checkDescriptor(sd)
+		}
+		if err != nil {
+			return cim.Result{}, err
+		}
+		return done, p.writeSecurity(ctx, r, ns, sd)
+	}
+	return cim.Result{}, cim.ErrMethodDisabled
+}
+
+// writeSecurity needs Edit Security.
+func (p *systemProvider) writeSecurity(ctx context.Context, r *Request, ns *namespace, sd *security.SecurityDescriptor) error {
+	if err := ns.check(r.Caller, rightWriteDAC); err != nil {
+		return err
+	}
+	return p.manager.setSecurity(ctx, ns, func(set *settings) { set.security = replaceDACL(set.security, sd) })
+}
+
+func bytesOf(v cim.Value) ([]byte, bool) {
+	if v.IsNull() || v.Type() != cim.Uint8.Array() {
+		return nil, false
+	}
+	b := make([]byte, 0, len(v.Elems()))
+	for _, e := range v.Elems() {
+		n, _ := e.Uint()
+		b = append(b, byte(n)) // #nosec G115 -- it is a uint8
+	}
+	return b, true
+}
