@@ -65,6 +65,7 @@ type Parameter struct {
 	Name       string
 	Type       Type
 	RefClass   string
+	Default    Value // what a caller takes who gives none; NULL where there is none
 	Qualifiers Qualifiers
 	Optional   bool
 }

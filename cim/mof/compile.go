@@ -244,14 +244,11 @@ func (c *compiler) putClass(ctx context.Context, namespace string, o *Object) er
 
 // isAmended tells whether a class or an element of it has an amended qualifier.
 func isAmended(c *cim.Class) bool {
-	amended := func(qualifiers cim.Qualifiers) bool {
-		return slices.ContainsFunc(qualifiers, func(q cim.Qualifier) bool { return q.Flavor&cim.Amended != 0 })
-	}
-	parameter := func(p cim.Parameter) bool { return amended(p.Qualifiers) }
-	return amended(c.Qualifiers) ||
-		slices.ContainsFunc(c.Properties, func(p cim.Property) bool { return amended(p.Qualifiers) }) ||
+	parameter := func(p cim.Parameter) bool { return hasAmended(p.Qualifiers) }
+	return hasAmended(c.Qualifiers) ||
+		slices.ContainsFunc(c.Properties, func(p cim.Property) bool { return hasAmended(p.Qualifiers) }) ||
 		slices.ContainsFunc(c.Methods, func(m cim.Method) bool {
-			return amended(m.Qualifiers) || slices.ContainsFunc(m.In, parameter) || slices.ContainsFunc(m.Out, parameter)
+			return hasAmended(m.Qualifiers) || slices.ContainsFunc(m.In, parameter) || slices.ContainsFunc(m.Out, parameter)
 		})
 }
 

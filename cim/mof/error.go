@@ -48,7 +48,3 @@ func (e *Error) Unwrap() error {
 	}
 	return e.Code
 }
-
-// IsSyntax tells whether the text itself is at fault, so that nothing of it
-// was stored; mofcomp then ends with 3 instead of 1. See spec/wmi.md 2.9.
-func (e *Error) IsSyntax() bool { return e.Err == nil && e.Code&0xFFFF_F000 == 0x8004_4000 }

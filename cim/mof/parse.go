@@ -44,7 +44,6 @@ type unit struct {
 	qualifiers map[string]qualifierRule
 	aliases    map[string]*alias
 	uses       []aliasUse
-	amended    bool // #pragma amendment was there
 
 	namespace                 string
 	classFlags, instanceFlags Flags

@@ -311,10 +311,23 @@ func (p *parser) parameter(m *cim.Method, id int32) error {
 	if par.Qualifiers, err = p.qualifiersAt(quals, onParameter); err != nil {
 		return err
 	}
-	if p.tok.is('=') {
-		return p.fail(cim.ErrMofExpectedCloseParen, "a parameter has no default value")
+	par.Default = cim.Null(par.Type)
+	if ok, err := p.take('='); err != nil {
+		return err
+	} else if ok {
+		init, err := p.initializer(false)
+		if err != nil {
+			return err
+		}
+		if par.Default, err = init.as(par.Type); err != nil {
+			return err
+		}
 	}
 	in, out := par.Qualifiers.True("In"), par.Qualifiers.True("Out")
+	if _, given := par.Qualifiers.Get("In"); !in && !out && !given && p.qualifiers["in"].presume {
+		in = true
+		par.Qualifiers = append(par.Qualifiers, cim.Qualifier{Name: "In", Value: cim.Bool(true), Flavor: defaultFlavor("In")})
+	}
 	if !in && !out {
 		return p.lex.fail(cim.ErrMofMustBeInOrOut, nameAt, "the parameter "+par.Name+" needs the qualifier In or Out")
 	}

@@ -1,7 +1,10 @@
 package mof
 
 import (
+	"strings"
+
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/security"
 )
 
 // instance reads an instance declaration from the word instance to the closing
@@ -31,6 +34,9 @@ func (p *parser) instance(quals []qualifier, embedded bool) (*Instance, error) {
 	if i.Qualifiers, err = p.qualifiersAt(quals, onInstance); err != nil {
 		return nil, err
 	}
+	if err := p.checkSecurity(quals); err != nil {
+		return nil, err
+	}
 	if err := p.expect('{', cim.ErrMofExpectedOpenBrace); err != nil {
 		return nil, err
 	}
@@ -47,6 +53,25 @@ func (p *parser) instance(quals []qualifier, embedded bool) (*Instance, error) {
 		i.Values = append(i.Values, a)
 	}
 	return i, p.advance()
+}
+
+// checkSecurity refuses a NamespaceSecuritySDDL that is no SDDL in capitals. See
+// spec/wmi.md 2.9.
+func (p *parser) checkSecurity(quals []qualifier) error {
+	for _, q := range quals {
+		if !cim.EqualFold(q.Name, "NamespaceSecuritySDDL") {
+			continue
+		}
+		text, _ := q.Value.Str()
+		if _, err := security.ParseSDDL(text); err != nil {
+			return p.lex.fail(cim.ErrMofIllegalConstantValue, q.at, "NamespaceSecuritySDDL: "+err.Error())
+		}
+		letters := strings.ReplaceAll(text, "0x", "")
+		if letters != strings.ToUpper(letters) {
+			return p.lex.fail(cim.ErrMofIllegalConstantValue, q.at, "the letters of NamespaceSecuritySDDL are capitals")
+		}
+	}
+	return nil
 }
 
 func (p *parser) assignment(embedded bool) (a Assignment, err error) {

@@ -87,8 +87,10 @@ func (p *printer) class(c *Class) {
 
 func (p *printer) property(c *Class, prop *cim.Property) {
 	p.indent(1)
-	if len(prop.Qualifiers) > 0 || prop.Key {
-		p.qualifiers(prop.Qualifiers, prop.Key)
+	// an inherited key has its qualifier from the superclass
+	key := prop.Key && (prop.Origin == "" || cim.EqualFold(prop.Origin, c.Declared.Name))
+	if len(prop.Qualifiers) > 0 || key {
+		p.qualifiers(prop.Qualifiers, key)
 		p.text(" ")
 	}
 	p.typed(prop.Type, prop.RefClass, prop.Name)
@@ -152,6 +154,10 @@ func (p *printer) method(m *cim.Method) {
 			p.qualifiers(par.Qualifiers, false)
 			p.text(" ")
 			p.typed(par.Type, par.RefClass, par.Name)
+			if !par.Default.IsNull() {
+				p.text(" = ")
+				p.value(par.Default, 2)
+			}
 		}
 		p.text(");\n")
 	}, ", ", ",\n    ")

@@ -32,6 +32,7 @@ type qualifierRule struct {
 	flavors flavors
 	typ     cim.Type  // Untyped where the declaration gives none
 	value   cim.Value // of a use without one
+	presume bool      // a boolean is true where it is not given
 	scope   scope
 }
 
@@ -97,7 +98,9 @@ func (p *parser) typedRule(rule *qualifierRule, t cim.Type) error {
 		if err != nil {
 			return err
 		}
-		if t != cim.Boolean { // a boolean that merely stands there is true
+		if t == cim.Boolean { // one that merely stands there is true all the same
+			rule.presume, _ = v.Bool()
+		} else {
 			rule.value = v
 		}
 	}
@@ -119,7 +122,7 @@ func (p *parser) typedRule(rule *qualifierRule, t cim.Type) error {
 		if isScope {
 			err = p.scopeWords(&rule.scope)
 		} else {
-			err = p.flavorWords(&rule.flavors)
+			err = p.flavorList(&rule.flavors)
 		}
 		if err != nil {
 			return err
@@ -147,8 +150,7 @@ func (p *parser) scopeWords(into *scope) error {
 	}
 }
 
-// flavorWords reads one flavor or more; a comma may stand between them in the
-// form of DSP0004.
+// flavorWords reads one flavor or more.
 func (p *parser) flavorWords(into *flavors) error {
 	for first := true; first || p.tok.kind == word; first = false {
 		known, code := into.add(p.tok.text)
@@ -163,6 +165,18 @@ func (p *parser) flavorWords(into *flavors) error {
 		}
 	}
 	return nil
+}
+
+// flavorList reads flavors with commas between them, as DSP0004 has them.
+func (p *parser) flavorList(into *flavors) error {
+	for {
+		if err := p.flavorWords(into); err != nil {
+			return err
+		}
+		if more, err := p.take(','); err != nil || !more {
+			return err
+		}
+	}
 }
 
 // qualifierList reads [ qualifier, ... ].

@@ -107,9 +107,10 @@ func TestLogFileUnicode(t *testing.T) {
 // TestLogFileRefusals: what lies where the log should be is not followed.
 func TestLogFileRefusals(t *testing.T) {
 	p, dir := logs(t)
-	victim := filepath.Join(dir, "victim")
+	victim, twice := filepath.Join(dir, "victim"), filepath.Join(dir, "twice")
 	for name, err := range map[string]error{
-		"victim": os.WriteFile(victim, []byte("precious"), 0o600), "link": os.Symlink(victim, filepath.Join(dir, "link")), "hard": os.Link(victim, filepath.Join(dir, "hard")),
+		"victim": os.WriteFile(victim, []byte("precious"), 0o600), "link": os.Symlink(victim, filepath.Join(dir, "link")),
+		"twice": os.WriteFile(twice, []byte("precious"), 0o600), "hard": os.Link(twice, filepath.Join(dir, "hard")),
 		"folder": os.Mkdir(filepath.Join(dir, "folder"), 0o700), "folderlink": os.Symlink(filepath.Join(dir, "folder"), filepath.Join(dir, "folderlink")),
 		"dangling": os.Symlink(filepath.Join(dir, "new"), filepath.Join(dir, "dangling")), "fifo": syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600),
 	} {
@@ -126,8 +127,8 @@ func TestLogFileRefusals(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, want)
 		}
 	}
-	if got := content(t, victim); got != "precious" {
-		t.Errorf("the victim has %q", got)
+	if got := content(t, victim) + content(t, twice); got != "preciousprecious" {
+		t.Errorf("the victims have %q", got)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "new")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file was made through a link: %v", err)
