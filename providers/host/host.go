@@ -53,6 +53,7 @@ type Provider struct {
 	sources   map[string]source
 	slow      slowMounts
 	loads     loadMeter
+	pci       pciDatabase
 	samples   samples
 }
 

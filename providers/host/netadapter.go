@@ -157,7 +157,7 @@ var netAdapterTable = &table[adapterRow]{name: "MSFT_NetAdapter", gather: gather
 		}
 		return cim.Value{}
 	}},
-	adapterText("PNPDeviceID", func(r *adapterRow) string { return r.busAddress() }),
+	adapterText("PNPDeviceID", func(r *adapterRow) string { return r.p.pnpDeviceID(r.device()) }),
 	adapterText("DriverName", func(r *adapterRow) string { return r.driver() }),
 	adapterText("DriverVersionString", func(r *adapterRow) string {
 		if d := r.driver(); d != "" {

@@ -66,7 +66,7 @@ var adapterTable = &table[adapterRow]{name: "Win32_NetworkAdapter", gather: gath
 	adapterText("GUID", func(r *adapterRow) string { return r.p.interfaceGUID(r.Name) }),
 	adapterText("ServiceName", func(r *adapterRow) string { return r.driver() }),
 	adapterText("Manufacturer", func(r *adapterRow) string { return r.vendor() }),
-	adapterText("PNPDeviceID", func(r *adapterRow) string { return r.busAddress() }),
+	adapterText("PNPDeviceID", func(r *adapterRow) string { return r.p.pnpDeviceID(r.device()) }),
 	adapterText("AdapterType", func(r *adapterRow) string {
 		if r.isEthernet() {
 			return "Ethernet 802.3"
@@ -142,9 +142,6 @@ func (r *adapterRow) driver() string {
 	}
 	return ""
 }
-
-// busAddress is where the hardware sits: "PCI\0000:00:03.0".
-func (r *adapterRow) busAddress() string { return busAddress(r.device()) }
 
 // busAddress names a folder of hardware by its bus and its place on it; "" where there is none.
 func busAddress(device string) string {

@@ -30,6 +30,7 @@ var platformSources = []source{
 	quickFixTable, serverFeatureTable, optionalFeatureTable, licensingTable,
 	enclosureTable, boardTable, moduleTable, arrayTable, cacheTable, batteryTable, thermalTable,
 	netAdapterTable, routeTable, pingTable,
+	pnpTable, driverTable, videoTable, kernelModuleTable,
 }
 
 func newSystem() system {
