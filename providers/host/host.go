@@ -30,6 +30,8 @@ type Options struct {
 	Start func(ctx context.Context, caller cim.Caller, commandLine, dir string, startup *cim.Instance) (pid, returnValue uint32, err error)
 	// Kill ends a process for Win32_Process.Terminate; nil sends SIGKILL as the service's own user.
 	Kill func(ctx context.Context, caller cim.Caller, pid int) (returnValue uint32, err error)
+	// Journalctl is the program that reads the journal; "" is journalctl as PATH has it.
+	Journalctl string
 	// Files changes files as the Unix user that a caller is mapped to; nil, or an error, refuses with 2.
 	Files func(caller cim.Caller) (FileActor, error)
 	// MayChange tells whether a caller may invoke a method that changes the machine; nil permits callers whose token

@@ -54,18 +54,20 @@ var methods = map[string]struct {
 	"win32_encryptablevolume.getconversionstatus": {luksMethod(conversionStatus), false},
 
 	// These act as the Unix user of the caller, who needs no further right.
-	"cim_datafile.copy":          {copyFile, false},
-	"cim_datafile.delete":        {deleteFile, false},
-	"cim_datafile.rename":        {renameFile, false},
-	"cim_datafile.compress":      {compressFile, false},
-	"cim_datafile.uncompress":    {compressFile, false},
-	"win32_directory.copy":       {copyFile, false},
-	"win32_directory.delete":     {deleteFile, false},
-	"win32_directory.rename":     {renameFile, false},
-	"win32_directory.compress":   {compressFile, false},
-	"win32_directory.uncompress": {compressFile, false},
-	"win32_share.create":         {createShare, false},
-	"win32_share.delete":         {deleteShare, false},
+	"cim_datafile.copy":                   {copyFile, false},
+	"cim_datafile.delete":                 {deleteFile, false},
+	"cim_datafile.rename":                 {renameFile, false},
+	"cim_datafile.compress":               {compressFile, false},
+	"cim_datafile.uncompress":             {compressFile, false},
+	"win32_directory.copy":                {copyFile, false},
+	"win32_directory.delete":              {deleteFile, false},
+	"win32_directory.rename":              {renameFile, false},
+	"win32_directory.compress":            {compressFile, false},
+	"win32_directory.uncompress":          {compressFile, false},
+	"win32_nteventlogfile.backupeventlog": {backupEventLog, false},
+	"win32_nteventlogfile.cleareventlog":  {clearEventLog, false},
+	"win32_share.create":                  {createShare, false},
+	"win32_share.delete":                  {deleteShare, false},
 }
 
 // Invoke runs a method. See [cimom.MethodInvoker]. A method without the qualifier Implemented fails with

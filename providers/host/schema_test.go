@@ -75,6 +75,8 @@ func TestClassesAreTheDocumentedOnes(t *testing.T) {
 		{"Win32_PerfFormattedData", 9, []string{"Win32_Perf", "CIM_StatisticalInformation"}, nil},
 		{"Win32_PerfRawData_PerfDisk_LogicalDisk", 43, []string{"Win32_PerfRawData", "Win32_Perf", "CIM_StatisticalInformation"}, []string{"Name"}},
 		{"Win32_PerfFormattedData_PerfOS_Processor", 24, []string{"Win32_PerfFormattedData", "Win32_Perf", "CIM_StatisticalInformation"}, []string{"Name"}},
+		{"Win32_NTLogEvent", 16, []string{}, []string{"Logfile", "RecordNumber"}},
+		{"Win32_NTEventlogFile", 39, []string{"CIM_DataFile", "CIM_LogicalFile", "CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"Name"}},
 		{"Win32_ProcessStartup", 14, []string{"Win32_MethodParameterClass"}, nil},
 	} {
 		c := classNamed(want.class)

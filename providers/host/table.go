@@ -17,6 +17,17 @@ type query struct {
 	source walkSource
 }
 
+// ordersOf are the comparisons by order that a property of a class must meet.
+func (q query) ordersOf(class, property string) (out []wql.Order) {
+	at := classNamed(class).PropertyIndex(property)
+	for _, o := range q.orders {
+		if o.Property == at {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
 // walkSource is the object whose associations are wanted, and the reference that must name it; the zero value: all.
 type walkSource struct {
 	role string
