@@ -180,6 +180,11 @@ var pseudoFS = map[string]bool{
 }
 
 func gatherDisks(ctx context.Context, p *Provider, need uint32, q query, f func(*diskRow) error) error {
+	return p.eachDisk(ctx, need, q, func(uint32) bool { return true }, f)
+}
+
+// eachDisk gathers the logical disks of some kinds; others are not even asked for their size.
+func (p *Provider) eachDisk(ctx context.Context, need uint32, q query, kinds func(kind uint32) bool, f func(*diskRow) error) error {
 	mounts, err := p.mounts()
 	if err != nil {
 		return err
@@ -195,6 +200,9 @@ func gatherDisks(ctx context.Context, p *Provider, need uint32, q query, f func(
 			continue
 		}
 		r := &diskRow{p: p, csName: name, m: m, kind: p.driveType(m)}
+		if !kinds(r.kind) {
+			continue
+		}
 		if want, ok := q.fixed("DriveType"); ok {
 			if n, ok := want.Uint(); ok && n != uint64(r.kind) {
 				continue

@@ -13,6 +13,7 @@ import (
 type swapRow struct {
 	name       string
 	size, used uint64
+	file       bool // rather than a device
 }
 
 func swapName(r *swapRow) cim.Value { return cim.Str(r.name) }
@@ -41,7 +42,7 @@ func gatherSwaps(_ context.Context, p *Provider, _ uint32, _ query, f func(*swap
 		if err1 != nil || err2 != nil {
 			continue
 		}
-		if err := f(&swapRow{name: unescapeMount(fields[0]), size: size, used: used}); err != nil {
+		if err := f(&swapRow{name: unescapeMount(fields[0]), size: size, used: used, file: fields[1] == "file"}); err != nil {
 			return err
 		}
 	}

@@ -9,22 +9,26 @@ import (
 // The raw performance classes, Win32_PerfRawData_*, are tables like the others; every row carries the time of its
 // sample. The formatted classes are made of two samples of them: see perfcooked.go.
 
-// ticksPerSecond is the frequency of all clocks here: ticks of 100 ns.
-const ticksPerSecond = 10_000_000
+// The frequencies of the clocks. The times of disk requests have 32 bits in units of the second one: in microseconds
+// they do not overflow within a measurement.
+const (
+	ticksPerSecond    = 10_000_000 // of Timestamp_Sys100NS and Timestamp_Object
+	perfTimePerSecond = 1_000_000  // of Timestamp_PerfTime
+)
 
 // stamp is when a sample was taken, in ticks of 100 ns.
 type stamp struct {
 	sys100NS uint64 // since 1601, by the clock of the machine
-	perfTime uint64 // by a clock that nobody sets
+	even     uint64 // since the start of the machine, by a clock that nobody sets
 }
 
 // stampNow is the time of a sample that is about to be read.
 func (p *Provider) stampNow() stamp {
 	now := p.now()
 	s := stamp{sys100NS: fileTime(now)}
-	s.perfTime = s.sys100NS
+	s.even = s.sys100NS
 	if p.system.uptime != nil {
-		s.perfTime = ticks(p.system.uptime())
+		s.even = ticks(p.system.uptime())
 	}
 	return s
 }
@@ -49,10 +53,10 @@ func stamped[T any](at func(*T) *stamp, objectTime bool, columns []column[T]) []
 	}
 	return append(columns,
 		column[T]{name: "Timestamp_Sys100NS", get: sys},
-		column[T]{name: "Timestamp_PerfTime", get: func(r *T) cim.Value { return cim.U64(at(r).perfTime) }},
+		column[T]{name: "Timestamp_PerfTime", get: func(r *T) cim.Value { return cim.U64(at(r).even / (ticksPerSecond / perfTimePerSecond)) }},
 		column[T]{name: "Timestamp_Object", get: object},
 		column[T]{name: "Frequency_Sys100NS", get: frequency},
-		column[T]{name: "Frequency_PerfTime", get: frequency},
+		column[T]{name: "Frequency_PerfTime", get: fixedValue[T](cim.U64(perfTimePerSecond))},
 		column[T]{name: "Frequency_Object", get: objectFrequency},
 	)
 }

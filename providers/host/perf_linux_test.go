@@ -1,6 +1,8 @@
 package host
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -192,10 +194,10 @@ func TestTotalOfDisksIsTheAverageOfTimes(t *testing.T) {
 	const now = "116454736000000000"
 	expect(t, got[perfTotal], map[string]string{
 		"DiskReadsPersec": "1100", "DiskReadBytesPersec": "4505600", "CurrentDiskQueueLength": "2",
-		"AvgDiskQueueLength": "30500000", "AvgDisksecPerRead": "20500000", "AvgDisksecPerRead_Base": "1100",
+		"AvgDiskQueueLength": "30500000", "AvgDisksecPerRead": "2050000", "AvgDisksecPerRead_Base": "1100",
 		"PercentDiskReadTime": "10250000", "PercentDiskTime": "15250000", "PercentDiskTime_Base": now,
 		"PercentIdleTime":    "116454735987250000", // less the average of 2.5 s and 0.05 s
-		"Timestamp_PerfTime": now, "Timestamp_Sys100NS": now, "Frequency_Sys100NS": "10000000", "Frequency_PerfTime": "10000000", "Timestamp_Object": "0", "Frequency_Object": "0",
+		"Timestamp_PerfTime": now[:len(now)-1], "Timestamp_Sys100NS": now, "Frequency_Sys100NS": "10000000", "Frequency_PerfTime": "1000000", "Timestamp_Object": "0", "Frequency_Object": "0",
 	})
 }
 
@@ -290,4 +292,50 @@ func TestUniqueNames(t *testing.T) {
 	if s := strings.Join(got, " "); s != "a A#1 a#1#1 a#2 b" {
 		t.Errorf("names %s", s)
 	}
+}
+
+// Two monitors that poll for different properties of one class do not make each other wait.
+func TestMonitorsMeasureForEachOther(t *testing.T) {
+	dir := root(t, perfTree())
+	synctest.Test(t, func(t *testing.T) {
+		p := New(Options{Root: dir})
+		const class = "Win32_PerfFormattedData_PerfOS_Processor"
+		ask := func(property string) time.Duration {
+			begin := time.Now()
+			all(t, p, class, projected(class, property))
+			return time.Since(begin)
+		}
+		if d := ask("PercentUserTime"); d != loadSpan {
+			t.Errorf("the first monitor waited %v", d)
+		}
+		if d := ask("InterruptsPersec"); d != loadSpan {
+			t.Errorf("the second monitor waited %v", d)
+		}
+		for range 3 {
+			time.Sleep(3 * time.Second)
+			if d := ask("PercentUserTime") + ask("InterruptsPersec"); d != 0 {
+				t.Errorf("the monitors waited %v", d)
+			}
+		}
+	})
+}
+
+// A caller who leaves during the measurement does not spoil it for the others.
+func TestMeasurementIsLeft(t *testing.T) {
+	dir := root(t, perfTree())
+	synctest.Test(t, func(t *testing.T) {
+		p := New(Options{Root: dir})
+		c := classNamed("Win32_PerfFormattedData_PerfOS_Memory")
+		ctx, cancel := context.WithTimeout(t.Context(), loadSpan/2)
+		defer cancel()
+		err := p.list(ctx, c, query{}, func(*cim.Instance) error { return nil })
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("a measurement that was left gives %v", err)
+		}
+		begin := time.Now()
+		expect(t, only(t, p, c.Name, query{}), map[string]string{"PageFaultsPersec": "0"})
+		if d := time.Since(begin); d != loadSpan/2 {
+			t.Errorf("the next caller waited %v, want what was left of the measurement", d)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,13 +50,13 @@ func (s *cooked) list(ctx context.Context, p *Provider, c *cim.Class, q query, y
 	raw := classNamed(s.raw)
 	recipes, two := s.recipes(c, raw, q)
 	wanted := s.ingredients(raw, recipes)
-	take := func() (*sample, error) { return p.sample(ctx, raw, wanted, s.same) }
+	take := func(wanted []bool) (*sample, error) { return p.sample(ctx, raw, wanted, s.same) }
 	var before, after *sample
 	var err error
 	if two {
 		before, after, err = p.samples.of(s.raw).pair(ctx, wanted, take)
 	} else {
-		after, err = take()
+		after, err = take(wanted)
 	}
 	if err != nil {
 		return err
@@ -241,15 +242,26 @@ type sampler struct {
 }
 
 // pair gives two samples that are at least loadSpan apart.
-func (m *sampler) pair(ctx context.Context, wanted []bool, take func() (*sample, error)) (before, after *sample, err error) {
+func (m *sampler) pair(ctx context.Context, wanted []bool, take func(wanted []bool) (*sample, error)) (before, after *sample, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.before != nil && time.Since(m.after.at) < loadSpan && m.before.has(wanted) && m.after.has(wanted) {
 		return m.before, m.after, nil
 	}
 	start := m.after
-	if start == nil || time.Since(start.at) > loadKeep || !start.has(wanted) {
-		if start, err = take(); err != nil {
+	if start != nil && time.Since(start.at) > loadKeep {
+		start = nil
+	}
+	if start != nil {
+		// Monitors that want different properties measure for each other.
+		all := slices.Clone(start.wanted)
+		for i, w := range wanted {
+			all[i] = all[i] || w
+		}
+		wanted = all
+	}
+	if start == nil || !start.has(wanted) {
+		if start, err = take(wanted); err != nil {
 			return nil, nil, err
 		}
 		m.before, m.after = nil, start
@@ -263,7 +275,7 @@ func (m *sampler) pair(ctx context.Context, wanted []bool, take func() (*sample,
 		case <-timer.C:
 		}
 	}
-	end, err := take()
+	end, err := take(wanted)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -23,7 +23,7 @@ var diskstats = [...]string{
 	"in flight", "time busy", "time weighted",
 }
 
-const ticksPerMillisecond = 10_000
+const ticksPerMillisecond = ticksPerSecond / 1000
 
 func perfDisk(name string, t cim.Type, scale uint64, parts ...string) column[perfDiskRow] {
 	return column[perfDiskRow]{name: name, get: func(r *perfDiskRow) cim.Value { return r.value(t, scale, parts...) }}
@@ -59,7 +59,7 @@ func perfDiskColumns(more ...column[perfDiskRow]) []column[perfDiskRow] {
 		columns = append(columns,
 			perfDisk("AvgDiskBytesPer"+kind.name, cim.Uint64, sectorSize, kind.sectors...),
 			perfDisk("AvgDiskBytesPer"+kind.name+"_Base", cim.Uint32, 1, kind.counts...),
-			perfDisk("AvgDisksecPer"+kind.name, cim.Uint32, ticksPerMillisecond, kind.times...),
+			perfDisk("AvgDisksecPer"+kind.name, cim.Uint32, perfTimePerSecond/1000, kind.times...),
 			perfDisk("AvgDisksecPer"+kind.name+"_Base", cim.Uint32, 1, kind.counts...),
 			column[perfDiskRow]{name: kind.time, get: func(r *perfDiskRow) cim.Value {
 				return r.shared(r.value(cim.Uint64, ticksPerMillisecond, kind.times...))
@@ -71,7 +71,7 @@ func perfDiskColumns(more ...column[perfDiskRow]) []column[perfDiskRow] {
 }
 
 // base is the time of the sample, by the clock that nobody sets.
-func (r *perfDiskRow) base() cim.Value { return cim.U64(r.perfTime) }
+func (r *perfDiskRow) base() cim.Value { return cim.U64(r.even) }
 
 // idle is the time in which the disk had nothing to do.
 func (r *perfDiskRow) idle() cim.Value {
@@ -80,7 +80,7 @@ func (r *perfDiskRow) idle() cim.Value {
 		return cim.Value{}
 	}
 	busy /= r.disks()
-	return cim.U64(r.perfTime - min(r.perfTime, busy))
+	return cim.U64(r.even - min(r.even, busy))
 }
 
 // shared makes the total of a share of time the average of all disks.
@@ -141,10 +141,8 @@ func gatherPerfPhysicalDisks(_ context.Context, p *Provider, _ uint32, _ query, 
 func gatherPerfLogicalDisks(ctx context.Context, p *Provider, _ uint32, _ query, f func(*perfDiskRow) error) error {
 	at, activity := p.stampNow(), p.diskActivity()
 	total := perfDiskTotal{stamp: at}
-	err := gatherDisks(ctx, p, 0, query{}, func(r *diskRow) error {
-		if r.kind != driveLocal && r.kind != driveRemovable {
-			return nil
-		}
+	fixed := func(kind uint32) bool { return kind == driveLocal || kind == driveRemovable }
+	err := p.eachDisk(ctx, 0, query{}, fixed, func(r *diskRow) error {
 		c := counters{}
 		if device, ok := p.mountedDevice(r.m); ok {
 			for name, n := range activity[device.number] {

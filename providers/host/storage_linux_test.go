@@ -196,12 +196,12 @@ func TestVolumes(t *testing.T) {
 	}
 	expect(t, volumes[0], map[string]string{
 		"DeviceID": "/dev/mapper/vg-root", "Name": "/", "Capacity": "4096000", "FreeSpace": "1024000", "BlockSize": "4096", "FileSystem": "ext4", "DriveType": "3",
-		"BootVolume": "true", "SystemVolume": "true", "Automount": "true", "DriveLetter": "null", "SerialNumber": "null", "MaximumFileNameLength": "255",
+		"BootVolume": "true", "SystemVolume": "true", "PageFilePresent": "true", "Automount": "true", "DriveLetter": "null", "SerialNumber": "null", "MaximumFileNameLength": "255",
 	})
 	expect(t, volumes[1], map[string]string{
 		"DeviceID": "/dev/sda1", "Name": "/boot/efi", "Label": "EFI", "SerialNumber": strconv.Itoa(0x2222ABCD), "BootVolume": "false", "Automount": "null",
 	})
-	expect(t, volumes[2], map[string]string{"DeviceID": "/dev/nvme0n1p1", "Access": "1", "Automount": "false"})
+	expect(t, volumes[2], map[string]string{"DeviceID": "/dev/nvme0n1p1", "Access": "1", "Automount": "false", "PageFilePresent": "false"})
 	expect(t, volumes[3], map[string]string{"DeviceID": "/run", "DriveType": "6"})
 	one := only(t, p, "Win32_Volume", fixed(map[string]cim.Value{"DeviceID": cim.Str("/dev/sda1")}))
 	expect(t, one, map[string]string{"Name": "/boot/efi"})

@@ -46,6 +46,7 @@ var volumeTable = &table[diskRow]{name: "Win32_Volume", gather: gatherVolumes, c
 		_, boot := r.p.bootDevices()
 		return cim.Bool(boot != "" && r.m.Source == boot)
 	}},
+	diskColumn{name: "PageFilePresent", get: (*diskRow).hasPageFile},
 	diskColumn{name: "Automount", get: func(r *diskRow) cim.Value { return r.p.inFstab(r.m.Mountpoint) }},
 )}
 
@@ -59,6 +60,32 @@ func (r *diskRow) volumeID() string {
 	return r.m.Mountpoint
 }
 
+// hasPageFile tells whether a swap file lies on the volume: the mount with the longest path above a file holds it.
+func (r *diskRow) hasPageFile() cim.Value {
+	mounts, err := r.p.mounts()
+	if err != nil {
+		return cim.Value{}
+	}
+	has := false
+	err = gatherSwaps(context.Background(), r.p, 0, query{}, func(s *swapRow) error {
+		if !s.file {
+			return nil
+		}
+		holder := ""
+		for _, m := range mounts {
+			if len(m.Mountpoint) > len(holder) && (m.Mountpoint == "/" || strings.HasPrefix(s.name, m.Mountpoint+"/")) {
+				holder = m.Mountpoint
+			}
+		}
+		has = has || holder == r.m.Mountpoint
+		return nil
+	})
+	if err != nil {
+		return cim.Value{}
+	}
+	return cim.Bool(has)
+}
+
 // gatherVolumes gives the logical disks of this machine; those of a server are its volumes.
 func gatherVolumes(ctx context.Context, p *Provider, need uint32, q query, f func(*diskRow) error) error {
 	id, one := q.text("DeviceID")
@@ -68,8 +95,9 @@ func gatherVolumes(ctx context.Context, p *Provider, need uint32, q query, f fun
 		}
 		return q.fixed(name)
 	}}
-	return gatherDisks(ctx, p, need, all, func(r *diskRow) error {
-		if r.kind == driveNetwork || one && !cim.EqualFold(id, r.volumeID()) {
+	local := func(kind uint32) bool { return kind != driveNetwork }
+	return p.eachDisk(ctx, need, all, local, func(r *diskRow) error {
+		if one && !cim.EqualFold(id, r.volumeID()) {
 			return nil
 		}
 		return f(r)
@@ -88,13 +116,7 @@ var mappedDiskTable = &table[diskRow]{name: "Win32_MappedLogicalDisk", gather: g
 )}
 
 func gatherMappedDisks(ctx context.Context, p *Provider, need uint32, q query, f func(*diskRow) error) error {
-	network := query{equal: func(name string) (cim.Value, bool) {
-		if name == "DriveType" {
-			return cim.U32(driveNetwork), true
-		}
-		return q.fixed(name)
-	}}
-	return gatherDisks(ctx, p, need, network, f)
+	return p.eachDisk(ctx, need, q, func(kind uint32) bool { return kind == driveNetwork }, f)
 }
 
 func diskColumnNamed(name string) diskColumn {
