@@ -10,26 +10,37 @@ import (
 // descriptorObject is a security descriptor as an object of
 // __SecurityDescriptor with its __ACE and __Trustee objects.
 func descriptorObject(ns *namespace, sd *security.SecurityDescriptor) (*cim.Instance, error) {
-	class, ace, trustee := ns.find("__SecurityDescriptor"), ns.find("__ACE"), ns.find("__Trustee")
+	return DescriptorObject(sd, func(name string) *cim.Class {
+		if e := ns.find(name); e != nil {
+			return e.class
+		}
+		return nil
+	})
+}
+
+// DescriptorObject is descriptorObject for a provider, which names the system
+// classes that it knows: ErrInvalidClass where one is nil.
+func DescriptorObject(sd *security.SecurityDescriptor, named func(string) *cim.Class) (*cim.Instance, error) {
+	class, ace, trustee := named("__SecurityDescriptor"), named("__ACE"), named("__Trustee")
 	if class == nil || ace == nil || trustee == nil {
 		return nil, cim.ErrInvalidClass
 	}
 	person := func(sid security.SID) (cim.Value, error) {
-		i := cim.NewInstance(trustee.class)
+		i := cim.NewInstance(trustee)
 		return cim.Obj(i), errors.Join(
 			i.Set("SID", byteArray(sid.Bytes())),
 			i.Set("SidLength", cim.U32(uint32(sid.Size()))), // #nosec G115 -- at most 68
 			i.Set("SIDString", cim.Str(sid.String())),
 		)
 	}
-	i := cim.NewInstance(class.class)
+	i := cim.NewInstance(class)
 	owner, err1 := person(sd.Owner)
 	group, err2 := person(sd.Group)
 	err := errors.Join(err1, err2, i.Set("Owner", owner), i.Set("Group", group),
 		i.Set("ControlFlags", cim.U32(uint32(sd.Control|security.SelfRelative))))
 	list := []cim.Value{}
 	for _, a := range sd.DACL.ACEs {
-		entry := cim.NewInstance(ace.class)
+		entry := cim.NewInstance(ace)
 		who, werr := person(a.SID)
 		err = errors.Join(err, werr, entry.Set("AccessMask", cim.U32(a.Mask)), entry.Set("AceFlags", cim.U32(uint32(a.Flags))),
 			entry.Set("AceType", cim.U32(uint32(a.Type))), entry.Set("Trustee", who))

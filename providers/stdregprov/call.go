@@ -18,7 +18,7 @@ const (
 	invalidHandle    code = 6
 	notSupported     code = 50
 	invalidParameter code = 87
-	writeFault       code = 29
+	generalFailure   code = 31
 	typeMismatch     code = code(cim.ErrTypeMismatch)
 )
 
@@ -118,7 +118,7 @@ func (c *call) update(f func(tx *registry.Tx) (code, error)) code {
 		return success
 	}
 	c.p.log.Warn("the registry could not be written", "key", c.key, "error", err)
-	return writeFault
+	return generalFailure
 }
 
 // set writes a value of an existing key.

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/security"
 )
@@ -34,6 +35,8 @@ var methods = map[string]struct {
 	"setqwordvalue":          {setValue, setNumber(registry.QWORD)},
 	"setbinaryvalue":         {setValue, setBinary},
 	"checkaccess":            {0, checkAccess},
+	"getsecuritydescriptor":  {security.ReadControl, getSecurityDescriptor},
+	"setsecuritydescriptor":  {security.WriteDAC, setSecurityDescriptor},
 }
 
 func createKey(c *call) code {
@@ -230,6 +233,27 @@ func checkAccess(c *call) code {
 	}
 	c.result("bGranted", cim.Bool(granted))
 	return result
+}
+
+// getSecurityDescriptor is the descriptor that decides about a key: it is the same for all.
+func getSecurityDescriptor(c *call) code {
+	if !c.p.hive.Snapshot().Exists(c.key) {
+		return fileNotFound
+	}
+	object, err := cimom.DescriptorObject(c.p.access, systemClass)
+	if err != nil {
+		c.p.log.Error("a security descriptor has no object", "error", err)
+		return generalFailure
+	}
+	return c.result("Descriptor", cim.Obj(object))
+}
+
+// setSecurityDescriptor is refused: keys have no descriptors of their own.
+func setSecurityDescriptor(c *call) code {
+	if !c.p.hive.Snapshot().Exists(c.key) {
+		return fileNotFound
+	}
+	return notSupported
 }
 
 func stringsOrNull(list []string) cim.Value {

@@ -2,6 +2,7 @@ package stdregprov
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -216,7 +217,7 @@ func TestWhoMay(t *testing.T) {
 	before := hive.Snapshot()
 	for name, m := range methods {
 		args := in(`SOFTWARE\Test\Below`, "Name", "x")
-		changes := m.right&^(queryValue|enumerateKeys) != 0
+		changes := m.right&^(queryValue|enumerateKeys|security.ReadControl) != 0
 		for _, who := range []*security.Token{token(), filtered} {
 			if code, _ := do(t, p, who, name, args); changes && code != 5 {
 				t.Errorf("%s by a user = %d, want 5", name, code)
@@ -241,5 +242,38 @@ func TestExpand(t *testing.T) {
 		if got := expand(in, variable); got != want {
 			t.Errorf("%q expands to %q, want %q", in, got, want)
 		}
+	}
+}
+
+func TestSecurityDescriptor(t *testing.T) {
+	p, _ := open(t)
+	code, out := do(t, p, token(), "GetSecurityDescriptor", in(`SOFTWARE\Test`))
+	d := out.Get("Descriptor").Object()
+	if code != 0 || d == nil {
+		t.Fatalf("GetSecurityDescriptor = %d %v", code, out)
+	}
+	if owner := d.Get("Owner").Object(); owner.Get("SIDString").String() != "S-1-5-32-544" {
+		t.Errorf("the owner is %v", owner.Get("SIDString"))
+	}
+	rights := map[string]string{}
+	for _, v := range d.Get("DACL").Elems() {
+		e := v.Object()
+		rights[e.Get("Trustee").Object().Get("SIDString").String()] = e.Get("AccessMask").String()
+	}
+	// KEY_ALL_ACCESS 0xF003F for Administrators and SYSTEM, KEY_READ 0x20019 for Authenticated Users
+	if want := (map[string]string{"S-1-5-32-544": "983103", "S-1-5-18": "983103", "S-1-5-11": "131097"}); !maps.Equal(rights, want) {
+		t.Errorf("the rights are %v, want %v", rights, want)
+	}
+	for _, c := range []struct {
+		who  *security.Token
+		key  string
+		want uint32
+	}{{token(), `SOFTWARE\Test`, 5}, {token(security.SIDAdministrators), `SOFTWARE\Test`, 50}, {token(security.SIDAdministrators), `SOFTWARE\None`, 2}} {
+		if code, _ := do(t, p, c.who, "SetSecurityDescriptor", in(c.key)); code != c.want {
+			t.Errorf("SetSecurityDescriptor of %s = %d, want %d", c.key, code, c.want)
+		}
+	}
+	if code, _ := do(t, p, token(), "GetSecurityDescriptor", in(`SOFTWARE\None`)); code != 2 {
+		t.Errorf("of no key: %d", code)
 	}
 }
