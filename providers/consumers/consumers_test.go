@@ -3,11 +3,19 @@ package consumers
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"testing/fstest"
+	"time"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cim/mof"
+	"github.com/casementhq/casement/cim/wql"
 	"github.com/casementhq/casement/cimom"
+	"github.com/casementhq/casement/cimom/schema"
 	"github.com/casementhq/casement/security"
 )
 
@@ -179,5 +187,36 @@ func TestEventLog(t *testing.T) {
 	c := consumer(t, p, "NTEventLogEventConsumer", "SourceName", "a", "EventID", cim.U32(1), "UNCServerName", "OTHER")
 	if err := consume(p, administrator, c, event); !errors.Is(err, cim.ErrAccessDenied) {
 		t.Errorf("another computer's log: %v", err)
+	}
+}
+
+// TestDocumentedSubscription compiles the example of docs/consumers.md.
+func TestDocumentedSubscription(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "consumers.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```mof\n")
+	text, _, _ := strings.Cut(rest, "```")
+	system, _, err := mof.Definitions(schema.Files, "common.mof", "events.mof")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := provider(t, Options{})
+	_, instances, err := mof.DefinitionsOn(append(system, p.Classes()...), fstest.MapFS{"example.mof": {Data: []byte(text)}}, "example.mof")
+	if err != nil || len(instances) != 3 {
+		t.Fatalf("%d instances, %v", len(instances), err)
+	}
+	for _, i := range instances {
+		switch {
+		case i.Class().IsA("__EventConsumer"):
+			if err := p.CheckConsumer(i); err != nil {
+				t.Error(err)
+			}
+		case i.Class().IsA("__EventFilter"):
+			if q, err := wql.ParseEvent(i.Get("Query").String()); err != nil || q.Within != time.Minute {
+				t.Errorf("%+v %v", q, err)
+			}
+		}
 	}
 }
