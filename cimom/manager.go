@@ -2,6 +2,8 @@ package cimom
 
 import (
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -145,7 +147,8 @@ func (m *Manager) Open(ctx context.Context, caller cim.Caller, name string, o ci
 }
 
 // Close ends every session and enumeration, and gives up the calls that are
-// under way: they fail with ErrShuttingDown. It may be called twice.
+// under way: they fail with ErrShuttingDown. Then it closes the providers. It
+// may be called twice.
 func (m *Manager) Close() error {
 	m.mu.Lock()
 	if m.closed {
@@ -154,16 +157,22 @@ func (m *Manager) Close() error {
 	}
 	m.closed = true
 	close(m.stop)
-	sessions := m.sessions
+	sessions, sources := m.sessions, m.sources
 	m.sessions = map[*shared]struct{}{}
 	m.mu.Unlock()
 	for s := range sessions {
 		s.close()
 	}
-	if m.owned {
-		return m.repository.Close()
+	var err error
+	for _, s := range sources {
+		if c, ok := s.provider.(io.Closer); ok {
+			err = errors.Join(err, c.Close())
+		}
 	}
-	return nil
+	if m.owned {
+		err = errors.Join(err, m.repository.Close())
+	}
+	return err
 }
 
 func (m *Manager) namespace(name string) *namespace {

@@ -13,6 +13,9 @@ import (
 // return soon after its context ends. Errors that are *cim.Error or a
 // cim.Status reach the caller; of any other error and of a panic the caller
 // learns WBEM_E_PROVIDER_FAILURE only, and the log the rest.
+//
+// A provider that was registered and is an io.Closer is closed with the
+// manager.
 type Provider interface {
 	// Classes are the classes that the provider serves: sealed, a superclass
 	// before its subclasses, each with the namespace that it belongs to, or
@@ -86,6 +89,14 @@ type EventConsumer interface {
 	// Consume handles events for one instance of a consumer class. r.Caller is
 	// the creator of the consumer: what happens, happens as that caller.
 	Consume(ctx context.Context, r *Request, consumer *cim.Instance, events []*cim.Instance) error
+}
+
+// ConsumerChecker is what an EventConsumer implements besides to refuse logical
+// consumers that could not work.
+type ConsumerChecker interface {
+	// CheckConsumer tells whether an instance of a consumer class may be stored,
+	// and does nothing that lasts. It returns soon.
+	CheckConsumer(consumer *cim.Instance) error
 }
 
 // PropertyGetter fills dynamic properties of instances that are stored: those

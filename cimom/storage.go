@@ -199,8 +199,31 @@ func (st *storage) prepare(r *Request, i *cim.Instance) error {
 			return &cim.Error{Status: cim.ErrIllegalNull, Path: c.Name + "." + c.Properties[n].Name, Detail: "the property must have a value"}
 		}
 	}
+	if c.IsA("__EventConsumer") {
+		if err := st.checkConsumer(r, c, i); err != nil {
+			return err
+		}
+	}
 	if c.IsA("__EventFilter") || c.IsA("__EventConsumer") || c.IsA("__FilterToConsumerBinding") {
 		return i.Set("CreatorSID", creatorSID(r.Caller.Token))
+	}
+	return nil
+}
+
+// checkConsumer asks the provider of the class of a logical consumer, or of the
+// class that it derives from.
+func (st *storage) checkConsumer(r *Request, c *cim.Class, i *cim.Instance) error {
+	ns := st.manager.namespace(r.Namespace)
+	if ns == nil {
+		return nil
+	}
+	for e := ns.find(c.Name); e != nil; e = e.super {
+		if e.source == nil {
+			continue
+		}
+		if checker, ok := e.source.provider.(ConsumerChecker); ok {
+			return checker.CheckConsumer(i)
+		}
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/internal/systemd"
+	"github.com/casementhq/casement/providers/consumers"
 	"github.com/casementhq/casement/providers/host"
 	"github.com/casementhq/casement/providers/stdregprov"
 	"github.com/casementhq/casement/registry"
@@ -44,8 +45,9 @@ type Service struct {
 	State *State
 	WinRM *wsmanserver.Server
 	// CIM is the object manager, or what stands in for it.
-	CIM cim.Opener
-	log *slog.Logger
+	CIM     cim.Opener
+	manager *cimom.Manager // CIM, where nothing stands in for it
+	log     *slog.Logger
 }
 
 // New makes a service over an open state folder. It does not listen yet.
@@ -63,7 +65,7 @@ func New(state *State, o Options) (*Service, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.CIM = manager
+		s.CIM, s.manager = manager, manager
 	}
 	wmiUsers, err := state.Accounts.LookupGroup("WinRMRemoteWMIUsers__")
 	if err != nil {
@@ -105,11 +107,29 @@ func newManager(o Options, p *people) (*cimom.Manager, error) {
 	if err := m.Register(reg); err != nil {
 		return nil, fmt.Errorf("register the classes of the registry: %w", err)
 	}
+	events, err := consumers.New(consumers.Options{
+		Starter: o.Starter, Identity: p.creatorIdentity, OpenFolder: p.openFolder, Report: consumers.Syslog(""),
+		Dial: (&net.Dialer{}).DialContext, MachineName: machineName(), Log: o.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the event consumers: %w", err)
+	}
+	if err := m.Register(events); err != nil {
+		return nil, fmt.Errorf("register the event consumers: %w", err)
+	}
 	return m, nil
 }
 
+// closeManager ends what the object manager does for this service.
+func (s *Service) closeManager() error {
+	if s.manager == nil {
+		return nil
+	}
+	return s.manager.Close()
+}
+
 // Serve listens for remote and local sessions until ctx ends. ready is called
-// once the listeners are open; it may be nil.
+// once the listeners are open; it may be nil. A service serves once.
 func (s *Service) Serve(ctx context.Context, ready func()) error {
 	local, err := s.listenLocal()
 	if err != nil {
@@ -124,7 +144,7 @@ func (s *Service) Serve(ctx context.Context, ready func()) error {
 		local.Close()
 		err = errors.Join(err, <-failed)
 	}
-	return err
+	return errors.Join(err, s.closeManager())
 }
 
 // socketName is where local sessions enter.

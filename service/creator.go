@@ -1,0 +1,47 @@
+package service
+
+import (
+	"context"
+	"errors"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/providers/consumers"
+	"github.com/casementhq/casement/security"
+	"github.com/casementhq/casement/shell"
+)
+
+// creatorIdentity is the Unix user as whom an event consumer acts: that of the
+// account that created it. Consumers of administrators belong to their group,
+// and so to the built-in Administrator. See spec/wmi.md 5.3.
+func (p *people) creatorIdentity(creator cim.Caller) (shell.Identity, error) {
+	if creator.Token == nil || creator.Token.User != security.SIDAdministrators {
+		return p.unixIdentity(creator)
+	}
+	users, err := p.store.Users()
+	if err != nil {
+		return shell.Identity{}, err
+	}
+	for _, u := range users {
+		if u.RID == security.RIDAdministrator {
+			return p.unixIdentity(cim.Caller{Token: &security.Token{User: u.SID, UserName: u.Name}})
+		}
+	}
+	return shell.Identity{}, errors.New("there is no built-in Administrator to act as")
+}
+
+// openFolder opens a folder for the log file of a consumer. The service opens
+// files as itself only, so that a creator with another Unix user is refused.
+func (p *people) openFolder(_ context.Context, creator cim.Caller, path string) (consumers.Folder, error) {
+	id, err := p.creatorIdentity(creator)
+	if err != nil {
+		return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the creator of the consumer has no Unix user", Err: err}
+	}
+	own, err := shell.Current()
+	if err != nil {
+		return nil, err
+	}
+	if id.UID != own.UID {
+		return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the creator of the consumer is another Unix user than that of the service"}
+	}
+	return consumers.OwnFolder(path)
+}
