@@ -9,7 +9,10 @@ import (
 	"github.com/casementhq/casement/cim"
 )
 
-var errContent = errors.New("the content makes no sense")
+var (
+	errContent = errors.New("the content makes no sense")
+	errOrder   = errors.New("it is out of order")
+)
 
 // decoder reads what an encoder wrote. The texts that it returns lie in b: they
 // are valid as long as b is. Every length is checked against what is left of b

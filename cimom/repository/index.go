@@ -154,6 +154,7 @@ func (r *Repository) Lookup(ctx context.Context, class *cim.Class, property int,
 	use := false
 	if ok {
 		err = r.view(ctx, func(tx *store.Tx) error {
+			to.ended = true // where the store fails, there is no going on
 			use, to, err = r.lookup(tx, class, property, want, from, max, func(i *cim.Instance) bool { return !equal(i) || f(i) })
 			return err
 		})
@@ -181,33 +182,30 @@ func (r *Repository) lookup(tx *store.Tx, class *cim.Class, property int, want [
 		max = ScanBatch
 	}
 	prefix := appendIndexHash(indexPrefix(nil, class, class.Properties[property].Name), want)
-	c := tx.Cursor(prefix)
+	w := walk{c: tx.Cursor(prefix), start: prefix, from: from}
 	x := reader{r: r, tx: tx, class: class}
-	ok := c.Seek(append(prefix[:len(prefix):len(prefix)], from.after...))
-	if ok && from.after != "" && string(c.Key()[len(prefix):]) == from.after {
-		ok = c.Next()
-	}
 	key := instancesPrefix(nil, class)
 	start := len(key)
-	for n := 1; ok; n++ {
-		key = append(key[:start], c.Key()[len(prefix):]...)
-		if _, err := content(c.Key(), c.Value()); err != nil {
-			return true, Position{after: string(key[start:])}, damagedObject(c.Key(), err)
+	n := 0
+	for ok := w.first(); ok; ok = w.next() {
+		n++
+		if _, err := content(w.c.Key(), w.c.Value()); err != nil {
+			return true, w.position(), damagedObject(w.c.Key(), err)
 		}
+		key = append(key[:start], w.last[len(prefix):]...)
 		record, err := find(tx, key)
 		if err != nil {
-			return true, Position{after: string(key[start:])}, err
+			return true, w.position(), err
 		}
 		if record != nil {
 			i, err := x.decode(key, record)
 			if err != nil || !f(i) {
-				return true, Position{after: string(key[start:])}, err
+				return true, w.position(), err
 			}
 		}
 		if n == max {
-			return true, Position{after: string(key[start:])}, nil
+			return true, w.position(), nil
 		}
-		ok = c.Next()
 	}
-	return true, Position{after: from.after, ended: c.Err() == nil}, c.Err()
+	return true, Position{ended: true}, w.err()
 }

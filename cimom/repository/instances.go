@@ -104,26 +104,67 @@ func (r *Repository) Scan(ctx context.Context, class *cim.Class, from Position, 
 	if err := checkNames(class.Namespace, class.Name); err != nil {
 		return from, err
 	}
+	to.ended = true // where the store fails, there is no going on
 	err = r.view(ctx, func(tx *store.Tx) error {
-		prefix := instancesPrefix(nil, class)
-		c := tx.Cursor(prefix)
+		w := walk{c: tx.Cursor(instancesPrefix(nil, class)), start: instancesPrefix(nil, class), from: from}
 		x := reader{r: r, tx: tx, class: class}
-		ok := c.Seek(append(prefix[:len(prefix):len(prefix)], from.after...))
-		if ok && from.after != "" && string(c.Key()[len(prefix):]) == from.after {
-			ok = c.Next()
-		}
-		for n := 1; ok; n++ {
-			i, err := x.decode(c.Key(), c.Value())
+		n := 0
+		for ok := w.first(); ok; ok = w.next() {
+			i, err := x.decode(w.c.Key(), w.c.Value())
+			n++
 			if err != nil || !f(i) || n == max {
-				to = Position{after: string(c.Key()[len(prefix):])}
+				to = w.position()
 				return err
 			}
-			ok = c.Next()
 		}
-		to = Position{after: from.after, ended: c.Err() == nil}
-		return c.Err()
+		return w.err()
 	})
 	return to, err
+}
+
+// walk is a cursor that goes on from a position. The keys must rise: pages that
+// are damaged could lead it round and round.
+type walk struct {
+	c     *store.Cursor
+	start []byte // what all keys begin with
+	from  Position
+	last  []byte
+	wrong error
+}
+
+func (w *walk) first() bool {
+	if w.from.after == "" {
+		return w.rises(w.c.Seek(w.start))
+	}
+	w.last = append(w.start[:len(w.start):len(w.start)], w.from.after...)
+	ok := w.c.Seek(w.last)
+	if ok && bytes.Equal(w.c.Key(), w.last) {
+		ok = w.c.Next()
+	}
+	return w.rises(ok)
+}
+
+func (w *walk) next() bool { return w.rises(w.c.Next()) }
+
+func (w *walk) rises(ok bool) bool {
+	if !ok {
+		return false
+	}
+	if w.last != nil && bytes.Compare(w.c.Key(), w.last) <= 0 {
+		w.wrong = damagedObject(w.c.Key(), errOrder)
+		return false
+	}
+	w.last = w.c.Key()
+	return true
+}
+
+func (w *walk) position() Position { return Position{after: string(w.last[len(w.start):])} }
+
+func (w *walk) err() error {
+	if w.wrong != nil {
+		return w.wrong
+	}
+	return w.c.Err()
 }
 
 // Count counts the instances of exactly this class.

@@ -57,8 +57,8 @@ func faulted(err *error) {
 	panic(r)
 }
 
-// full marks the errors that say that there is no room.
-func full(err error) error {
+// Full makes an ErrFull of an error that says that there is no room, and leaves others.
+func Full(err error) error {
 	for _, e := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, bolterrors.ErrMaxSizeReached} {
 		if errors.Is(err, e) {
 			return fmt.Errorf("%w: %w", ErrFull, err)

@@ -105,29 +105,34 @@ type page struct {
 	data  []byte
 }
 
-// read reads a page into buf, which is returned grown.
-func (p *pages) read(id uint64, buf []byte) (page, []byte, error) {
-	fail := func(why string) (page, []byte, error) {
-		return page{}, buf, fmt.Errorf("page %d %s", id, why)
-	}
+// read reads a page into buf, which is returned grown. Where only the numbers at
+// its head are wrong, the page is returned beside the error, without what it
+// overflows into; otherwise its data is nil.
+func (p *pages) read(id uint64, buf []byte) (g page, grown []byte, err error) {
+	fail := func(why string) error { return fmt.Errorf("page %d %s", id, why) }
 	at := int64(id) * int64(p.pageSize)
-	if id < 2 || id >= p.end || at+int64(p.pageSize) > p.size {
-		return fail("is outside of the file")
+	if id < 2 || id >= p.end || at+pageHeader > p.size {
+		return page{}, buf, fail("is outside of the file")
 	}
 	if cap(buf) < p.pageSize {
 		buf = make([]byte, p.pageSize)
 	}
 	buf = buf[:p.pageSize]
-	if _, err := p.file.ReadAt(buf, at); err != nil {
-		return fail("cannot be read: " + err.Error())
+	there := min(int64(p.pageSize), p.size-at)
+	if _, err := p.file.ReadAt(buf[:there], at); err != nil {
+		return page{}, buf, fail("cannot be read: " + err.Error())
 	}
-	g := page{id: id, flags: order.Uint16(buf[8:]), count: int(order.Uint16(buf[10:])), span: 1 + uint64(order.Uint32(buf[12:]))}
-	if order.Uint64(buf) != id {
-		return fail("bears another number")
+	clear(buf[there:])
+	g = page{
+		id: id, flags: order.Uint16(buf[8:]), count: int(order.Uint16(buf[10:])), span: 1 + uint64(order.Uint32(buf[12:])), data: buf,
 	}
 	whole := int64(g.span) * int64(p.pageSize)
 	if id+g.span > p.end || at+whole > p.size {
-		return fail("reaches past the end of the file")
+		g.span = 1
+		return g, buf, fail("reaches past the end of the file")
+	}
+	if order.Uint64(buf) != id {
+		err = fail("bears another number")
 	}
 	if g.span > 1 {
 		if int64(cap(buf)) < whole {
@@ -135,11 +140,11 @@ func (p *pages) read(id uint64, buf []byte) (page, []byte, error) {
 		}
 		buf = buf[:whole]
 		if _, err := p.file.ReadAt(buf, at); err != nil {
-			return fail("cannot be read: " + err.Error())
+			return page{}, buf, fail("cannot be read: " + err.Error())
 		}
+		g.data = buf
 	}
-	g.data = buf
-	return g, buf, nil
+	return g, buf, err
 }
 
 // element is one entry of a branch or a leaf.

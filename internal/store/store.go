@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -58,7 +59,7 @@ type file struct {
 	// damage is why nothing is written; db is nil where nothing can be read either.
 	damage error
 	// stuck: a panic left locks of db behind; it is not closed but abandoned.
-	stuck bool
+	stuck *atomic.Bool
 }
 
 // Memory makes a store without a file.
@@ -81,7 +82,7 @@ func Open(path string, o Options) (*Store, error) {
 		}
 		if err != nil {
 			lock.Close()
-			return nil, full(err)
+			return nil, Full(err)
 		}
 		syncDir(filepath.Dir(path))
 	}
@@ -119,6 +120,7 @@ func openFile(path string, o Options, check bool) (f file, err error) {
 	defer caught(&err)
 	restore := debug.SetPanicOnFault(true)
 	defer debug.SetPanicOnFault(restore)
+	f.stuck = new(atomic.Bool)
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout: time.Second, NoSync: o.NoSync, FreelistType: bbolt.FreelistMapType, MaxSize: maxSize, ReadOnly: f.damage != nil,
 		NoStatistics:    true,
@@ -131,6 +133,9 @@ func openFile(path string, o Options, check bool) (f file, err error) {
 	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return f, fmt.Errorf("%w by another process", ErrLocked)
+	}
+	if err != nil && f.damage != nil { // it is no wonder
+		return f, fmt.Errorf("%w; %w", f.damage, err)
 	}
 	if err != nil {
 		return f, err
@@ -208,29 +213,42 @@ func (s *Store) View(ctx context.Context, f func(*Tx) error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rollback(tx) }()
+	defer s.file.rollback(tx)
 	return f(&Tx{bucket: bucket})
 }
 
 func (f *file) begin(writable bool) (tx *bbolt.Tx, bucket *bbolt.Bucket, err error) {
+	begun := false
+	defer func() {
+		if err != nil && begun {
+			f.rollback(tx)
+		} else if errors.Is(err, ErrDamaged) {
+			f.stuck.Store(true)
+		}
+	}()
 	defer caught(&err)
 	if tx, err = f.db.Begin(writable); err != nil {
 		return nil, nil, err
 	}
+	begun = true
 	if bucket = tx.Bucket(bucketName); bucket == nil && writable {
 		bucket, err = tx.CreateBucket(bucketName)
 	} else if bucket == nil {
 		err = damaged("the bucket is not there")
 	}
-	if err != nil {
-		_ = rollback(tx)
-	}
 	return tx, bucket, err
 }
 
-func rollback(tx *bbolt.Tx) (err error) {
-	defer caught(&err)
-	return tx.Rollback()
+// rollback ends a transaction, as far as that is possible.
+func (f *file) rollback(tx *bbolt.Tx) {
+	var err error
+	func() {
+		defer caught(&err)
+		err = tx.Rollback()
+	}()
+	if err != nil {
+		f.stuck.Store(true)
+	}
 }
 
 func commit(tx *bbolt.Tx) (err error) {
@@ -297,7 +315,6 @@ func (s *Store) update(f func(*Tx) error) (trouble bool, err error) {
 	defer faulted(&err)
 	tx, bucket, err := s.file.begin(true)
 	if err != nil {
-		s.file.stuck = errors.Is(err, ErrDamaged)
 		return true, err
 	}
 	done := false
@@ -305,11 +322,8 @@ func (s *Store) update(f func(*Tx) error) (trouble bool, err error) {
 		if done {
 			return
 		}
-		if e := rollback(tx); e != nil {
-			s.file.stuck = true
-		}
-		// errors.Is and not the error of f alone: f may have met the damage.
-		trouble = trouble || s.file.stuck
+		s.file.rollback(tx)
+		trouble = trouble || s.file.stuck.Load()
 	}()
 	if err := f(&Tx{bucket: bucket, writable: true}); err != nil {
 		return errors.Is(err, ErrDamaged), err
@@ -321,7 +335,7 @@ func (s *Store) update(f func(*Tx) error) (trouble bool, err error) {
 	}
 	// A commit that failed has rolled back; one that panicked has not.
 	done = !errors.Is(err, ErrDamaged)
-	return true, full(err)
+	return true, Full(err)
 }
 
 // reopen reads the file again after trouble. It waits for the readers.
@@ -337,7 +351,7 @@ func (s *Store) reopen() {
 }
 
 func (f *file) close() {
-	if f.stuck {
+	if f.stuck != nil && f.stuck.Load() {
 		f.abandon()
 		return
 	}
@@ -421,7 +435,7 @@ func (s *Store) Replace(ctx context.Context, aside string, build func(fresh *Sto
 	next := s.path + ".new"
 	err := s.build(next, func(fresh *Store) error { return build(fresh, s.remains) })
 	if err != nil {
-		return full(err)
+		return Full(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -432,7 +446,7 @@ func (s *Store) Replace(ctx context.Context, aside string, build func(fresh *Sto
 		f = file{damage: damaged("it cannot be opened again: %v", e)}
 	}
 	s.file = f
-	return errors.Join(full(err), e)
+	return errors.Join(Full(err), e)
 }
 
 // build makes a store in a file of its own and leaves it closed and durable.

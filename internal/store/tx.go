@@ -57,7 +57,7 @@ func (t *Tx) Put(key, value []byte) (err error) {
 		return nil
 	}
 	defer caught(&err)
-	return full(t.bucket.Put(key, value))
+	return Full(t.bucket.Put(key, value))
 }
 
 // Delete removes a key, and does nothing where there is none.

@@ -39,7 +39,7 @@ func (b bitmap) has(n uint64) bool { return n/64 < uint64(len(b)) && b[n/64]&(1<
 // could find beside the tree where it is not. The bytes are valid during the
 // call. The problems are for people; unsafe means that bbolt must not see it.
 func walkFile(ctx context.Context, p *pages, each func(key, value []byte) error) (problems []string, unsafe bool, err error) {
-	inFile := min(p.end, uint64(p.size)/uint64(p.pageSize))
+	inFile := min(p.end, uint64(p.size)/uint64(p.pageSize)+1)
 	w := &walk{pages: p, ctx: ctx, each: each, seen: make(bitmap, inFile/64+1), used: make(bitmap, inFile/64+1)}
 	if p.oneHeader {
 		w.report("one of the two headers is damaged; if it was the younger one, the last change is lost")
@@ -66,8 +66,12 @@ func (w *walk) report(format string, args ...any) {
 
 // bucket is a pair of the outer tree: the one bucket that there is.
 func (w *walk) bucket(e element) error {
-	if e.flags != elementBucket || !bytes.Equal(e.key, bucketName) || len(e.value) < 16 {
+	if e.flags != elementBucket || !bytes.Equal(e.key, bucketName) {
 		w.report("the root holds something unknown")
+		w.unsafe = true
+	}
+	if len(e.value) < 16 {
+		w.report("the root is cut short")
 		w.unsafe = true
 		return nil
 	}
@@ -109,6 +113,8 @@ func (w *walk) tree(id uint64, lo, hi []byte, depth int, pair func(element) erro
 	w.bufs[depth] = buf
 	if err != nil {
 		w.report("%v", err)
+	}
+	if g.data == nil {
 		return nil
 	}
 	for i := range g.span {
