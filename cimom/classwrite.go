@@ -18,50 +18,57 @@ func (s *session) PutClass(ctx context.Context, class *cim.Class, o cim.PutClass
 		return s.fail(err, operation, class.Name)
 	}
 	_, err := call(ctx, s.manager, o.Timeout, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, s.putClass(ctx, class, o)
+		before, after, err := s.putClass(ctx, class, o)
+		if after != nil {
+			s.manager.classChanged(ctx, s.ns, s.caller, before, after)
+		}
+		return struct{}{}, err
 	})
 	return s.fail(err, operation, class.Name)
 }
 
-func (s *session) putClass(ctx context.Context, class *cim.Class, o cim.PutClassOptions) error {
+// putClass gives the class before and after; neither where nothing changed.
+func (s *session) putClass(ctx context.Context, class *cim.Class, o cim.PutClassOptions) (before, after *cim.Class, err error) {
 	if err := cim.ValidClassName(class.Name); err != nil {
-		return err
+		return nil, nil, err
 	}
 	declared, err := s.unamended(class, o.Amended)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	ns := s.ns
 	ns.writing.Lock()
 	defer ns.writing.Unlock()
+	if ns.deleted.Load() {
+		return nil, nil, cim.ErrInvalidNamespace
+	}
 	t := ns.table.Load()
 	old := t.classes[cim.Fold(class.Name)]
 	switch {
 	case o.Mode == cim.ClassCreateOnly && old != nil:
-		return cim.ErrAlreadyExists
+		return nil, nil, cim.ErrAlreadyExists
 	case o.Mode == cim.ClassUpdateOnly && old == nil:
-		return cim.ErrNotFound
+		return nil, nil, cim.ErrNotFound
 	}
 	var super *entry
 	if class.Superclass != "" {
 		if super = t.classes[cim.Fold(class.Superclass)]; super == nil {
-			return &cim.Error{Status: cim.ErrInvalidSuperclass, Detail: "the superclass " + class.Superclass + " does not exist"}
+			return nil, nil, &cim.Error{Status: cim.ErrInvalidSuperclass, Detail: "the superclass " + class.Superclass + " does not exist"}
 		}
 	}
 	declared.Namespace, declared.Server = ns.name, s.manager.server
 	whole, err := cim.Derive(classOf(super), declared)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	u := classUpdate{session: s, table: t, old: old, whole: whole, declaration: whole.Declaration(classOf(super)), conflict: o.Conflict}
 	if err := u.check(ctx); err != nil || u.same {
-		return err
+		return nil, nil, err
 	}
 	if err := u.store(ctx); err != nil {
-		return err
+		return nil, nil, err
 	}
-	s.manager.classChanged(ctx, ns, s.caller, classOf(old), ns.find(class.Name).class)
-	return nil
+	return classOf(old), ns.find(class.Name).class, nil
 }
 
 func classOf(e *entry) *cim.Class {
@@ -185,12 +192,16 @@ func (s *session) DeleteClass(ctx context.Context, name string, o cim.OperationO
 		return s.fail(err, operation, name)
 	}
 	_, err := call(ctx, s.manager, o.Timeout, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, s.deleteClass(ctx, name)
+		gone, err := s.deleteClass(ctx, name)
+		if err == nil {
+			s.manager.classChanged(ctx, s.ns, s.caller, gone, nil)
+		}
+		return struct{}{}, err
 	})
 	return s.fail(err, operation, name)
 }
 
-func (s *session) deleteClass(ctx context.Context, name string) error {
+func (s *session) deleteClass(ctx context.Context, name string) (*cim.Class, error) {
 	ns, m := s.ns, s.manager
 	ns.writing.Lock()
 	defer ns.writing.Unlock()
@@ -199,17 +210,17 @@ func (s *session) deleteClass(ctx context.Context, name string) error {
 	old := t.classes[key]
 	switch {
 	case old == nil:
-		return cim.ErrNotFound
+		return nil, cim.ErrNotFound
 	case strings.HasPrefix(name, "__"):
-		return &cim.Error{Status: cim.ErrInvalidOperation, Detail: "system classes are not deleted"}
+		return nil, &cim.Error{Status: cim.ErrInvalidOperation, Detail: "system classes are not deleted"}
 	case len(t.subs[old]) > 0:
-		return &cim.Error{Status: cim.ErrClassHasChildren, Detail: "delete the subclasses first"}
+		return nil, &cim.Error{Status: cim.ErrClassHasChildren, Detail: "delete the subclasses first"}
 	}
 	if some, err := m.hasStored(ctx, old.class); err != nil || some {
 		if err == nil {
 			err = &cim.Error{Status: cim.ErrClassHasInstances, Detail: "delete the instances first"}
 		}
-		return err
+		return nil, err
 	}
 	_, given := ns.layers.builtin[key]
 	err := m.repository.Update(ctx, func(tx *repository.Tx) error {
@@ -219,15 +230,14 @@ func (s *session) deleteClass(ctx context.Context, name string) error {
 		return tx.DeleteClass(ns.name, old.class.Name)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	l := ns.layers.clone()
 	if delete(l.stored, key); given {
 		l.stored[key] = nil
 	}
 	ns.rebuild(l, m.server)
-	m.classChanged(ctx, ns, s.caller, old.class, nil)
-	return nil
+	return old.class, nil
 }
 
 // withoutConflicts leaves out of a declaration the qualifiers that the new

@@ -31,6 +31,7 @@ var standardNamespaces = []string{
 type namespace struct {
 	name     string
 	key      string // the name, folded
+	original settings // without what is stored
 	settings atomic.Pointer[settings]
 	table    atomic.Pointer[table]
 
@@ -38,7 +39,9 @@ type namespace struct {
 	waiting bool        // it stands in the repository and was not added yet
 	deleted atomic.Bool // its sessions have lost it
 
-	writing sync.Mutex // serialises changes of the layers
+	// writing serialises changes of the layers, and keeps instances from being
+	// stored meanwhile.
+	writing sync.RWMutex
 	layers  *layers
 }
 
@@ -53,7 +56,8 @@ func newNamespace(n Namespace) *namespace {
 		n.Security = defaultSecurity
 	}
 	ns := &namespace{name: n.Name, key: cim.Fold(n.Name), layers: &layers{builtin: map[string]builtin{}, stored: map[string]*cim.Class{}}}
-	ns.settings.Store(&settings{n.Security, n.RequiresEncryption})
+	ns.original = settings{n.Security, n.RequiresEncryption}
+	ns.settings.Store(&ns.original)
 	ns.table.Store(&table{})
 	return ns
 }

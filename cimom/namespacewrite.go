@@ -64,17 +64,32 @@ func (m *Manager) removeNamespace(ctx context.Context, caller cim.Caller, parent
 			return &cim.Error{Status: cim.ErrInvalidOperation, Path: ns.name, Detail: "the namespace belongs to the service"}
 		}
 	}
-	if err := m.repository.Update(ctx, func(tx *repository.Tx) error { return tx.DeleteNamespace(top.name) }); err != nil {
+	if err := m.forget(ctx, top, gone); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	for _, ns := range gone {
-		ns.deleted.Store(true)
 		delete(m.namespaces, ns.key)
 	}
 	m.mu.Unlock()
 	m.namespaceChanged(ctx, parent.name, caller, parent.instance(top.name[len(parent.name)+1:]), nil)
 	return nil
+}
+
+// forget removes namespaces, top and those below it, from the repository. Nobody
+// stores anything in them meanwhile or later.
+func (m *Manager) forget(ctx context.Context, top *namespace, gone []*namespace) error {
+	for _, ns := range gone {
+		ns.writing.Lock()
+		defer ns.writing.Unlock()
+	}
+	err := m.repository.Update(ctx, func(tx *repository.Tx) error { return tx.DeleteNamespace(top.name) })
+	if err == nil {
+		for _, ns := range gone {
+			ns.deleted.Store(true)
+		}
+	}
+	return err
 }
 
 // tree is a namespace with those below it.

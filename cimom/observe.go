@@ -16,6 +16,10 @@ type observer interface {
 	NamespaceChanged(ctx context.Context, parent string, by *security.Token, previous, target *cim.Instance)
 }
 
+// reloader is an observer that learns that everything that is stored was
+// replaced.
+type reloader interface{ Reloaded(context.Context) }
+
 func (m *Manager) instanceChanged(ctx context.Context, r *Request, previous, target *cim.Instance) {
 	if m.observer != nil {
 		m.observer.InstanceChanged(ctx, r.Namespace, r.Caller.Token, previous, target)

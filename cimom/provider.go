@@ -132,8 +132,9 @@ type Request struct {
 	// meets.
 	Orders []wql.Order
 
-	wanted []bool                   // by property; nil means all
-	match  func(*cim.Instance) bool // the whole condition, for storage; nil: all
+	session *session                 // nil for a request that is made outside of the manager
+	wanted  []bool                   // by property; nil means all
+	match   func(*cim.Instance) bool // the whole condition, for storage; nil: all
 }
 
 // Wants tells whether the value of a property of Class is needed; others may

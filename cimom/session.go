@@ -81,7 +81,7 @@ func (s *session) fail(err error, operation, path string) error {
 func (s *session) request(e *entry, o cim.OperationOptions, wanted []bool, constraints []wql.Constraint) *Request {
 	r := &Request{
 		Caller: s.caller, Locales: s.options.Locales, Context: o.Context, Namespace: s.ns.name,
-		Class: e.class, Constraints: constraints, wanted: wanted,
+		Class: e.class, Constraints: constraints, session: s, wanted: wanted,
 	}
 	if r.Context == nil {
 		r.Context = s.options.Context

@@ -95,9 +95,12 @@ func (st *storage) Create(ctx context.Context, r *Request, i *cim.Instance) erro
 		return err
 	}
 	path, _ := i.Path()
-	err := st.manager.repository.Update(ctx, func(tx *repository.Tx) error {
-		for _, other := range st.sameTree(r) {
-			switch _, err := tx.Get(other, path); {
+	others := st.sameTree(r)
+	err := st.update(ctx, r, func(tx *repository.Tx) error {
+		for _, other := range others {
+			there := path
+			there.Class = other.Name
+			switch _, err := tx.Get(other, there); {
 			case err == nil:
 				return &cim.Error{Status: cim.ErrAlreadyExists, Path: path.Relative(), Detail: "there is an instance of " + other.Name + " with the same keys"}
 			case !errors.Is(err, cim.ErrNotFound) && !errors.Is(err, cim.ErrInvalidObjectPath):
@@ -113,6 +116,24 @@ func (st *storage) Create(ctx context.Context, r *Request, i *cim.Instance) erro
 		st.manager.instanceChanged(ctx, r, nil, i)
 	}
 	return err
+}
+
+// update changes the repository while the namespace and the class of r stay
+// what they are.
+func (st *storage) update(ctx context.Context, r *Request, f func(*repository.Tx) error) error {
+	ns := st.manager.namespace(r.Namespace)
+	if ns == nil {
+		return cim.ErrInvalidNamespace
+	}
+	ns.writing.RLock()
+	defer ns.writing.RUnlock()
+	if ns.deleted.Load() {
+		return cim.ErrInvalidNamespace
+	}
+	if ns.find(r.Class.Name) == nil {
+		return cim.ErrInvalidClass
+	}
+	return st.manager.repository.Update(ctx, f)
 }
 
 // sameTree are the other classes that share the keys of r.Class: identity is
@@ -141,7 +162,7 @@ func (st *storage) sameTree(r *Request) (others []*cim.Class) {
 func (st *storage) Put(ctx context.Context, r *Request, i *cim.Instance) error {
 	path, _ := i.Path()
 	var before *cim.Instance
-	err := st.manager.repository.Update(ctx, func(tx *repository.Tx) (err error) {
+	err := st.update(ctx, r, func(tx *repository.Tx) (err error) {
 		if before, err = tx.Get(r.Class, path); err != nil {
 			return err
 		}
@@ -169,7 +190,7 @@ func (st *storage) Put(ctx context.Context, r *Request, i *cim.Instance) error {
 // Delete removes an instance.
 func (st *storage) Delete(ctx context.Context, r *Request, path cim.ObjectPath) error {
 	var before *cim.Instance
-	err := st.manager.repository.Update(ctx, func(tx *repository.Tx) (err error) {
+	err := st.update(ctx, r, func(tx *repository.Tx) (err error) {
 		if before, err = tx.Get(r.Class, path); err != nil && !repository.IsDamaged(err) {
 			return err
 		}
@@ -185,7 +206,7 @@ func (st *storage) Delete(ctx context.Context, r *Request, path cim.ObjectPath) 
 // manager decides itself.
 func (st *storage) prepare(r *Request, i *cim.Instance) error {
 	c := i.Class()
-	if c.IsA("__EventFilter") && i.Get("Name").String() == "" {
+	if name, _ := i.Get("Name").Str(); c.IsA("__EventFilter") && name == "" {
 		if err := i.Set("Name", cim.Str(newGUID())); err != nil {
 			return err
 		}
