@@ -3,12 +3,31 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/providers/consumers"
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/shell"
 )
+
+// registerConsumers registers the standard event consumers, which the manager
+// closes.
+func registerConsumers(m *cimom.Manager, o Options, p *people) error {
+	c, err := consumers.New(consumers.Options{
+		Starter: o.Starter, Identity: p.creatorIdentity, OpenFolder: p.openFolder, Report: consumers.Syslog(""),
+		Dial: (&net.Dialer{}).DialContext, MachineName: machineName(), Log: o.Logger,
+	})
+	if err == nil {
+		err = m.Register(c)
+	}
+	if err != nil {
+		return fmt.Errorf("register the event consumers: %w", err)
+	}
+	return nil
+}
 
 // creatorIdentity is the Unix user as whom an event consumer acts: that of the
 // account that created it. Consumers of administrators belong to their group,

@@ -16,7 +16,6 @@ import (
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/internal/systemd"
-	"github.com/casementhq/casement/providers/consumers"
 	"github.com/casementhq/casement/providers/host"
 	"github.com/casementhq/casement/providers/stdregprov"
 	"github.com/casementhq/casement/registry"
@@ -107,17 +106,7 @@ func newManager(o Options, p *people) (*cimom.Manager, error) {
 	if err := m.Register(reg); err != nil {
 		return nil, fmt.Errorf("register the classes of the registry: %w", err)
 	}
-	events, err := consumers.New(consumers.Options{
-		Starter: o.Starter, Identity: p.creatorIdentity, OpenFolder: p.openFolder, Report: consumers.Syslog(""),
-		Dial: (&net.Dialer{}).DialContext, MachineName: machineName(), Log: o.Logger,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("make the event consumers: %w", err)
-	}
-	if err := m.Register(events); err != nil {
-		return nil, fmt.Errorf("register the event consumers: %w", err)
-	}
-	return m, nil
+	return m, registerConsumers(m, o, p)
 }
 
 // closeManager ends what the object manager does for this service.
