@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"os/user"
 	"strconv"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/casementhq/casement/auth/ntlm"
 	"github.com/casementhq/casement/auth/spnego"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/providers/host"
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/shell"
 	"github.com/casementhq/casement/wsman/wsmanserver"
@@ -196,6 +198,19 @@ func (p *people) accountOf(uid uint32) (sid security.SID, domain, name string, o
 	}
 	machine, err := p.store.Machine()
 	return u.SID, machine, u.Name, err == nil
+}
+
+// files gives a caller who runs as the service's own Unix user that user's
+// files. Those of others are out of this process's reach.
+func (p *people) files(c cim.Caller) (host.FileActor, error) {
+	id, err := p.unixIdentity(c)
+	if err != nil {
+		return nil, err
+	}
+	if int64(id.UID) != int64(os.Geteuid()) {
+		return nil, fmt.Errorf("the service runs as another Unix user than %s", id.UnixUser)
+	}
+	return host.OwnFiles{}, nil
 }
 
 // unixIdentity is the Unix user as whom a caller's commands run: the one that

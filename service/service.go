@@ -92,8 +92,12 @@ func New(state *State, o Options) (*Service, error) {
 func newManager(o Options, p *people) (*cimom.Manager, error) {
 	launcher := &launcher{starter: o.Starter, people: p, log: o.Logger}
 	hostOptions := host.Options{Log: o.Logger, Start: launcher.start, Account: p.accountOf}
+	hostOptions.Files = p.files
 	if systemd.Available(systemd.Options{}) {
 		hostOptions.Services = host.Systemd(systemd.Options{})
+		hostOptions.Power = func(ctx context.Context, action systemd.PowerAction) error {
+			return systemd.Power(ctx, systemd.Options{}, action)
+		}
 	}
 	m := cimom.New(cimom.Options{Logger: o.Logger})
 	if err := m.Register(host.New(hostOptions)); err != nil {

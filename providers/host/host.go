@@ -11,6 +11,7 @@ import (
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/internal/procs"
+	"github.com/casementhq/casement/internal/systemd"
 	"github.com/casementhq/casement/security"
 )
 
@@ -34,6 +35,9 @@ type Options struct {
 	Journalctl string
 	// Files changes files as the Unix user that a caller is mapped to; nil, or an error, refuses with 2.
 	Files func(caller cim.Caller) (FileActor, error)
+	// Power stops or restarts the machine for the methods of Win32_OperatingSystem; nil: they return 50, not supported.
+	// The caller's privilege was checked.
+	Power func(ctx context.Context, action systemd.PowerAction) error
 	// MayChange tells whether a caller may invoke a method that changes the machine; nil permits callers whose token
 	// has Administrators enabled. Who may not gets the ReturnValue 2.
 	MayChange func(caller cim.Caller, class, method string) bool

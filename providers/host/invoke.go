@@ -6,6 +6,7 @@ import (
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cimom"
+	"github.com/casementhq/casement/internal/systemd"
 	"github.com/casementhq/casement/security"
 )
 
@@ -16,6 +17,7 @@ const (
 	returnNotSupported     = 1
 	returnAccessDenied     = 2
 	returnNoPrivilege      = 3
+	returnInvalidControl   = 4
 	returnNotActive        = 6
 	returnTimeout          = 7
 	returnUnknownFailure   = 8
@@ -48,6 +50,19 @@ var methods = map[string]struct {
 	"win32_service.startservice":    {startService, true},
 	"win32_service.stopservice":     {stopService, true},
 	"win32_service.changestartmode": {changeStartMode, true},
+
+	"win32_service.change":             {changeServiceConfig, true},
+	"win32_service.create":             {serviceNotSupported, true},
+	"win32_service.delete":             {serviceNotSupported, true},
+	"win32_service.interrogateservice": {interrogateService, false},
+	"win32_service.pauseservice":       {controlService, true},
+	"win32_service.resumeservice":      {controlService, true},
+	"win32_service.usercontrolservice": {controlService, true},
+
+	// These check a privilege.
+	"win32_operatingsystem.reboot":        {power(systemd.Reboot), false},
+	"win32_operatingsystem.shutdown":      {power(systemd.PowerOff), false},
+	"win32_operatingsystem.win32shutdown": {win32Shutdown, false},
 
 	"win32_encryptablevolume.getprotectionstatus": {luksMethod(protectionStatus), false},
 	"win32_encryptablevolume.getlockstatus":       {luksMethod(lockStatus), false},

@@ -137,6 +137,17 @@ func TestServiceMethods(t *testing.T) {
 		{"manual", "ChangeStartMode", "ssh", administrator(), mode("manual"), nil, "0", "Manual ssh"},
 		{"disable", "ChangeStartMode", "ssh", administrator(), mode("Disabled"), nil, "0", "Disabled ssh"},
 		{"boot", "ChangeStartMode", "ssh", administrator(), mode("Boot"), nil, "21", ""},
+		{"pause", "PauseService", "ssh", administrator(), nil, nil, "4", ""},
+		{"pause a stopped one", "PauseService", "network", administrator(), nil, nil, "6", ""},
+		{"pause by nobody", "PauseService", "ssh", cim.Caller{}, nil, nil, "2", ""},
+		{"resume", "ResumeService", "ssh", administrator(), nil, nil, "4", ""},
+		{"control", "UserControlService", "ssh", administrator(), nil, nil, "4", ""},
+		{"interrogate", "InterrogateService", "ssh", cim.Caller{}, nil, nil, "0", ""},
+		{"interrogate a stopped one", "InterrogateService", "network", cim.Caller{}, nil, nil, "6", ""},
+		{"delete", "Delete", "ssh", administrator(), nil, nil, "1", ""},
+		{"create", "Create", "", administrator(), nil, nil, "1", ""},
+		{"change", "Change", "ssh", administrator(), append(mode("Manual"), cim.NamedValue{Name: "PathName", Value: cim.Null(cim.String)}), nil, "0", "Manual ssh"},
+		{"change the path", "Change", "ssh", administrator(), append(mode("Manual"), cim.NamedValue{Name: "PathName", Value: cim.Str("/x")}), nil, "1", ""},
 		{"no mode", "ChangeStartMode", "ssh", administrator(), nil, nil, "21", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -156,8 +167,8 @@ func TestServiceMethods(t *testing.T) {
 			}
 		})
 	}
-	_, err := New(Options{}).invoke(context.Background(), "Win32_Service", "PauseService", &call{caller: administrator(), path: service("ssh")})
+	_, err := New(Options{}).invoke(context.Background(), "Win32_Service", "GetSecurityDescriptor", &call{caller: administrator(), path: service("ssh")})
 	if !errors.Is(err, cim.ErrMethodNotImplemented) {
-		t.Errorf("PauseService: %v", err)
+		t.Errorf("GetSecurityDescriptor: %v", err)
 	}
 }

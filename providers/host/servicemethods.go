@@ -79,3 +79,39 @@ func changeStartMode(ctx context.Context, p *Provider, c *call) (uint32, cim.Nam
 		return returnOK, p.o.Services.SetStartMode(ctx, s.Name, mode)
 	})
 }
+
+// changeServiceConfig changes the start mode. What else a service is, its unit file says, which belongs to whoever
+// wrote it.
+func changeServiceConfig(ctx context.Context, p *Provider, c *call) (uint32, cim.NamedArray, error) {
+	for _, a := range c.in {
+		if !cim.EqualFold(a.Name, "StartMode") && !a.Value.IsNull() {
+			return returnNotSupported, nil, nil
+		}
+	}
+	return changeStartMode(ctx, p, c)
+}
+
+// serviceNotSupported: services come and go with packages and unit files.
+func serviceNotSupported(context.Context, *Provider, *call) (uint32, cim.NamedArray, error) {
+	return returnNotSupported, nil, nil
+}
+
+// interrogateService asks whether the service answers for its state, which the service manager does.
+func interrogateService(ctx context.Context, p *Provider, c *call) (uint32, cim.NamedArray, error) {
+	return p.changeService(ctx, c, "InterrogateService", func(s *Service) (uint32, error) {
+		if serviceState(s.ActiveState) == "Stopped" {
+			return returnNotActive, nil
+		}
+		return returnOK, nil
+	})
+}
+
+// controlService sends a control that no service here accepts: to pause, to continue, of its own making.
+func controlService(ctx context.Context, p *Provider, c *call) (uint32, cim.NamedArray, error) {
+	return p.changeService(ctx, c, "a control", func(s *Service) (uint32, error) {
+		if serviceState(s.ActiveState) == "Stopped" {
+			return returnNotActive, nil
+		}
+		return returnInvalidControl, nil
+	})
+}
