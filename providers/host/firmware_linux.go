@@ -89,9 +89,53 @@ var biosTable = &table[firmwareRow]{name: "Win32_BIOS", gather: gatherFirmware, 
 	{name: "SMBIOSMinorVersion", get: func(r *firmwareRow) cim.Value { return r.p.smbiosVersion(1) }},
 	{name: "SystemBiosMajorVersion", get: func(r *firmwareRow) cim.Value { return release(r.p.dmi("bios_release"), 0) }},
 	{name: "SystemBiosMinorVersion", get: func(r *firmwareRow) cim.Value { return release(r.p.dmi("bios_release"), 1) }},
+	{name: "BiosCharacteristics", get: func(r *firmwareRow) cim.Value { return r.p.biosCharacteristics() }},
+	{name: "CurrentLanguage", get: func(r *firmwareRow) cim.Value { return r.language(0x15) }},
+	{name: "InstallableLanguages", get: func(r *firmwareRow) cim.Value {
+		if s := r.p.smbios(smbiosLanguages); len(s) > 0 {
+			return s[0].value(cim.Uint16, 0x04, 1, 0)
+		}
+		return cim.Value{}
+	}},
+	{name: "ListOfLanguages", get: func(r *firmwareRow) cim.Value {
+		if s := r.p.smbios(smbiosLanguages); len(s) > 0 {
+			return strsOrNull(s[0].strings)
+		}
+		return cim.Value{}
+	}},
 	{name: "EmbeddedControllerMajorVersion", get: func(r *firmwareRow) cim.Value { return release(r.p.dmi("ec_firmware_release"), 0) }},
 	{name: "EmbeddedControllerMinorVersion", get: func(r *firmwareRow) cim.Value { return release(r.p.dmi("ec_firmware_release"), 1) }},
 }}
+
+// language is a string of the structure of BIOS languages. See DMTF DSP0134 7.14.
+func (r *firmwareRow) language(offset int) cim.Value {
+	if s := r.p.smbios(smbiosLanguages); len(s) > 0 {
+		return s[0].text(offset)
+	}
+	return cim.Value{}
+}
+
+// biosCharacteristics are the numbers of the bits that are set, as the class has them; the first extension byte goes
+// on with 32. See DMTF DSP0134 7.1.1.
+func (p *Provider) biosCharacteristics() cim.Value {
+	all := p.smbios(smbiosBIOS)
+	if len(all) == 0 {
+		return cim.Value{}
+	}
+	bits, ok := all[0].number(0x0A, 4)
+	if !ok {
+		return cim.Value{}
+	}
+	extension, _ := all[0].number(0x12, 1)
+	bits |= extension << 32
+	var out []cim.Value
+	for n := range uint16(40) {
+		if bits>>n&1 != 0 {
+			out = append(out, cim.U16(n))
+		}
+	}
+	return cim.Array(cim.Uint16, out)
+}
 
 // biosDate reads "mm/dd/yyyy". The day has no time of its own: midnight UTC.
 func biosDate(s string) cim.Value {

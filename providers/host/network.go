@@ -155,9 +155,30 @@ func busAddress(device string) string {
 	return strings.ToUpper(filepath.Base(bus)) + `\` + filepath.Base(device)
 }
 
-// vendor and productName are texts that the device itself has, as USB devices do.
-func (r *adapterRow) vendor() string      { return r.deviceText("manufacturer") }
-func (r *adapterRow) productName() string { return r.deviceText("product") }
+// vendor and productName are texts that the device itself has, as USB devices do, or the names of the PCI device.
+func (r *adapterRow) vendor() string {
+	if s := r.deviceText("manufacturer"); s != "" {
+		return s
+	}
+	return r.pciNames().vendor
+}
+
+func (r *adapterRow) productName() string {
+	if s := r.deviceText("product"); s != "" {
+		return s
+	}
+	return r.pciNames().device
+}
+
+// pciNames are those of the PCI device that is the adapter, or that its virtio device is a part of.
+func (r *adapterRow) pciNames() pciNames {
+	for _, dir := range []string{r.device(), filepath.Dir(r.device())} {
+		if bus, err := filepath.EvalSymlinks(filepath.Join(dir, "subsystem")); err == nil && filepath.Base(bus) == "pci" {
+			return r.p.pnpDevice("pci", filepath.Base(dir)).pci
+		}
+	}
+	return pciNames{}
+}
 
 // deviceText is a file of what carries the interface: for USB, the device that the interface is one of.
 func (r *adapterRow) deviceText(file string) string { return r.below(filepath.Dir(r.device()), file) }

@@ -266,3 +266,34 @@ func TestInsideNetwork(t *testing.T) {
 		}
 	})
 }
+
+// A query through the object manager reaches the provider with its address; one without fails with 0x80041024.
+func TestPingThroughTheManager(t *testing.T) {
+	p := New(Options{})
+	var asked []string
+	p.system.ping = func(_ context.Context, o pingOptions) (pingReply, error) {
+		asked = append(asked, o.address.String())
+		return pingReply{status: pingSuccess, time: 12 * time.Millisecond, ttl: 60, payload: o.payload}, nil
+	}
+	s := session(t, p)
+	run := func(wql string) ([]*cim.Instance, error) {
+		e, err := s.Query(t.Context(), wql, cim.QueryOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return cim.Collect(t.Context(), e)
+	}
+	out, err := run("SELECT * FROM Win32_PingStatus WHERE Address = '192.0.2.1' AND Timeout = 500 AND BufferSize = 100")
+	if err != nil || len(out) != 1 {
+		t.Fatalf("%v, %v", out, err)
+	}
+	expect(t, out[0], map[string]string{"StatusCode": "0", "ResponseTime": "12", "ResponseTimeToLive": "60", "ReplySize": "100", "Timeout": "500"})
+	for _, wql := range []string{"SELECT * FROM Win32_PingStatus", "SELECT * FROM Win32_PingStatus WHERE StatusCode = 0", "SELECT * FROM Win32_PingStatus WHERE Address LIKE '192.%'"} {
+		if out, err := run(wql); !errors.Is(err, cim.ErrProviderNotCapable) {
+			t.Errorf("%s: %v, %v", wql, out, err)
+		}
+	}
+	if len(asked) != 1 || asked[0] != "192.0.2.1" {
+		t.Errorf("asked %v", asked)
+	}
+}

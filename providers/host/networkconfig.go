@@ -3,8 +3,6 @@ package host
 import (
 	"context"
 	"net"
-	"os"
-	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
@@ -83,13 +81,15 @@ var configurationTable = &table[configRow]{name: "Win32_NetworkAdapterConfigurat
 		}
 		return cim.U32(uint32(r.gateways[0].Metric))
 	}},
-	{name: "DHCPEnabled", need: netLease, get: func(r *configRow) cim.Value {
+	{name: "DHCPEnabled", need: netLease | netAddresses, get: func(r *configRow) cim.Value {
 		if !r.lease.known {
 			return cim.Value{}
 		}
 		return cim.Bool(r.lease.present)
 	}},
-	configText("DHCPServer", netLease, func(r *configRow) string { return r.lease.server }),
+	configText("DHCPServer", netLease|netAddresses, func(r *configRow) string { return r.lease.server }),
+	{name: "DHCPLeaseObtained", need: netLease | netAddresses, get: func(r *configRow) cim.Value { return timeOrNull(r.lease.obtained, r.p.location()) }},
+	{name: "DHCPLeaseExpires", need: netLease | netAddresses, get: func(r *configRow) cim.Value { return timeOrNull(r.lease.expires, r.p.location()) }},
 	configText("DNSHostName", 0, func(r *configRow) string { short, _, _ := strings.Cut(r.csName, "."); return short }),
 	configText("DNSDomain", netResolver, func(r *configRow) string { return r.resolver.domain }),
 	{name: "DNSDomainSuffixSearchOrder", need: netResolver, get: func(r *configRow) cim.Value { return strsOrNull(r.resolver.search) }},
@@ -101,6 +101,8 @@ var configurationTable = &table[configRow]{name: "Win32_NetworkAdapterConfigurat
 	}},
 	{name: "DatabasePath", get: fixedStr[configRow]("/etc")},
 	{name: "DefaultTTL", get: func(r *configRow) cim.Value { return number(cim.Uint8, r.p.read("proc/sys/net/ipv4/ip_default_ttl")) }},
+	{name: "PMTUDiscoveryEnabled", get: func(r *configRow) cim.Value { return r.p.zero("proc/sys/net/ipv4/ip_no_pmtu_disc", true) }},
+	{name: "PMTUBHDetectEnabled", get: func(r *configRow) cim.Value { return r.p.zero("proc/sys/net/ipv4/tcp_mtu_probing", false) }},
 	{name: "KeepAliveTime", get: func(r *configRow) cim.Value { return r.p.seconds("proc/sys/net/ipv4/tcp_keepalive_time") }},
 	{name: "KeepAliveInterval", get: func(r *configRow) cim.Value { return r.p.seconds("proc/sys/net/ipv4/tcp_keepalive_intvl") }},
 	{name: "TcpMaxConnectRetransmissions", get: func(r *configRow) cim.Value {
@@ -118,6 +120,15 @@ func (p *Provider) seconds(path string) cim.Value {
 		return cim.Value{}
 	}
 	return cim.U32(uint32(n * 1000))
+}
+
+// zero tells whether a file holds the number 0, or the opposite; NULL where it holds none.
+func (p *Provider) zero(path string, yes bool) cim.Value {
+	n, err := strconv.Atoi(p.read(path))
+	if err != nil {
+		return cim.Value{}
+	}
+	return cim.Bool((n == 0) == yes)
 }
 
 // subnet is a dotted mask for IPv4 and the length of the prefix for IPv6.
@@ -166,42 +177,6 @@ func parseResolver(text string) (r resolver) {
 	return r
 }
 
-// lease is what the DHCP client of the machine keeps about an interface. known is false where no client that we can
-// read is there: then an address may have come by any way.
-type lease struct {
-	known, present bool
-	server         string
-}
-
-func (p *Provider) lease(l nl.Link) lease {
-	if _, err := os.Stat(filepath.Join(p.root, "run/systemd/netif/links")); err == nil {
-		out := lease{known: true}
-		if values := assignments(p.read("run/systemd/netif/leases/" + strconv.Itoa(l.Index))); len(values) > 0 {
-			out.present, out.server = true, values["SERVER_ADDRESS"]
-		}
-		if assignments(p.read("run/systemd/netif/links/" + strconv.Itoa(l.Index)))["ADMIN_STATE"] == "unmanaged" && !out.present {
-			out.known = false
-		}
-		return out
-	}
-	for _, path := range []string{"var/lib/dhcp/dhclient." + l.Name + ".leases", "var/lib/dhclient/dhclient-" + l.Name + ".leases"} {
-		if text := p.read(path); text != "" {
-			return lease{known: true, present: true, server: dhclientServer(text)}
-		}
-	}
-	return lease{}
-}
-
-// dhclientServer is the server of the last lease in the file of dhclient.
-func dhclientServer(text string) (server string) {
-	for _, line := range strings.Split(text, "\n") {
-		if after, ok := strings.CutPrefix(strings.TrimSpace(line), "option dhcp-server-identifier "); ok {
-			server = strings.TrimSuffix(after, ";")
-		}
-	}
-	return server
-}
-
 func gatherConfigurations(_ context.Context, p *Provider, need uint32, q query, f func(*configRow) error) error {
 	all, err := p.links()
 	if err != nil {
@@ -232,7 +207,7 @@ func gatherConfigurations(_ context.Context, p *Provider, need uint32, q query, 
 		r := &configRow{adapterRow: adapterRow{p: p, csName: name, Link: l}, resolver: res}
 		r.pick(addresses, gateways)
 		if need&netLease != 0 {
-			r.lease = p.lease(l)
+			r.lease = p.lease(l, r.addresses)
 		}
 		if err := f(r); err != nil {
 			return err

@@ -24,9 +24,11 @@ type structure struct {
 
 // Types of structures. See DMTF DSP0134 7.
 const (
+	smbiosBIOS          = 0
 	smbiosBaseBoard     = 2
 	smbiosEnclosure     = 3
 	smbiosConfigOptions = 12
+	smbiosLanguages     = 13
 	smbiosMemoryArray   = 16
 	smbiosMemoryDevice  = 17
 )
