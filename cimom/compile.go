@@ -3,7 +3,6 @@ package cimom
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/casementhq/casement/cim"
@@ -184,15 +183,9 @@ func (t *compileTarget) putNamespace(ctx context.Context, s *session, i *cim.Ins
 	return path, s.manager.makeNamespace(ctx, s.caller, s.ns, name, own, encrypt)
 }
 
-// hexadecimal is a mask of rights in SDDL.
-var hexadecimal = regexp.MustCompile(`0x[0-9A-Fa-f]+`)
-
-// namespaceSDDL reads the qualifier NamespaceSecuritySDDL, whose letters are
-// capitals.
+// namespaceSDDL reads the qualifier NamespaceSecuritySDDL; that its letters are
+// capitals was checked with the text.
 func namespaceSDDL(text string) (*security.SecurityDescriptor, error) {
-	if letters := hexadecimal.ReplaceAllString(text, ""); letters != strings.ToUpper(letters) {
-		return nil, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "the letters of NamespaceSecuritySDDL must be capitals"}
-	}
 	sd, err := security.ParseSDDL(text)
 	if err != nil {
 		return nil, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "NamespaceSecuritySDDL is no security descriptor", Err: err}

@@ -297,7 +297,7 @@ func TestNamespaceSecurityInMOF(t *testing.T) {
 	defer m.Close()
 	root := open(t, m, "root")
 	text := `#pragma namespace("\\\\.\\root")
-[NamespaceSecuritySDDL("O:BAG:BAD:(A;CI;0x6003f;;;BA)(A;;0x60003;;;WD)")] instance of __Namespace { Name = "X"; };
+[NamespaceSecuritySDDL("O:BAG:BAD:(A;CI;0x6003F;;;BA)(A;;0x60003;;;WD)")] instance of __Namespace { Name = "X"; };
 #pragma namespace("\\\\.\\root\\x")
 [RequiresEncryption(TRUE)] instance of __SystemSecurity {};`
 	if r := compile(t, root, text); returned(r) != 0 {
