@@ -48,6 +48,16 @@ func (d *blockDevice) folder() string {
 	return target
 }
 
+// removable tells whether the medium of a disk or of the disk of a partition can be taken out.
+func (d *blockDevice) removable() bool {
+	dir := d.folder()
+	if d.sys("partition") != "" {
+		dir = filepath.Dir(dir)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "removable"))
+	return err == nil && strings.TrimSpace(string(b)) == "1"
+}
+
 // hardware is the folder of the hardware behind a disk, "" where there is none.
 func (d *blockDevice) hardware() string {
 	target, err := filepath.EvalSymlinks(filepath.Join(d.p.root, "sys/class/block", d.name, "device"))
@@ -157,27 +167,37 @@ func (p *Provider) disks() []*disk {
 // underlying are the partitions that hold a device: itself, or those below a volume of the device mapper or of md.
 func underlying(d *blockDevice, partitions map[string]*partition) []*partition {
 	var out []*partition
-	seen := map[string]bool{}
-	var walk func(d *blockDevice)
-	walk = func(d *blockDevice) {
-		if seen[d.name] {
-			return
-		}
-		seen[d.name] = true
-		if part := partitions[d.name]; part != nil {
+	d.p.walkBelow(d, func(name string) bool {
+		part := partitions[name]
+		if part != nil {
 			out = append(out, part)
+		}
+		return part == nil
+	})
+	return out
+}
+
+// walkBelow calls f with the name of a device and, as long as f says so, with those that it lies on; each once.
+func (p *Provider) walkBelow(d *blockDevice, f func(name string) (deeper bool)) {
+	seen := map[string]bool{}
+	var walk func(name string)
+	walk = func(name string) {
+		if seen[name] {
 			return
 		}
-		slaves, err := os.ReadDir(filepath.Join(d.p.root, "sys/class/block", d.name, "slaves"))
+		seen[name] = true
+		if !f(name) {
+			return
+		}
+		slaves, err := os.ReadDir(filepath.Join(p.root, "sys/class/block", name, "slaves"))
 		if err != nil {
 			return
 		}
 		for _, s := range slaves {
-			walk(&blockDevice{p: d.p, name: s.Name()})
+			walk(s.Name())
 		}
 	}
-	walk(d)
-	return out
+	walk(d.name)
 }
 
 // udev is what the device manager found out about a device: its database has lines "E:NAME=VALUE". Without udev it

@@ -49,7 +49,7 @@ var driveTable = &table[driveRow]{name: "Win32_DiskDrive", gather: gatherDrives,
 	driveText("InterfaceType", (*driveRow).interfaceType),
 	driveText("MediaType", func(r *driveRow) string {
 		switch {
-		case r.sys("removable") == "1":
+		case r.removable():
 			return "Removable Media"
 		case r.interfaceType() == "USB":
 			return "External hard disk media"
@@ -174,7 +174,7 @@ func (r *driveRow) capabilities() (numbers, names cim.Value) {
 	if r.sys("ro") == "0" {
 		codes, texts = append(codes, 4), append(texts, "Supports Writing")
 	}
-	if r.sys("removable") == "1" {
+	if r.removable() {
 		codes, texts = append(codes, 7), append(texts, "Supports Removable Media")
 	}
 	return numbersOf(codes), cim.Strs(texts)

@@ -2,6 +2,8 @@ package host
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/casementhq/casement/cim"
@@ -13,13 +15,34 @@ type luksRow struct {
 	uuid       string
 	open       bool
 	converting bool
+	system     bool // the root file system lies on it
 }
+
+const luksCipher uint32 = 1
 
 var encryptableVolumeTable = &table[luksRow]{name: "Win32_EncryptableVolume", gather: gatherLUKS, columns: []column[luksRow]{
 	{name: "DeviceID", get: func(r *luksRow) cim.Value { return cim.Str(r.device.path()) }},
 	{name: "PersistentVolumeID", get: func(r *luksRow) cim.Value { return strOrNull(r.uuid) }},
 	// A container has no key in the clear, open or not.
 	{name: "ProtectionStatus", get: fixedValue[luksRow](cim.U32(1))},
+	{name: "IsVolumeInitializedForProtection", get: fixedValue[luksRow](cim.Bool(true))},
+	{name: "ConversionStatus", get: func(r *luksRow) cim.Value {
+		_, out := conversionStatus(r)
+		return out.Get("ConversionStatus")
+	}},
+	{name: "EncryptionMethod", need: luksCipher, get: func(r *luksRow) cim.Value {
+		_, out := encryptionMethod(r)
+		return out.Get("EncryptionMethod")
+	}},
+	{name: "VolumeType", get: func(r *luksRow) cim.Value {
+		switch {
+		case r.system:
+			return cim.U32(0)
+		case r.device.removable():
+			return cim.U32(2)
+		}
+		return cim.U32(1)
+	}},
 }}
 
 // luks are the LUKS containers: those that are open, by the ids that cryptsetup gives its devices, and those that udev
@@ -27,6 +50,11 @@ var encryptableVolumeTable = &table[luksRow]{name: "Win32_EncryptableVolume", ga
 func (p *Provider) luks() []luksRow {
 	var out []luksRow
 	devices := p.blockDevices()
+	below := map[string]bool{} // what the root file system lies on
+	root, _ := p.bootDevices()
+	if d := p.deviceFile(root); d != nil {
+		p.walkBelow(d, func(name string) bool { below[name] = true; return true })
+	}
 	known, converting := map[string]bool{}, map[string]bool{}
 	for _, d := range devices { // the parts of a container that is being encrypted anew: "CRYPT-SUBDEV-UUID-NAME"
 		if id, ok := strings.CutPrefix(d.sys("dm/uuid"), "CRYPT-SUBDEV-"); ok {
@@ -41,10 +69,10 @@ func (p *Provider) luks() []luksRow {
 		}
 		_, id, _ = strings.Cut(id, "-")
 		id, _, _ = strings.Cut(id, "-")
-		for _, below := range devices {
-			if p.exists("sys/class/block/" + d.name + "/slaves/" + below.name) {
-				known[below.name] = true
-				out = append(out, luksRow{device: below, uuid: dashed(id), open: true, converting: converting[id]})
+		for _, container := range devices {
+			if p.exists("sys/class/block/" + d.name + "/slaves/" + container.name) {
+				known[container.name] = true
+				out = append(out, luksRow{device: container, system: below[container.name], uuid: dashed(id), open: true, converting: converting[id]})
 			}
 		}
 	}
@@ -97,6 +125,9 @@ func luksMethod(tell func(r *luksRow) (uint32, cim.NamedArray)) method {
 // lockedVolume is FVE_E_LOCKED_VOLUME: the facts are behind the lock.
 const lockedVolume = 0x80310000
 
+// deviceDenied is E_ACCESSDENIED.
+const deviceDenied = 0x80070005
+
 func protectionStatus(*luksRow) (uint32, cim.NamedArray) {
 	return returnOK, cim.NamedArray{{Name: "ProtectionStatus", Value: cim.U32(1)}} // on
 }
@@ -120,4 +151,26 @@ func conversionStatus(r *luksRow) (uint32, cim.NamedArray) {
 	return returnOK, cim.NamedArray{
 		{Name: "ConversionStatus", Value: cim.U32(1)}, {Name: "EncryptionPercentage", Value: cim.U32(100)},
 	}
+}
+
+// encryptionMethod reads the header of an open container, which takes the right to read its device.
+func encryptionMethod(r *luksRow) (uint32, cim.NamedArray) {
+	if !r.open {
+		return lockedVolume, nil
+	}
+	f, err := os.Open(filepath.Join(r.device.p.root, r.device.path()))
+	if err != nil {
+		return deviceDenied, nil
+	}
+	defer f.Close()
+	h, err := readLUKS(f)
+	if err != nil {
+		r.device.p.log.Debug("the header of a LUKS container cannot be read", "device", r.device.path(), "error", err)
+		return deviceDenied, nil
+	}
+	n, ok := h.method()
+	if !ok {
+		return returnOK, nil // an algorithm without a number
+	}
+	return returnOK, cim.NamedArray{{Name: "EncryptionMethod", Value: cim.U32(n)}}
 }

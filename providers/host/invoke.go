@@ -65,6 +65,7 @@ var methods = map[string]struct {
 	"win32_operatingsystem.win32shutdown": {win32Shutdown, false},
 
 	"win32_encryptablevolume.getprotectionstatus": {luksMethod(protectionStatus), false},
+	"win32_encryptablevolume.getencryptionmethod": {luksMethod(encryptionMethod), false},
 	"win32_encryptablevolume.getlockstatus":       {luksMethod(lockStatus), false},
 	"win32_encryptablevolume.getconversionstatus": {luksMethod(conversionStatus), false},
 

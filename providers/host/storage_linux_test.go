@@ -261,13 +261,17 @@ func TestEncryptableVolumes(t *testing.T) {
 	}
 	tree["sys/devices/virtual/block/dm-0/dm/uuid"] = "CRYPT-LUKS2-6a3cd0a2b1f04f3c8d5e7a9b0c1d2e3f-luks-root\n"
 	tree["run/udev/data/b259:1"] += "E:ID_FS_TYPE=crypto_LUKS\nE:ID_FS_UUID=11111111-2222-3333-4444-555555555555\n"
+	tree["dev/sda3"] = string(luks2Bytes(luks2Text))
+	tree["dev/nvme0n1p1"] = string(luks2Bytes(luks2Text))
 	p := New(Options{Root: root(t, tree)})
 	got := all(t, p, "Win32_EncryptableVolume", query{})
 	if len(got) != 2 {
 		t.Fatalf("%d containers, want 2", len(got))
 	}
-	expect(t, got[0], map[string]string{"DeviceID": "/dev/sda3", "PersistentVolumeID": "6a3cd0a2-b1f0-4f3c-8d5e-7a9b0c1d2e3f", "ProtectionStatus": "1", "DriveLetter": "null"})
-	expect(t, got[1], map[string]string{"DeviceID": "/dev/nvme0n1p1", "PersistentVolumeID": "11111111-2222-3333-4444-555555555555"})
+	expect(t, got[0], map[string]string{"DeviceID": "/dev/sda3", "PersistentVolumeID": "6a3cd0a2-b1f0-4f3c-8d5e-7a9b0c1d2e3f", "ProtectionStatus": "1", "DriveLetter": "null",
+		"ConversionStatus": "1", "EncryptionMethod": "7", "VolumeType": "0"})
+	expect(t, got[1], map[string]string{"DeviceID": "/dev/nvme0n1p1", "PersistentVolumeID": "11111111-2222-3333-4444-555555555555",
+		"ConversionStatus": "null", "EncryptionMethod": "null", "VolumeType": "1"})
 	ask := func(device, method, out string) string {
 		t.Helper()
 		path := cim.ObjectPath{Class: "Win32_EncryptableVolume", Keys: []cim.Key{{Name: "DeviceID", Value: cim.Str(device)}}}
@@ -283,6 +287,7 @@ func TestEncryptableVolumes(t *testing.T) {
 		{"/dev/nvme0n1p1", "GetLockStatus", "LockStatus", "0 1"},
 		{"/dev/sda3", "GetConversionStatus", "ConversionStatus", "0 1"},
 		{"/dev/sda3", "GetConversionStatus", "EncryptionPercentage", "0 100"},
+		{"/dev/sda3", "GetEncryptionMethod", "EncryptionMethod", "0 7"},
 		{"/dev/nvme0n1p1", "GetConversionStatus", "ConversionStatus", "2150694912 null"},
 	} {
 		if got := ask(want[0], want[1], want[2]); got != want[3] {

@@ -10,3 +10,6 @@ var platformSources = []source{processTable, localTimeTable, utcTimeTable}
 func newSystem() system { return system{} }
 
 func birthTime(string) (time.Time, bool) { return time.Time{}, false }
+
+// bootDevices are not known here.
+func (p *Provider) bootDevices() (root, boot string) { return "", "" }
