@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
+	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/providers/consumers"
@@ -49,7 +51,9 @@ func (p *people) creatorIdentity(creator cim.Caller) (shell.Identity, error) {
 }
 
 // openFolder opens a folder for the log file of a consumer. The service opens
-// files as itself only, so that a creator with another Unix user is refused.
+// files as itself only, so that a creator with another Unix user is refused,
+// and so is one who is no administrator and was not given the service's own
+// user by name: what the service keeps is that user's.
 func (p *people) openFolder(_ context.Context, creator cim.Caller, path string) (consumers.Folder, error) {
 	id, err := p.creatorIdentity(creator)
 	if err != nil {
@@ -59,8 +63,17 @@ func (p *people) openFolder(_ context.Context, creator cim.Caller, path string) 
 	if err != nil {
 		return nil, err
 	}
+	if !creator.Token.Has(security.SIDAdministrators) && !p.hasUnixUser(creator.Token.User) {
+		return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the creator of the consumer is mapped to no Unix user"}
+	}
 	if id.UID != own.UID {
 		return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the creator of the consumer is another Unix user than that of the service"}
 	}
 	return consumers.OwnFolder(path)
+}
+
+// hasUnixUser tells whether an account is mapped to a Unix user by name.
+func (p *people) hasUnixUser(sid security.SID) bool {
+	users, err := p.store.Users()
+	return err == nil && slices.ContainsFunc(users, func(u accounts.User) bool { return u.SID == sid && u.UnixUser != "" })
 }

@@ -62,6 +62,14 @@ func TestCreatorOfConsumer(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	// An account without a Unix user of its own cannot write what the service's user owns.
+	ann, err := store.AddUser(accounts.NewUser{Name: "ann", Password: "Secret-1-Secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.openFolder(context.Background(), cim.Caller{Token: &security.Token{User: ann.SID}}, dir); !errors.Is(err, cim.ErrAccessDenied) {
+		t.Errorf("the service's files as ann: %v", err)
+	}
 	for name, token := range map[string]*security.Token{"nobody": nil, "a stranger": {User: security.SIDUsers}} {
 		if id, err := p.creatorIdentity(cim.Caller{Token: token}); err == nil {
 			t.Errorf("%s is %v", name, id)
