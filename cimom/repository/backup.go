@@ -9,7 +9,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -173,7 +172,7 @@ func checkBackup(f io.ReadSeeker) error {
 	if size < int64(len(backupHeader)) {
 		return errNotBackup
 	}
-	var sum hash.Hash = sha256.New()
+	sum := sha256.New()
 	if _, err := io.CopyN(sum, f, size); err != nil {
 		return err
 	}

@@ -102,9 +102,13 @@ func (d *decoder) present(t cim.Type) cim.Value {
 			d.fail()
 			return cim.Value{}
 		}
-		elems := make([]cim.Value, d.count(1))
-		for i := range elems {
-			elems[i] = d.value(t.Elem())
+		n := d.count(1)
+		elems := make([]cim.Value, 0, min(n, 64)) // the length is a claim: more room comes with the elements
+		for range n {
+			if d.err != nil {
+				return cim.Value{}
+			}
+			elems = append(elems, d.value(t.Elem()))
 		}
 		d.depth--
 		return cim.Array(t.Elem(), elems)
@@ -172,11 +176,11 @@ func (d *decoder) object() *cim.Instance {
 // class reads a class; it is not sealed.
 func (d *decoder) class() *cim.Class {
 	c := &cim.Class{Name: d.text(), Superclass: d.text()}
-	if n := d.count(1); n > 0 {
-		c.Derivation = make([]string, n)
-		for i := range c.Derivation {
-			c.Derivation[i] = d.text()
+	for range d.count(1) {
+		if d.err != nil {
+			return c
 		}
+		c.Derivation = append(c.Derivation, d.text())
 	}
 	c.Namespace, c.Server, c.Partial = d.text(), d.text(), d.bool()
 	c.Qualifiers = d.qualifiers()

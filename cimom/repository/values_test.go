@@ -146,7 +146,7 @@ func TestReferenceKeys(t *testing.T) {
 		if err := create(`\\.\ROOT\test:x.b="X",a=1`, `root/test:Y="Y"`); cim.StatusOf(err) != cim.ErrAlreadyExists {
 			t.Errorf("another spelling: %v", err)
 		}
-		if err := create(`X.A=1,B="x"`, `root\other:Y.K="y"`); err != nil {
+		if err := create(`X.A=1,B="x"`, `root\else:Y.K="y"`); err != nil {
 			t.Errorf("another namespace: %v", err)
 		}
 	})
