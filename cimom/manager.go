@@ -12,6 +12,7 @@ import (
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cimom/repository"
+	"github.com/casementhq/casement/security"
 )
 
 // Options are the options of New; the zero value is the documented default.
@@ -39,6 +40,11 @@ type Options struct {
 	// ProviderCalls bounds how many calls of one provider may be under way; the
 	// next one fails with ErrServerTooBusy. Default: 4096.
 	ProviderCalls int
+	// CreatorCaller gives the caller that a creator of permanent subscriptions
+	// stands for; it is asked each time that events are handled. Administrators
+	// are asked for by the SID of their group. Default: administrators stand for
+	// the service itself, and the subscriptions of others do not run.
+	CreatorCaller func(sid security.SID) (cim.Caller, error)
 	// Namespaces are made beside the standard ones, or replace their settings.
 	Namespaces []Namespace
 }
@@ -53,7 +59,7 @@ type Manager struct {
 	stop      chan struct{}
 	storage   *source // of what is stored
 	system    *source // of the system classes that the manager serves
-	observer  observer
+	events    *events
 
 	repository *repository.Repository
 	owned      bool // the repository is in memory and the manager's own
@@ -108,6 +114,7 @@ func New(o Options) *Manager {
 	if err := m.registerSystem(); err != nil {
 		panic(err) // the classes are constants of this program
 	}
+	m.events = newEvents(m, o.CreatorCaller)
 	return m
 }
 
@@ -136,7 +143,7 @@ func (m *Manager) Open(ctx context.Context, caller cim.Caller, name string, o ci
 	if err := ns.check(caller, rightEnable); err != nil {
 		return nil, m.describe(err, "Open", ns.name, "")
 	}
-	s := &session{manager: m, ns: ns, caller: caller, options: o, shared: &shared{open: map[*stream]struct{}{}}}
+	s := &session{manager: m, ns: ns, caller: caller, options: o, shared: newShared()}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -163,6 +170,7 @@ func (m *Manager) Close() error {
 	for s := range sessions {
 		s.close()
 	}
+m.events.close()
 	var err error
 	for _, s := range sources {
 		if c, ok := s.provider.(io.Closer); ok {

@@ -121,8 +121,10 @@ func (m *Manager) setSecurity(ctx context.Context, ns *namespace, change func(*s
 	err = m.repository.Update(ctx, func(tx *repository.Tx) error {
 		return tx.PutNamespace(repository.Namespace{Name: ns.name, Created: ns.created, Security: b, RequiresEncryption: set.encrypt})
 	})
-	if err == nil {
-		ns.settings.Store(&set)
+	if err != nil {
+		return err
 	}
-	return err
+	ns.settings.Store(&set)
+	m.events.hub.SecurityChanged(ns.name)
+	return nil
 }

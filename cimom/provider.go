@@ -5,6 +5,7 @@ import (
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cim/wql"
+	"github.com/casementhq/casement/cimom/internal/eventing"
 )
 
 // Provider serves classes. What it can do with them it shows by implementing
@@ -81,6 +82,28 @@ type EventSource interface {
 	// long and may be called from several goroutines; the manager copies the
 	// instance. Constraints are what every event that anybody wants meets.
 	Events(ctx context.Context, r *Request, emit func(*cim.Instance) error) error
+}
+
+// EventKinds is a set of kinds of intrinsic events about instances.
+type EventKinds = eventing.Kinds
+
+// The kinds of intrinsic events.
+const (
+	Creation     = eventing.Creation     // __InstanceCreationEvent
+	Modification = eventing.Modification // __InstanceModificationEvent
+	Deletion     = eventing.Deletion     // __InstanceDeletionEvent
+)
+
+// InstanceWatcher makes the intrinsic events of its instances itself, so that
+// they need no polling.
+type InstanceWatcher interface {
+	// Watches are the kinds that it makes for the instances of exactly a class
+	// of the provider; the others are polled.
+	Watches(class *cim.Class) EventKinds
+	// Watch emits the events of the instances of r.Class until ctx ends, as
+	// EventSource does: the instance as it is now, or was before its deletion,
+	// and before a modification; previous is nil where that is not known.
+	Watch(ctx context.Context, r *Request, emit func(kind EventKinds, target, previous *cim.Instance) error) error
 }
 
 // EventConsumer is the physical side of logical consumers: the classes derived

@@ -9,6 +9,14 @@ import (
 // abstract class may come from several providers if it is the same definition
 // (the same pointer).
 func (m *Manager) Register(p Provider) error {
+	if err := m.register(p); err != nil {
+		return err
+	}
+	m.events.hub.Retry() // a permanent subscription may wait for the classes
+	return nil
+}
+
+func (m *Manager) register(p Provider) error {
 	classes := p.Classes()
 	byNamespace := map[*namespace][]*cim.Class{}
 	m.mu.Lock()

@@ -19,9 +19,14 @@ type session struct {
 
 // shared is what a session has in common with those that With made of it.
 type shared struct {
-	mu     sync.Mutex
-	open   map[*stream]struct{}
-	closed bool
+	mu            sync.Mutex
+	open          map[*stream]struct{}
+	subscriptions map[*subscription]struct{}
+	closed        bool
+}
+
+func newShared() *shared {
+	return &shared{open: map[*stream]struct{}{}, subscriptions: map[*subscription]struct{}{}}
 }
 
 // Namespace is the namespace of the session.
@@ -46,9 +51,12 @@ func (s *session) Close() error {
 func (h *shared) close() {
 	h.mu.Lock()
 	h.closed = true
-	open := h.open
-	h.open = nil
+	open, subscriptions := h.open, h.subscriptions
+	h.open, h.subscriptions = nil, nil
 	h.mu.Unlock()
+	for e := range subscriptions {
+		e.abort(cim.ErrShuttingDown)
+	}
 	for e := range open {
 		e.abort(cim.ErrShuttingDown)
 	}

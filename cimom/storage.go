@@ -226,7 +226,10 @@ func (st *storage) prepare(r *Request, i *cim.Instance) error {
 		}
 	}
 	if c.IsA("__EventFilter") || c.IsA("__EventConsumer") || c.IsA("__FilterToConsumerBinding") {
-		return i.Set("CreatorSID", creatorSID(r.Caller.Token))
+		if err := i.Set("CreatorSID", creatorSID(r.Caller.Token)); err != nil {
+			return err
+		}
+		return st.manager.events.vet(r, i)
 	}
 	return nil
 }

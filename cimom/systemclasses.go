@@ -36,7 +36,7 @@ var systemClasses = sync.OnceValues(func() ([]*cim.Class, error) {
 	}
 	out := slices.Clone(common)
 	for _, further := range []struct{ file, namespace string }{
-		{"root.mof", "root"}, {"repository.mof", "root"}, {"identification.mof", "root"}, {"identification.mof", `root\default`},
+		{"root.mof", "root"}, {"eventclock.mof", "root"}, {"repository.mof", "root"}, {"identification.mof", "root"}, {"identification.mof", `root\default`},
 	} {
 		classes, _, err := mof.DefinitionsOn(common, schema.Files, further.file)
 		if err != nil {

@@ -22,6 +22,9 @@ func (s *session) Create(ctx context.Context, instance *cim.Instance, o cim.Oper
 }
 
 func (s *session) create(ctx context.Context, instance *cim.Instance, o cim.OperationOptions) (cim.ObjectPath, error) {
+	if raised, err := s.raise(ctx, instance); raised {
+		return cim.ObjectPath{}, err
+	}
 	w, err := s.writing(instance, nil)
 	if err != nil {
 		return cim.ObjectPath{}, err
@@ -51,6 +54,9 @@ func (s *session) Put(ctx context.Context, instance *cim.Instance, o cim.PutOpti
 }
 
 func (s *session) put(ctx context.Context, instance *cim.Instance, o cim.PutOptions) error {
+	if raised, err := s.raise(ctx, instance); raised {
+		return err
+	}
 	if err := partialPut(instance, &o); err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (l *lasting) init(h *Hub) {
 // and the like for a filter whose query cannot be read, ErrInvalidQueryType,
 // ErrInvalidParameter for a bad EventAccess, ErrQuotaViolation for a binding
 // too many.
-func (h *Hub) Vet(i *cim.Instance, creator security.SID) error {
+func (h *Hub) Vet(namespace string, i *cim.Instance, creator security.SID) error {
 	switch class := i.Class(); {
 	case class.IsA("__EventFilter"):
 		d := definition{instance: i}
@@ -66,12 +66,23 @@ func (h *Hub) Vet(i *cim.Instance, creator security.SID) error {
 		_, err := parse(d.text("Query"))
 		return err
 	case class.IsA("__FilterToConsumerBinding"):
+		path, _ := i.Path()
+		if h.lasting.has(pathKey(namespace, path)) {
+			return nil // it takes the place of the old one
+		}
 		if err := h.ledger.take(creator, permanent, 1); err != nil {
 			return err
 		}
 		h.ledger.give(creator, permanent, 1)
 	}
 	return nil
+}
+
+// has tells whether a binding is stored.
+func (l *lasting) has(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.links[key] != nil
 }
 
 // accessOf is the EventAccess of a filter, nil where it has none.

@@ -345,20 +345,24 @@ func TestVet(t *testing.T) {
 		{everyAlarm + ` WITHIN 0.01`, "WQL", "", cim.ErrUnparsableQuery},
 	} {
 		i := host.new("__EventFilter", "Name", cim.Str("f"), "Query", cim.Str(tt.query), "QueryLanguage", cim.Str(tt.language), "EventAccess", cim.Str(tt.access))
-		if err := h.Vet(i, admins); tt.want == cim.StatusOK && err != nil || tt.want != cim.StatusOK && !errors.Is(err, tt.want) {
+		if err := h.Vet(cimv2, i, admins); tt.want == cim.StatusOK && err != nil || tt.want != cim.StatusOK && !errors.Is(err, tt.want) {
 			t.Errorf("%+v: %v", tt, err)
 		}
 	}
 	s := stored{host, h}
 	one := s.binding("f", "c", admins)
-	if err := h.Vet(one, admins); !errors.Is(err, cim.ErrQuotaViolation) {
+	two := host.new("__FilterToConsumerBinding", "Filter", cim.Ref(`__EventFilter.Name="f"`), "Consumer", cim.Ref(`CT_Pager="d"`))
+	if err := h.Vet(cimv2, two, admins); !errors.Is(err, cim.ErrQuotaViolation) {
 		t.Errorf("a second binding: %v", err)
 	}
-	if err := h.Vet(one, alice.Token.User); err != nil {
+	if err := h.Vet(cimv2, one, admins); err != nil {
+		t.Errorf("the first again: %v", err)
+	}
+	if err := h.Vet(cimv2, two, alice.Token.User); err != nil {
 		t.Errorf("a first of another user: %v", err)
 	}
 	s.removed(one)
-	if err := h.Vet(one, admins); err != nil {
+	if err := h.Vet(cimv2, two, admins); err != nil {
 		t.Errorf("after the first was removed: %v", err)
 	}
 }

@@ -270,6 +270,9 @@ func (s *Subscription) Next(ctx context.Context, limit int) ([]*cim.Instance, er
 	}
 }
 
+// End ends the subscription with an error after what it holds.
+func (s *Subscription) End(err error) { s.end(err) }
+
 // Close ends the subscription and drops what it holds. It may be called twice.
 func (s *Subscription) Close() error {
 	s.end(io.EOF)

@@ -58,6 +58,13 @@ type timer struct {
 
 func (t *timers) init(h *Hub) { t.hub, t.list = h, map[string]*timer{} }
 
+// Timers is how many timer instructions wait to fire.
+func (h *Hub) Timers() int {
+	h.timers.mu.Lock()
+	defer h.timers.mu.Unlock()
+	return len(h.timers.list)
+}
+
 // close stops the timers.
 func (t *timers) close() {
 	t.mu.Lock()

@@ -1,0 +1,314 @@
+package cimom
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cim/wql"
+	"github.com/casementhq/casement/cimom/internal/eventing"
+	"github.com/casementhq/casement/security"
+)
+
+// What the hub asks of the manager: see eventing.Host.
+
+func (ev *events) Server() string { return ev.manager.server }
+
+func (ev *events) Class(namespace, name string) *cim.Class {
+	if ns := ev.manager.namespace(namespace); ns != nil {
+		return classOf(ns.find(name))
+	}
+	return nil
+}
+
+func (ev *events) Lineage(namespace, name string) (list []*cim.Class) {
+	ns := ev.manager.namespace(namespace)
+	if ns == nil {
+		return nil
+	}
+	base := ns.find(name)
+	if base == nil {
+		return nil
+	}
+	for _, e := range ns.lineage(base) {
+		list = append(list, e.class)
+	}
+	return list
+}
+
+func (ev *events) Check(namespace string, caller cim.Caller) error {
+	ns := ev.manager.namespace(namespace)
+	if ns == nil {
+		return &cim.Error{Status: cim.ErrInvalidNamespace, Namespace: namespace}
+	}
+	return ns.check(caller, rightEnable)
+}
+
+// at is a session of a caller for one class, with its entry.
+func (ev *events) at(namespace string, caller cim.Caller, class string) (*session, *entry, error) {
+	ns := ev.manager.namespace(namespace)
+	if ns == nil {
+		return nil, nil, &cim.Error{Status: cim.ErrInvalidNamespace, Namespace: namespace}
+	}
+	s := &session{manager: ev.manager, ns: ns, caller: caller, shared: newShared()}
+	e, err := s.class(class)
+	return s, e, err
+}
+
+func (ev *events) Target(namespace string, class *cim.Class) eventing.Target {
+	s, e, err := ev.at(namespace, cim.Caller{Token: serviceToken}, class.Name)
+	if err != nil {
+		return eventing.Target{Stored: true}
+	}
+	src, err := s.source(e)
+	switch {
+	case errors.Is(err, cim.ErrProviderNotCapable): // it has no instances
+		return eventing.Target{Stored: true}
+	case err != nil:
+		return eventing.Target{}
+	case src == ev.manager.storage, src == ev.manager.system && !class.IsA("__NAMESPACE"):
+		return eventing.Target{Stored: true}
+	}
+	if w, ok := src.provider.(InstanceWatcher); ok {
+		return eventing.Target{Own: w.Watches(e.class)}
+	}
+	return eventing.Target{}
+}
+
+func (ev *events) List(ctx context.Context, caller cim.Caller, namespace string, q *wql.Bound, yield func(*cim.Instance) error) error {
+	s, e, err := ev.at(namespace, caller, q.Class.Name)
+	if err != nil {
+		return err
+	}
+	if err := s.ns.check(caller, rightEnable); err != nil {
+		return err
+	}
+	src, err := s.source(e)
+	if err != nil {
+		return err
+	}
+	r := s.request(e, cim.OperationOptions{}, nil, q.Constraints)
+	r.Orders = q.Orders
+	take := once{yield: shaped(e, yield)}
+	defer take.end() // a provider that does not heed the end of its time is left behind
+	_, err = call(ctx, ev.manager, 0, func(ctx context.Context) (struct{}, error) {
+		if path, ok := keyPath(e.class, q.Constraints); ok && src.gets() {
+			i, err := src.get(ctx, r, path)
+			if errors.Is(err, cim.ErrNotFound) {
+				return struct{}{}, nil
+			}
+			if err == nil {
+				err = take.do(i)
+			}
+			return struct{}{}, err
+		}
+		return struct{}{}, src.list(ctx, e, r, take.do)
+	})
+	return err
+}
+
+// once lets instances through until its end.
+type once struct {
+	mu    sync.Mutex
+	over  bool
+	yield func(*cim.Instance) error
+}
+
+func (o *once) do(i *cim.Instance) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.over {
+		return errStopped
+	}
+	return o.yield(i)
+}
+
+func (o *once) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.over = true
+}
+
+// shaped checks what a provider yields and makes it an instance of the class
+// as it is served, which knows its namespace.
+func shaped(e *entry, yield func(*cim.Instance) error) func(*cim.Instance) error {
+	same := shape{class: e.class}
+	values := make([]cim.Value, len(e.class.Properties))
+	var here cim.Instance
+	return func(i *cim.Instance) error {
+		i, err := e.fits(i)
+		if err != nil {
+			return err
+		}
+		if i.Class() != e.class {
+			same.fill(values, i)
+			cim.ResetInstance(&here, e.class, values)
+			i = &here
+		}
+		return yield(i)
+	}
+}
+
+func (ev *events) Watch(ctx context.Context, caller cim.Caller, namespace string, class *cim.Class, emit eventing.Emit) error {
+	s, e, err := ev.at(namespace, caller, class.Name)
+	if err != nil {
+		return err
+	}
+	src, err := s.source(e)
+	if err != nil {
+		return err
+	}
+	w, ok := src.provider.(InstanceWatcher)
+	if !ok {
+		return incapable(e, "the provider tells nothing of its instances")
+	}
+	here := shape{class: e.class}
+	return protect(func() error {
+		return w.Watch(ctx, s.request(e, cim.OperationOptions{}, nil, nil), func(kind EventKinds, target, previous *cim.Instance) error {
+			target, err := e.fits(target)
+			if err == nil && previous != nil {
+				if previous, err = e.fits(previous); err == nil {
+					previous = here.make(previous)
+				}
+			}
+			if err != nil {
+				return err
+			}
+			return emit(kind, here.make(target), previous)
+		})
+	})
+}
+
+func (ev *events) HasSource(namespace string, class *cim.Class) bool {
+	s, e, err := ev.at(namespace, cim.Caller{Token: serviceToken}, class.Name)
+	if err != nil {
+		return false
+	}
+	_, err = s.eventSource(e)
+	return err == nil
+}
+
+func (ev *events) Source(ctx context.Context, caller cim.Caller, namespace string, class *cim.Class, constraints []wql.Constraint, emit func(*cim.Instance) error) error {
+	s, e, err := ev.at(namespace, caller, class.Name)
+	if err != nil {
+		return err
+	}
+	src, err := s.eventSource(e)
+	if err != nil {
+		return err
+	}
+	return protect(func() error {
+		return src.Events(ctx, s.request(e, cim.OperationOptions{}, nil, constraints), func(i *cim.Instance) error {
+			i, err := e.fits(i)
+			if err != nil {
+				return err
+			}
+			return emit(i)
+		})
+	})
+}
+
+// eventSource finds the event provider of a class: the one that registered it,
+// or one whose stored registration has a query for it. See spec/wmi.md 6.1.
+func (s *session) eventSource(e *entry) (EventSource, error) {
+	none := &cim.Error{Status: cim.ErrProviderNotFound, Path: e.class.Name, Detail: "no provider makes the event"}
+	if e.source != nil {
+		if src, ok := e.source.provider.(EventSource); ok {
+			return src, nil
+		}
+		return nil, none
+	}
+	src, err := s.registered(e, "__EventProviderRegistration", func(reg *cim.Instance) bool {
+		return coversEvents(reg.Get("EventQueryList"), e.class)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if found, ok := src.provider.(EventSource); ok {
+		return found, nil
+	}
+	return nil, none
+}
+
+// registered finds the provider that a stored registration of one kind names.
+func (s *session) registered(e *entry, kind string, fits func(*cim.Instance) bool) (*source, error) {
+	none := &cim.Error{Status: cim.ErrProviderNotFound, Path: e.class.Name, Detail: "no provider is registered for the class"}
+	reg := s.ns.find(kind)
+	if reg == nil {
+		return nil, none
+	}
+	name := ""
+	err := (&storage{s.manager}).each(context.Background(), reg.class, nil, nil, func(i *cim.Instance) error {
+		if name == "" && fits(i) {
+			text, _ := i.Get("provider").Str()
+			if path, err := cim.ParsePath(text); err == nil {
+				key, _ := path.Key("Name")
+				name, _ = key.Str()
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, none
+	}
+	return s.manager.named(s.ns, e, name)
+}
+
+func (ev *events) Creator(sid security.SID) (cim.Caller, error) { return ev.creator(sid) }
+
+func (ev *events) Consume(ctx context.Context, caller cim.Caller, namespace string, consumer *cim.Instance, list []*cim.Instance) error {
+	s, e, err := ev.at(namespace, caller, consumer.Class().Name)
+	if err != nil {
+		return err
+	}
+	handler, err := s.eventConsumer(e)
+	if err != nil {
+		return err
+	}
+	return protect(func() error {
+		return handler.Consume(ctx, s.request(e, cim.OperationOptions{}, nil, nil), consumer, list)
+	})
+}
+
+// eventConsumer finds the provider of a class of logical consumers, likewise.
+func (s *session) eventConsumer(e *entry) (EventConsumer, error) {
+	for up := e; up != nil; up = up.super {
+		if up.source != nil {
+			if found, ok := up.source.provider.(EventConsumer); ok {
+				return found, nil
+			}
+		}
+	}
+	src, err := s.registered(e, "__EventConsumerProviderRegistration", func(reg *cim.Instance) bool {
+		for _, v := range reg.Get("ConsumerClassNames").Elems() {
+			if name, ok := v.Str(); ok && e.class.IsA(name) {
+				return true
+			}
+		}
+		return false
+	})
+	if err != nil {
+		return nil, err
+	}
+	if found, ok := src.provider.(EventConsumer); ok {
+		return found, nil
+	}
+	return nil, incapable(e, "the provider handles no events")
+}
+
+// Fired removes the instruction of a timer that fires once, so that it does
+// not fire again after a restart.
+func (ev *events) Fired(namespace string, timer *cim.Instance) {
+	path, _ := timer.Path()
+	s, _, err := ev.at(namespace, cim.Caller{Token: serviceToken}, timer.Class().Name)
+	if err == nil {
+		err = s.Delete(context.Background(), path, cim.OperationOptions{})
+	}
+	if err != nil && !errors.Is(err, cim.ErrNotFound) {
+		ev.manager.log.Warn("a timer that has fired is not removed", "timer", path.String(), "error", err)
+	}
+}
