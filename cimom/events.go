@@ -29,7 +29,7 @@ var (
 func newEvents(m *Manager, creator func(security.SID) (cim.Caller, error)) *events {
 	ev := &events{manager: m, creator: creator}
 	if ev.creator == nil {
-		ev.creator = serviceAlone
+		ev.creator = administratorsAlone
 	}
 	ev.hub = eventing.New(eventing.Options{Host: ev, Logger: m.log})
 	return ev
@@ -44,11 +44,17 @@ var serviceToken = &security.Token{
 	LogonType: security.LogonService,
 }
 
-// serviceAlone lets the administrators' subscriptions run as the service, and
-// those of nobody else.
-func serviceAlone(sid security.SID) (cim.Caller, error) {
-	if sid == security.SIDAdministrators || sid == security.SIDLocalSystem {
-		return cim.Caller{Token: serviceToken}, nil
+// AdministratorsToken is who a permanent subscription of administrators runs
+// as: their group, whoever of them made it. See spec/wmi.md 5.3.
+func AdministratorsToken() *security.Token {
+	return &security.Token{User: security.SIDAdministrators, Groups: serviceToken.Groups, LogonType: security.LogonService}
+}
+
+// administratorsAlone lets the subscriptions of administrators run, and those
+// of nobody else.
+func administratorsAlone(sid security.SID) (cim.Caller, error) {
+	if sid == security.SIDAdministrators {
+		return cim.Caller{Token: AdministratorsToken()}, nil
 	}
 	return cim.Caller{}, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the account " + sid.String() + " is not known here"}
 }

@@ -389,7 +389,7 @@ func TestPermanentSubscriptionSurvives(t *testing.T) {
 		})
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if a.got[0] != "p: Thing" || a.as[0] != security.SIDLocalSystem {
+		if a.got[0] != "p: Thing" || a.as[0] != security.SIDAdministrators {
 			t.Errorf("%q as %v", a.got, a.as)
 		}
 	}

@@ -43,7 +43,7 @@ type Options struct {
 	// CreatorCaller gives the caller that a creator of permanent subscriptions
 	// stands for; it is asked each time that events are handled. Administrators
 	// are asked for by the SID of their group. Default: administrators stand for
-	// the service itself, and the subscriptions of others do not run.
+	// AdministratorsToken, and the subscriptions of others do not run.
 	CreatorCaller func(sid security.SID) (cim.Caller, error)
 	// Namespaces are made beside the standard ones, or replace their settings.
 	Namespaces []Namespace
@@ -170,7 +170,7 @@ func (m *Manager) Close() error {
 	for s := range sessions {
 		s.close()
 	}
-m.events.close()
+	m.events.close()
 	var err error
 	for _, s := range sources {
 		if c, ok := s.provider.(io.Closer); ok {

@@ -50,6 +50,30 @@ func (p *people) creatorIdentity(creator cim.Caller) (shell.Identity, error) {
 	return shell.Identity{}, errors.New("there is no built-in Administrator to act as")
 }
 
+// creatorCaller is the caller that the creator of a permanent subscription
+// stands for. An account stands for itself without elevation, as it was when
+// it was not taken for an administrator.
+func (p *people) creatorCaller(sid security.SID) (cim.Caller, error) {
+	if sid == security.SIDAdministrators {
+		return cim.Caller{Token: cimom.AdministratorsToken()}, nil
+	}
+	users, err := p.store.Users()
+	if err != nil {
+		return cim.Caller{}, err
+	}
+	for _, u := range users {
+		if u.SID == sid && !u.Disabled {
+			t, err := p.store.Token(u.Name, accounts.TokenOptions{LogonType: security.LogonService})
+			if err != nil {
+				return cim.Caller{}, err
+			}
+			t = security.Filter(t)
+			return cim.Caller{Token: &t}, nil
+		}
+	}
+	return cim.Caller{}, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the creator " + sid.String() + " has no account here"}
+}
+
 // openFolder opens a folder for the log file of a consumer. The service opens
 // files as itself only, so that a creator with another Unix user is refused,
 // and so is one who is no administrator and was not given the service's own

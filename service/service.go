@@ -99,7 +99,7 @@ func newManager(o Options, p *people) (*cimom.Manager, error) {
 			return systemd.Power(ctx, systemd.Options{}, action)
 		}
 	}
-	m := cimom.New(cimom.Options{Logger: o.Logger})
+	m := cimom.New(cimom.Options{CreatorCaller: p.creatorCaller, Logger: o.Logger})
 	if err := m.Register(host.New(hostOptions)); err != nil {
 		return nil, fmt.Errorf("register the classes of this host: %w", err)
 	}
@@ -127,6 +127,11 @@ func (s *Service) Serve(ctx context.Context, ready func()) error {
 	local, err := s.listenLocal()
 	if err != nil {
 		return err
+	}
+	if s.manager != nil {
+		if err := s.manager.Start(ctx); err != nil {
+			s.log.Error("permanent subscriptions cannot be read", "error", err)
+		}
 	}
 	failed := make(chan error, 1)
 	if local != nil {
