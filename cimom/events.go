@@ -63,9 +63,19 @@ func administratorsAlone(sid security.SID) (cim.Caller, error) {
 // is called once, after the providers were registered; what is stored later
 // begins by itself. See spec/wmi.md 5.3.
 func (m *Manager) Start(ctx context.Context) error {
-	ev := m.events
+	return m.events.load(ctx, m.events.stopped(ctx))
+}
+
+// reload begins anew with what the repository has now.
+func (ev *events) reload(ctx context.Context) error {
+	ev.hub.Forget()
+	return ev.load(ctx, time.Time{})
+}
+
+// load tells the hub what is stored.
+func (ev *events) load(ctx context.Context, stopped time.Time) error {
+	m := ev.manager
 	ev.limit(ctx)
-	stopped := ev.stopped(ctx)
 	m.mu.RLock()
 	list := make([]*namespace, 0, len(m.namespaces))
 	for _, ns := range m.namespaces {

@@ -488,6 +488,24 @@ func TestTimersCatchUp(t *testing.T) {
 	})
 }
 
+// TestResetEndsTimers shows that what was made of the repository ends with
+// what it had.
+func TestResetEndsTimers(t *testing.T) {
+	m := cimom.New(cimom.Options{})
+	defer m.Close()
+	root := open(t, m, "root")
+	create(t, root, "__IntervalTimerInstruction", map[string]cim.Value{"TimerId": cim.Str("tick"), "IntervalBetweenEvents": cim.U32(20)})
+	before := subscribe(t, root, `SELECT * FROM __TimerEvent`)
+	expect(t, before, "__TimerEvent")
+	if r, err := root.Invoke(t.Context(), cim.ObjectPath{Class: "Casement_Repository"}, "Reset", nil, cim.OperationOptions{}); err != nil || returned(r) != 0 {
+		t.Fatalf("Reset: %v, %v", r, err)
+	}
+	after := subscribe(t, open(t, m, "root"), `SELECT * FROM __TimerEvent`)
+	if i := event(t, after, 10*soon); i != nil {
+		t.Error("the timer fires after the repository was emptied")
+	}
+}
+
 // TestArbitratorConfiguration shows that the quotas are those that are stored
 // in root.
 func TestArbitratorConfiguration(t *testing.T) {

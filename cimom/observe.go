@@ -10,10 +10,6 @@ import (
 // durable: previous is nil for what is new, target for what is gone. A
 // namespace is a __NAMESPACE instance in its parent.
 
-// reloader is an observer that learns that everything that is stored was
-// replaced.
-type reloader interface{ Reloaded(context.Context) }
-
 func (m *Manager) instanceChanged(ctx context.Context, r *Request, previous, target *cim.Instance) {
 	m.events.InstanceChanged(ctx, r.Namespace, r.Caller.Token, previous, target)
 }

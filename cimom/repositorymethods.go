@@ -117,10 +117,7 @@ func (m *Manager) replace(ctx context.Context, own *session, force bool, f func(
 	if err := errors.Join(f(), m.reload(ctx)); err != nil {
 		return err
 	}
-	if r, ok := m.observer.(reloader); ok {
-		r.Reloaded(ctx)
-	}
-	return nil
+	return m.events.reload(ctx)
 }
 
 // reload begins anew with what the repository has now.

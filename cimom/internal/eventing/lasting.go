@@ -141,7 +141,14 @@ func (h *Hub) Removed(namespace string, class *cim.Class, path cim.ObjectPath) {
 func (h *Hub) NamespaceRemoved(namespace string) {
 	prefix := cim.Fold(namespace) + ":"
 	below := cim.Fold(namespace) + `\`
-	inside := func(key string) bool { return strings.HasPrefix(key, prefix) || strings.HasPrefix(key, below) }
+	h.forget(func(key string) bool { return strings.HasPrefix(key, prefix) || strings.HasPrefix(key, below) })
+}
+
+// Forget ends all that is made of what is stored, which is another
+// repository's from now on.
+func (h *Hub) Forget() { h.forget(func(string) bool { return true }) }
+
+func (h *Hub) forget(inside func(key string) bool) {
 	h.timers.removeAll(inside)
 	h.lasting.removeAll(inside)
 }
