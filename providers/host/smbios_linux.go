@@ -18,6 +18,7 @@ const mostSMBIOS = 1 << 20
 // rather than zero. See DMTF DSP0134 6.1.
 type structure struct {
 	kind    uint8
+	handle  uint16 // by which others refer to it
 	body    []byte // without the header of four bytes
 	strings []string
 }
@@ -47,7 +48,7 @@ func (p *Provider) smbios(kinds ...uint8) []structure {
 	var out []structure
 	for _, s := range table.Structures {
 		if bytes.IndexByte(kinds, s.Header.Type) >= 0 {
-			out = append(out, structure{kind: s.Header.Type, body: s.Formatted, strings: s.Strings})
+			out = append(out, structure{kind: s.Header.Type, handle: s.Header.Handle, body: s.Formatted, strings: s.Strings})
 		}
 	}
 	return out

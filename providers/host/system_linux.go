@@ -31,7 +31,7 @@ var platformSources = []source{
 	quickFixTable, serverFeatureTable, optionalFeatureTable, licensingTable,
 	enclosureTable, boardTable, moduleTable, arrayTable, cacheTable, batteryTable, thermalTable,
 	netAdapterTable, routeTable, pingTable,
-	pnpTable, driverTable, videoTable, kernelModuleTable,
+	pnpTable, driverTable, videoTable, kernelModuleTable, adapterSettingTable, moduleLocationTable, driverOfDeviceTable,
 }
 
 func newSystem() system {
