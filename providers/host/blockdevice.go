@@ -16,8 +16,8 @@ type blockDevice struct {
 	number string // "8:1"
 }
 
-// path is the device file.
-func (d *blockDevice) path() string { return "/dev/" + d.name }
+// path is the device file. Below /sys a slash in its name is written "!".
+func (d *blockDevice) path() string { return "/dev/" + strings.ReplaceAll(d.name, "!", "/") }
 
 // sys reads a file of the device below /sys.
 func (d *blockDevice) sys(file string) string {
@@ -82,10 +82,16 @@ func (p *Provider) deviceFile(path string) *blockDevice {
 	if !ok {
 		return nil
 	}
-	if target, err := filepath.EvalSymlinks(filepath.Join(p.root, "dev", file)); err == nil {
-		file = filepath.Base(target)
+	dev := filepath.Join(p.root, "dev")
+	if target, err := filepath.EvalSymlinks(dev); err == nil {
+		dev = target
 	}
-	d := &blockDevice{p: p, name: filepath.Base(file)}
+	if target, err := filepath.EvalSymlinks(filepath.Join(dev, file)); err == nil {
+		if file, err = filepath.Rel(dev, target); err != nil {
+			return nil
+		}
+	}
+	d := &blockDevice{p: p, name: strings.ReplaceAll(file, "/", "!")}
 	if d.number = d.sys("dev"); d.number == "" {
 		return nil
 	}

@@ -78,16 +78,19 @@ func precisionTime(a, b reading, width int) (float64, bool) {
 }
 
 // queueLength is the growth of a sum of times by the time that went by: how many were waiting on average. The kernel
-// may correct such a sum downwards by a tick; that is no growth.
+// may correct such a sum downwards a little; that is no growth. A sum that falls by more than a tenth of the time began
+// anew, or lost a part, as the total of all processes does when one ends.
 func queueLength(a, b reading, width int) (float64, bool) {
 	if b.time <= a.time {
 		return 0, false
 	}
+	elapsed := b.time - a.time
 	d, ok := growth(a.value, b.value, width)
 	if !ok {
 		d = 0
+		ok = b.value < a.value && a.value-b.value <= elapsed/10
 	}
-	return d / float64(b.time-a.time), true
+	return d / float64(elapsed), ok
 }
 
 // averageTime is the seconds that one operation took; zero where there was none.

@@ -32,6 +32,7 @@ func TestFormulas(t *testing.T) {
 		{"0.6 s of 2 s", "PERF_100NSEC_TIMER", reading{value: 100, time: 1000}, reading{value: 100 + 6_000_000, time: 1000 + 2*second}, 64, 30, true},
 		{"two processors at work", "PERF_100NSEC_TIMER", reading{}, reading{value: 2 * second, time: second}, 64, 200, true},
 		{"a tick taken back", "PERF_100NSEC_TIMER", reading{value: 100_000}, reading{value: 0, time: second}, 64, 0, true},
+		{"a process of 5 s that ended", "PERF_100NSEC_TIMER", reading{value: 8 * second}, reading{value: 3 * second, time: second}, 64, 0, false},
 		{"idle 1.5 s of 2 s", "PERF_100NSEC_TIMER_INV", reading{value: 5, time: 5}, reading{value: 5 + 15_000_000, time: 5 + 2*second}, 64, 25, true},
 		{"idle longer than the clock says", "PERF_100NSEC_TIMER_INV", reading{}, reading{value: second + 1000, time: second}, 64, 0, true},
 		{"no time for an inverse", "PERF_100NSEC_TIMER_INV", reading{}, reading{value: 7}, 64, 100, false},

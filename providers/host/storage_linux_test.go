@@ -253,6 +253,22 @@ func TestStorageManagementClasses(t *testing.T) {
 	expect(t, one, map[string]string{"Number": "2"})
 }
 
+// Some drivers put their devices into a folder; below /sys the slash is written "!".
+func TestDevicesInFolders(t *testing.T) {
+	tree := map[string]string{
+		"sys/devices/pci0/cciss0/block/cciss!c0d0/dev": "104:0\n", "sys/devices/pci0/cciss0/block/cciss!c0d0/size": "16\n",
+		"sys/devices/pci0/cciss0/block/cciss!c0d0/device": "-> ../../../cciss0",
+		"sys/class/block/cciss!c0d0":                      "-> ../../devices/pci0/cciss0/block/cciss!c0d0",
+		"dev/cciss/c0d0":                                  "", "dev/disk/by-uuid/u1": "-> ../../cciss/c0d0",
+		"etc/fstab": "/dev/disk/by-uuid/u1 none swap\n",
+	}
+	p := New(Options{Root: root(t, tree)})
+	expect(t, only(t, p, "Win32_DiskDrive", query{}), map[string]string{"DeviceID": "/dev/cciss/c0d0", "Size": "8192"})
+	if d := p.deviceFile("/dev/disk/by-uuid/u1"); d == nil || d.name != "cciss!c0d0" {
+		t.Errorf("the link leads to %v", d)
+	}
+}
+
 // The ids are those that cryptsetup gives its devices.
 func TestEncryptableVolumes(t *testing.T) {
 	tree := storageTree()
