@@ -33,7 +33,12 @@ const (
 	CodeEnumerateTimedOut                Code = 0x8033801C
 	CodeEnumerateUnableToRenew           Code = 0x8033801D
 	CodeDeliveryModeUnavailable          Code = 0x8033801E
+	CodeEventingInvalidExpiration        Code = 0x8033801F
+	CodeEventingFilteringUnavailable     Code = 0x80338022
 	CodeUnableToRenew                    Code = 0x80338024
+	CodeEventingInvalidMessage           Code = 0x80338025
+	CodeSubscribeWMIInvalidKey           Code = 0x803381D9
+	CodeDeliveryModeInvalid              Code = 0x803380A8
 	CodeOperationTimedOut                Code = 0x80338029
 	CodeUnsupportedEncoding              Code = 0x8033802C
 	CodeURILimit                         Code = 0x8033802D
@@ -176,6 +181,11 @@ var codeTexts = map[Code]string{
 	CodeEnumerateTimedOut:                "The enumeration gave nothing within MaxTime. Pull again.",
 	CodeEnumerateUnableToRenew:           "Enumerations cannot be renewed.",
 	CodeDeliveryModeUnavailable:          "The delivery mode of the subscription is not supported.",
+	CodeDeliveryModeInvalid:              "The subscription names no delivery mode that is known.",
+	CodeEventingInvalidMessage:           "The message does not belong to a subscription that is open.",
+	CodeSubscribeWMIInvalidKey:           "A subscription to the events of a namespace has no selectors.",
+	CodeEventingInvalidExpiration:        "The time at which the subscription is to end is not valid.",
+	CodeEventingFilteringUnavailable:     "The filter of the subscription is not supported.",
 	CodeUnableToRenew:                    "The subscription cannot be renewed.",
 	CodeOperationTimedOut:                "The service could not complete the operation within OperationTimeout. For a Receive this means that there was no output: ask again.",
 	CodeUnsupportedEncoding:              "The encoding of the message is not supported.",

@@ -93,7 +93,9 @@ type call struct {
 	select_  wsman.SelectorSet
 	opts     *RequestOptions
 	body     wsman.Body
-	again    bool // sending it twice does no harm
+	// subscription is what an Unsubscribe ends.
+	subscription string
+	again        bool // sending it twice does no harm
 	// memory is where the answer lies. It belongs to a stream of messages each
 	// of which is sent when the answer before was read; nil for the others.
 	memory *[]byte
@@ -131,7 +133,7 @@ func (c *Client) send(ctx context.Context, m *call) (*wsman.Message, error) {
 func (c *Client) header(m *call) wsman.Header {
 	h := wsman.Header{To: c.url.String(), Action: m.action, MessageID: wsman.NewMessageID(), ReplyTo: wsman.Anonymous,
 		ResourceURI: m.resource, Selectors: m.select_, OperationTimeout: c.opts.OperationTimeout,
-		MaxEnvelopeSize: c.opts.MaxEnvelopeSize, Locale: c.opts.Locale, DataLocale: c.opts.DataLocale, SessionID: c.session}
+		MaxEnvelopeSize: c.opts.MaxEnvelopeSize, Locale: c.opts.Locale, DataLocale: c.opts.DataLocale, SessionID: c.session, SubscriptionID: m.subscription}
 	if o := m.opts; o != nil {
 		h.Options, h.OptionsMust, h.Fragment = o.Options, o.MustUnderstand, o.Fragment
 		if o.Timeout > 0 {

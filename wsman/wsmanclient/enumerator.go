@@ -26,33 +26,46 @@ type enumerator struct {
 
 // enumerate opens an enumeration of instances.
 func (s *Session) enumerate(ctx context.Context, target wsman.EPR, o EnumerateOptions, e *enumerator) (cim.Enumerator, error) {
-	if err := s.usable(e.operation); err != nil {
-		return nil, err
-	}
-	e.s = s
 	if e.dec == nil {
 		e.dec = s.decoder(ctx)
 	}
 	if e.keysOnly {
 		o.Mode = wsman.EnumerateEPR
 	}
-	p, first, err := s.c.open(ctx, target, o)
+	var first *wsman.Message
+	err := s.stream(e, func() (p *pager, err error) {
+		p, first, err = s.c.open(ctx, target, o)
+		return p, err
+	})
 	if err != nil {
-		return nil, s.fail(e.operation, e.path, err, e.missing)
+		return nil, err
+	}
+	if err := e.read(ctx, first); err != nil {
+		e.end = s.fail(e.operation, e.path, err, e.missing)
+	}
+	return e, nil
+}
+
+// stream makes e, whose pager open gives, one of the session's streams.
+func (s *Session) stream(e *enumerator, open func() (*pager, error)) error {
+	if err := s.usable(e.operation); err != nil {
+		return err
+	}
+	e.s = s
+	p, err := open()
+	if err != nil {
+		return s.fail(e.operation, e.path, err, e.missing)
 	}
 	e.p = p
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
 		p.close() //nolint:errcheck // the session is gone
-		return nil, s.usable(e.operation)
+		return s.usable(e.operation)
 	}
 	s.open[e] = struct{}{}
 	s.mu.Unlock()
-	if err := e.read(ctx, first); err != nil {
-		e.end = s.fail(e.operation, e.path, err, e.missing)
-	}
-	return e, nil
+	return nil
 }
 
 // Next implements cim.Enumerator.

@@ -59,13 +59,17 @@ func (c *Client) open(ctx context.Context, target wsman.EPR, o EnumerateOptions)
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &pager{c: c, target: target, opts: o.RequestOptions, batch: o.Batch,
-		answers: make(chan answer, 1), ended: make(chan struct{})}
+	return c.page(ctx, target, o.RequestOptions, o.Batch), m, nil
+}
+
+// page makes the pager of an enumeration that was opened.
+func (c *Client) page(ctx context.Context, target wsman.EPR, o RequestOptions, batch uint32) *pager {
+	p := &pager{c: c, target: target, opts: o, batch: batch, answers: make(chan answer, 1), ended: make(chan struct{})}
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop = stop
 	p.pull = func(enumeration string) (*wsman.Message, error) { return p.request(life, enumeration) }
 	p.free = func(enumeration string) error { return p.release(context.WithoutCancel(life), enumeration) }
-	return p, m, nil
+	return p
 }
 
 // request asks for items until there are some: a service that has none within
@@ -182,10 +186,16 @@ func (p *pager) release(ctx context.Context, enumeration string) error {
 	defer cancel()
 	m, err := p.c.send(ctx, &call{action: wsman.ActionRelease, resource: p.target.ResourceURI, select_: p.target.Selectors,
 		opts: &p.opts, body: &wsman.Release{Context: enumeration}})
+	if err != nil {
+		return released(err)
+	}
+	return m.End()
+}
+
+// released is what is left of an error of a release.
+func released(err error) error {
 	switch {
-	case err == nil:
-		return m.End()
-	case errors.Is(err, wsman.CodeInvalidEnumerationContext), errors.Is(err, context.Canceled), errors.Is(err, net.ErrClosed):
+	case errors.Is(err, wsman.CodeInvalidEnumerationContext), errors.Is(err, wsman.CodeEventingInvalidMessage), errors.Is(err, context.Canceled), errors.Is(err, net.ErrClosed):
 		return nil // it ended by itself meanwhile, or the client was closed
 	}
 	return fmt.Errorf("wsmanclient: release the enumeration: %w", err)

@@ -25,7 +25,7 @@ func access(op operation, uri string) uint32 {
 		return genericExecute
 	}
 	switch op {
-	case opGet, opEnumerate, opPull, opRelease, opSubscribe:
+	case opGet, opEnumerate, opPull, opRelease, opSubscribe, opUnsubscribe, opRenew:
 		return genericRead
 	case opPut, opCreate, opDelete:
 		return genericWrite

@@ -226,6 +226,8 @@ const (
 	opPull
 	opRelease
 	opSubscribe
+	opUnsubscribe
+	opRenew
 	opCommand
 	opReceive
 	opSend
@@ -236,7 +238,7 @@ const (
 var operations = map[string]operation{
 	wsman.ActionGet: opGet, wsman.ActionPut: opPut, wsman.ActionCreate: opCreate, wsman.ActionDelete: opDelete,
 	wsman.ActionEnumerate: opEnumerate, wsman.ActionPull: opPull, wsman.ActionRelease: opRelease,
-	wsman.ActionSubscribe: opSubscribe, wsman.ActionUnsubscribe: opSubscribe,
+	wsman.ActionSubscribe: opSubscribe, wsman.ActionUnsubscribe: opUnsubscribe, wsman.ActionRenew: opRenew,
 	winrs.ActionCommand: opCommand, winrs.ActionReceive: opReceive, winrs.ActionSend: opSend, winrs.ActionSignal: opSignal,
 	winrs.ActionDisconnect: opDisconnect, winrs.ActionReconnect: opDisconnect, winrs.ActionConnect: opDisconnect,
 }

@@ -32,7 +32,11 @@ func (c *call) cim(ctx context.Context, op operation) (wsman.Body, error) {
 		return c.pull(ctx)
 	case opRelease:
 		return c.releaseEnumeration()
-	case opSubscribe, opCommand, opReceive, opSend, opSignal, opDisconnect:
+	case opUnsubscribe:
+		return c.cimUnsubscribe()
+	case opRenew:
+		return nil, wsman.NewFault(wsman.CodeUnableToRenew, "")
+	case opCommand, opReceive, opSend, opSignal, opDisconnect:
 		return nil, wsman.NewFault(wsman.CodeActionNotSupported, "")
 	}
 	if err := c.cimNamespace(); err != nil {
@@ -40,6 +44,9 @@ func (c *call) cim(ctx context.Context, op operation) (wsman.Body, error) {
 	}
 	if op == opEnumerate {
 		return c.cimEnumerate(ctx)
+	}
+	if op == opSubscribe {
+		return c.cimSubscribe(ctx)
 	}
 	release, err := c.server.ledger.Operation(userKey(c.caller.Token), c.resource.plugin)
 	if err != nil {

@@ -154,6 +154,19 @@ func (t *enumerations) begin(id, owner, resource string) (*enumeration, error) {
 	return e, nil
 }
 
+// drop ends a context of an owner, also while a Pull waits; false where there
+// is none.
+func (t *enumerations) drop(id, owner string) bool {
+	t.mu.Lock()
+	e := t.byID[id]
+	t.mu.Unlock()
+	if e == nil || e.owner != owner {
+		return false
+	}
+	t.end(e)
+	return true
+}
+
 // pause gives a context back until the next Pull; more is false where there
 // will be none.
 func (t *enumerations) pause(e *enumeration, more bool) {

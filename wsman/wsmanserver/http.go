@@ -15,6 +15,7 @@ import (
 
 	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/internal/peercred"
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/wsman"
 	"github.com/casementhq/casement/wsman/internal/httpauth"
@@ -224,7 +225,7 @@ func localContext(ctx context.Context, c net.Conn) context.Context {
 	if l, ok := c.(*LocalConn); ok {
 		return context.WithValue(ctx, localKey{}, localPeer{l.UID})
 	}
-	if uid, err := peerUID(c); err == nil {
+	if uid, err := peercred.UID(c); err == nil {
 		return context.WithValue(ctx, localKey{}, localPeer{uid})
 	}
 	return ctx

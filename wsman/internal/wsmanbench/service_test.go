@@ -115,6 +115,7 @@ func runService(dir string, o service.Options) (run running, stop func(), err er
 	return run, func() {
 		cancel()
 		<-done
+		_ = run.service.Close()
 		_ = state.Close()
 	}, err
 }

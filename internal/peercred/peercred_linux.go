@@ -1,4 +1,4 @@
-package wsmanserver
+package peercred
 
 import (
 	"errors"
@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// peerUID asks the system who is at the other end of a Unix socket.
-func peerUID(c net.Conn) (uint32, error) {
+// UID asks the system who is at the other end of a Unix socket.
+func UID(c net.Conn) (uint32, error) {
 	u, ok := c.(*net.UnixConn)
 	if !ok {
 		return 0, errors.New("not a Unix socket")

@@ -1,0 +1,108 @@
+package wsmanserver
+
+import (
+	"context"
+	"time"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/wsman"
+)
+
+// cimSubscribe opens a subscription to CIM events: a WQL event query, delivered
+// by Pull. It is an enumeration that waits for its items, and ends as one does:
+// by Unsubscribe, by Release, or when nobody pulls for EnumerationTimeoutms. See
+// DSP0226 10.2 and spec/winrm.md 4.3.
+func (c *call) cimSubscribe(ctx context.Context) (wsman.Body, error) {
+	m, err := c.msg.ReadSubscribe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkSubscribe(m); err != nil {
+		return nil, err
+	}
+	owner := userKey(c.caller.Token)
+	release, err := c.server.ledger.Operation(owner, c.resource.plugin)
+	if err != nil && c.server.enums.makeRoom(owner) {
+		release, err = c.server.ledger.Operation(owner, c.resource.plugin)
+	}
+	if err != nil {
+		return nil, c.operationQuota(err)
+	}
+	ctx, done := c.bounded(ctx)
+	defer done()
+	// The subscription outlives this request, which can only cut its opening.
+	life, cancel := context.WithCancel(c.server.base)
+	if m.Expires > 0 {
+		life, cancel = context.WithTimeout(c.server.base, m.Expires)
+	}
+	cut := context.AfterFunc(ctx, cancel)
+	s, err := c.openEvents(life, m.Filter.Text)
+	if !cut() && err == nil {
+		s.close()
+		err = ctx.Err()
+	}
+	if err != nil {
+		cancel()
+		release()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, err
+	}
+	e := &enumeration{
+		id: "uuid:" + wsman.NewUUID(), owner: owner, resource: c.msg.ResourceURI, source: s, release: release, cancel: cancel,
+		idle: time.Duration(c.snap.WinRM.Service.EnumerationTimeoutms) * time.Millisecond,
+	}
+	c.server.enums.add(e)
+	if m.Expires > 0 {
+		context.AfterFunc(life, func() { c.server.enums.end(e) })
+	}
+	// Events that came while the answer is on its way are kept for the first
+	// Pull; if the answer is lost, the subscription ends for want of Pulls.
+	return &wsman.SubscribeResponse{Manager: c.msg.To, ID: e.id, Expires: m.Expires, Context: e.id}, nil
+}
+
+func (c *call) checkSubscribe(m *wsman.Subscribe) error {
+	switch {
+	case len(c.msg.Selectors.Without(wsman.SelectorNamespace)) > 0:
+		return wsman.NewFault(wsman.CodeSubscribeWMIInvalidKey, "")
+	case m.Mode == "":
+		return wsman.NewFault(wsman.CodeDeliveryModeInvalid, "")
+	case m.Mode != wsman.DeliveryPull:
+		return wsman.NewFault(wsman.CodeDeliveryModeUnavailable, "CIM events are delivered by "+wsman.DeliveryPull+", not by "+clip(m.Mode))
+	case m.Filter == nil || m.Filter.Dialect != wsman.DialectWQL:
+		return wsman.NewFault(wsman.CodeEventingFilteringUnavailable, "a subscription to CIM events needs a filter in the dialect "+wsman.DialectWQL)
+	case c.resource.cim.Class != "":
+		return wsman.NewFault(wsman.CodeWMIEnumWQL, "")
+	}
+	return nil
+}
+
+func (c *call) openEvents(ctx context.Context, query string) (*cimSource, error) {
+	session, err := c.openSession(ctx)
+	if err != nil {
+		return nil, err
+	}
+	subscriber, ok := session.(cim.Subscriber)
+	if !ok {
+		session.Close()
+		return nil, wsman.NewFault(wsman.CodeActionNotSupported, "")
+	}
+	events, err := subscriber.Subscribe(ctx, query, cim.SubscribeOptions{})
+	if err != nil {
+		session.Close()
+		return nil, err
+	}
+	return &cimSource{session: session, enum: events, shared: c.encoders()}, nil
+}
+
+// cimUnsubscribe ends a subscription of its owner.
+func (c *call) cimUnsubscribe() (wsman.Body, error) {
+	if _, err := c.msg.ReadUnsubscribe(); err != nil {
+		return nil, err
+	}
+	if !c.server.enums.drop(c.msg.SubscriptionID, userKey(c.caller.Token)) {
+		return nil, wsman.NewFault(wsman.CodeEventingInvalidMessage, "there is no such subscription")
+	}
+	return nil, nil
+}
