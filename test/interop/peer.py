@@ -100,3 +100,63 @@ def configure(uri=SERVICE_AUTH, **values):
             equal(now.findtext("{%s}%s" % (namespace, name)), value, name)
     finally:
         client.close()
+
+
+WSEN = "http://schemas.xmlsoap.org/ws/2004/09/enumeration"
+WSMAN = "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"
+WQL = "http://schemas.microsoft.com/wbem/wsman/1/WQL"
+XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+
+
+def local(tag):
+    return tag.rpartition("}")[2]
+
+
+def properties(instance):
+    """The properties of an instance by name; None for NULL, a list for what repeats."""
+    found = {}
+    for child in instance:
+        value = None if child.get(XSI_NIL) == "true" else (child.text or "")
+        if len(child):
+            value = "".join(child.itertext())
+        name = local(child.tag)
+        if name in found:
+            found[name] = (found[name] if isinstance(found[name], list) else [found[name]]) + [value]
+        else:
+            found[name] = value
+    return found
+
+
+def enumeration(client, uri, *content, maximum=None, optimize=False, mode=None):
+    """Enumerate and Pull to the end with a pypsrp client; gives the items and the number of answers."""
+    request = ET.Element("{%s}Enumerate" % WSEN)
+    if optimize:
+        ET.SubElement(request, "{%s}OptimizeEnumeration" % WSMAN)
+    if maximum:
+        ET.SubElement(request, "{%s}MaxElements" % WSMAN).text = str(maximum)
+    if mode:
+        ET.SubElement(request, "{%s}EnumerationMode" % WSMAN).text = mode
+    request.extend(content)
+    answer = client.enumerate(uri, request)[0]
+    items, answers = [], 1
+    while True:
+        found = answer.find("{%s}Items" % WSMAN)
+        if found is None:
+            found = answer.find("{%s}Items" % WSEN)
+        if found is not None:
+            items.extend(found)
+        end = answer.find("{%s}EndOfSequence" % WSEN), answer.find("{%s}EndOfSequence" % WSMAN)
+        context = answer.findtext("{%s}EnumerationContext" % WSEN)
+        if end != (None, None) or not context:
+            return items, answers
+        pull = ET.Element("{%s}Pull" % WSEN)
+        ET.SubElement(pull, "{%s}EnumerationContext" % WSEN).text = context
+        ET.SubElement(pull, "{%s}MaxElements" % WSEN).text = str(maximum or 50)
+        answer = client.pull(uri, pull)[0]
+        answers += 1
+
+
+def query(client, text, uri=WMI + "*"):
+    f = ET.Element("{%s}Filter" % WSMAN, Dialect=WQL)
+    f.text = text
+    return enumeration(client, uri, f)[0]

@@ -93,6 +93,15 @@ func TestPypsrpOperations(t *testing.T) {
 	})
 }
 
+// pypsrp 0.9.1 and pywinrm 0.5.0: every class of spec/wmi.md 8.2 is enumerated by both, and what it says is what ps, df, ip, dpkg, lscpu,
+// lsblk and systemctl say.
+func TestClasses(t *testing.T) {
+	everywhere(t, func(t *testing.T, s *service) {
+		python(t, "winrm")
+		runPeer(t, s, 10*time.Minute, python(t, "pypsrp"), "classes_peer.py")
+	})
+}
+
 // pypsrp 0.9.1: the remote shell with environment, working directory, signals, no-profile. See [MS-WSMV] 3.1.4.5.
 func TestPypsrpShell(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *service) {

@@ -11,69 +11,21 @@ from pypsrp.exceptions import WSManFaultError
 from pypsrp.wsman import NAMESPACES, OptionSet, SelectorSet, WSManAction
 
 import peer
-from peer import CONFIG, WMI, check, equal
+from peer import CONFIG, WMI, check, equal, local, properties
 
 WSEN, WSMAN, WSA = NAMESPACES["wsen"], NAMESPACES["wsman"], NAMESPACES["wsa"]
 WSMB = "http://schemas.dmtf.org/wbem/wsman/1/cimbinding.xsd"
 WSMID = "http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd"
-XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-WQL = "http://schemas.microsoft.com/wbem/wsman/1/WQL"
 
 client = peer.wsman()
 
 
-def local(tag):
-    return tag.rpartition("}")[2]
-
-
-def properties(instance):
-    """The properties of an instance by name; None for NULL, a list for what repeats."""
-    found = {}
-    for child in instance:
-        value = None if child.get(XSI_NIL) == "true" else (child.text or "")
-        if len(child):
-            value = "".join(child.itertext())
-        name = local(child.tag)
-        if name in found:
-            found[name] = (found[name] if isinstance(found[name], list) else [found[name]]) + [value]
-        else:
-            found[name] = value
-    return found
-
-
-def enumeration(uri, *content, maximum=None, optimize=False, mode=None):
-    """Enumerate and Pull to the end; gives the items and the number of answers."""
-    request = ET.Element("{%s}Enumerate" % WSEN)
-    if optimize:
-        ET.SubElement(request, "{%s}OptimizeEnumeration" % WSMAN)
-    if maximum:
-        ET.SubElement(request, "{%s}MaxElements" % WSMAN).text = str(maximum)
-    if mode:
-        ET.SubElement(request, "{%s}EnumerationMode" % WSMAN).text = mode
-    request.extend(content)
-    answer = client.enumerate(uri, request)[0]
-    items, answers = [], 1
-    while True:
-        found = answer.find("{%s}Items" % WSMAN)
-        if found is None:
-            found = answer.find("{%s}Items" % WSEN)
-        if found is not None:
-            items.extend(found)
-        end = answer.find("{%s}EndOfSequence" % WSEN), answer.find("{%s}EndOfSequence" % WSMAN)
-        context = answer.findtext("{%s}EnumerationContext" % WSEN)
-        if end != (None, None) or not context:
-            return items, answers
-        pull = ET.Element("{%s}Pull" % WSEN)
-        ET.SubElement(pull, "{%s}EnumerationContext" % WSEN).text = context
-        ET.SubElement(pull, "{%s}MaxElements" % WSEN).text = str(maximum or 50)
-        answer = client.pull(uri, pull)[0]
-        answers += 1
+def enumeration(uri, *content, **more):
+    return peer.enumeration(client, uri, *content, **more)
 
 
 def query(text, uri=WMI + "*"):
-    f = ET.Element("{%s}Filter" % WSMAN, Dialect=WQL)
-    f.text = text
-    return enumeration(uri, f)[0]
+    return peer.query(client, text, uri)
 
 
 def selectors(**values):
