@@ -6,6 +6,7 @@ package casementtest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -89,7 +90,7 @@ func New(t testing.TB, o Options) *Server {
 	go func() { s.done <- s.Service.Serve(ctx, func() { close(ready) }) }()
 	t.Cleanup(func() {
 		s.Close()
-		if err := state.Close(); err != nil {
+		if err := errors.Join(s.Service.Close(), state.Close()); err != nil {
 			t.Error(err)
 		}
 		os.RemoveAll(dir)

@@ -112,12 +112,15 @@ func checkState(t *testing.T, round int, dir string) int {
 	if err != nil {
 		t.Fatalf("round %d: %v", round, err)
 	}
-	l, err := svc.listenLocal()
+	l, err := listenUnix(filepath.Join(s.Dir, socketName))
 	if err != nil {
 		t.Fatalf("round %d: the socket of the killed service is in the way: %v", round, err)
 	}
 	l.Close()
 	svc.WinRM.Close()
+	if err := svc.Close(); err != nil {
+		t.Fatalf("round %d: %v", round, err)
+	}
 	return int(n) // #nosec G115 -- small
 }
 

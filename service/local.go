@@ -91,7 +91,7 @@ func localState(dir string, logger *slog.Logger) (func(context.Context) (net.Con
 	closeAll := sync.OnceValue(func() error {
 		svc.WinRM.Close()
 		l.Close()
-		return errors.Join(<-served, svc.closeManager(), state.Close())
+		return errors.Join(<-served, svc.Close(), state.Close())
 	})
 	return l.dial, closeAll, nil
 }

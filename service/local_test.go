@@ -93,6 +93,7 @@ func TestLocalWithService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer svc.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- svc.Serve(ctx, func() { close(ready) }) }()

@@ -193,8 +193,9 @@ func TestLocalIsForTheOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer svc.Close()
 	defer svc.WinRM.Close()
-	l, err := svc.listenLocal()
+	l, err := listenUnix(filepath.Join(dir, socketName))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,10 +14,6 @@ import (
 	"strings"
 
 	"github.com/casementhq/casement/cim"
-	"github.com/casementhq/casement/cimom"
-	"github.com/casementhq/casement/internal/systemd"
-	"github.com/casementhq/casement/providers/host"
-	"github.com/casementhq/casement/providers/stdregprov"
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/shell"
@@ -45,7 +41,7 @@ type Service struct {
 	WinRM *wsmanserver.Server
 	// CIM is the object manager, or what stands in for it.
 	CIM     cim.Opener
-	manager *cimom.Manager // CIM, where nothing stands in for it
+	objects *objects // nil where something stands in
 	log     *slog.Logger
 }
 
@@ -60,14 +56,15 @@ func New(state *State, o Options) (*Service, error) {
 	s := &Service{State: state, CIM: o.Opener, log: o.Logger}
 	people := &people{store: state.Accounts, state: state}
 	if s.CIM == nil {
-		manager, err := newManager(o, people)
-		if err != nil {
+		var err error
+		if s.objects, err = newObjects(state, o, people); err != nil {
 			return nil, err
 		}
-		s.CIM, s.manager = manager, manager
+		s.CIM = s.objects
 	}
 	wmiUsers, err := state.Accounts.LookupGroup("WinRMRemoteWMIUsers__")
 	if err != nil {
+		s.Close()
 		return nil, fmt.Errorf("find the group WinRMRemoteWMIUsers__: %w", err)
 	}
 	s.WinRM = wsmanserver.New(wsmanserver.Options{
@@ -88,61 +85,68 @@ func New(state *State, o Options) (*Service, error) {
 	return s, nil
 }
 
-// newManager makes the object manager with the providers of this machine.
-func newManager(o Options, p *people) (*cimom.Manager, error) {
-	launcher := &launcher{starter: o.Starter, people: p, log: o.Logger}
-	hostOptions := host.Options{Log: o.Logger, Start: launcher.start, Account: p.accountOf}
-	hostOptions.Files = p.files
-	if systemd.Available(systemd.Options{}) {
-		hostOptions.Services = host.Systemd(systemd.Options{})
-		hostOptions.Power = func(ctx context.Context, action systemd.PowerAction) error {
-			return systemd.Power(ctx, systemd.Options{}, action)
-		}
-	}
-	m := cimom.New(cimom.Options{CreatorCaller: p.creatorCaller, Logger: o.Logger})
-	if err := m.Register(host.New(hostOptions)); err != nil {
-		return nil, fmt.Errorf("register the classes of this host: %w", err)
-	}
-	reg, err := stdregprov.New(stdregprov.Options{Hive: p.state.Hive, Log: o.Logger})
-	if err != nil {
-		return nil, fmt.Errorf("open the registry provider: %w", err)
-	}
-	if err := m.Register(reg); err != nil {
-		return nil, fmt.Errorf("register the classes of the registry: %w", err)
-	}
-	return m, registerConsumers(m, o, p)
-}
-
-// closeManager ends what the object manager does for this service.
-func (s *Service) closeManager() error {
-	if s.manager == nil {
-		return nil
-	}
-	return s.manager.Close()
-}
-
-// Serve listens for remote and local sessions until ctx ends. ready is called
-// once the listeners are open; it may be nil. A service serves once.
+// Serve listens for remote and local sessions and for providers until ctx ends.
+// ready is called once the listeners are open; it may be nil. The caller closes
+// the service afterwards.
 func (s *Service) Serve(ctx context.Context, ready func()) error {
-	local, err := s.listenLocal()
+	ends := map[net.Listener]func(net.Listener) error{}
+	local, err := listenUnix(filepath.Join(s.State.Dir, socketName))
 	if err != nil {
 		return err
 	}
-	if s.manager != nil {
-		if err := s.manager.Start(ctx); err != nil {
+	if local != nil {
+		ends[local] = s.WinRM.ServeLocal
+	}
+	if s.objects != nil {
+		if err := s.objects.Start(ctx); err != nil {
 			s.log.Error("permanent subscriptions cannot be read", "error", err)
 		}
+		providers, err := s.objects.listen(s.State)
+		if err != nil {
+			return errors.Join(err, closeAll(ends))
+		}
+		if providers != nil {
+			ends[providers] = s.objects.registrar.Serve
+		}
 	}
-	failed := make(chan error, 1)
-	if local != nil {
-		go func() { failed <- s.WinRM.ServeLocal(local) }()
+	if len(ends) == 0 {
+		s.log.Warn("the state folder's path is too long for sockets: no local sessions and no decoupled providers", "path", s.State.Dir)
 	}
-	err = s.WinRM.Serve(ctx, ready)
-	if local != nil {
-		local.Close()
+	failed := make(chan error, len(ends))
+	for l, serve := range ends {
+		go func() { failed <- serve(l) }()
+	}
+	err = errors.Join(s.WinRM.Serve(ctx, ready), s.registrarClose(), closeAll(ends))
+	for range ends {
 		err = errors.Join(err, <-failed)
 	}
-	return errors.Join(err, s.closeManager())
+	return err
+}
+
+func closeAll(ends map[net.Listener]func(net.Listener) error) error {
+	var errs []error
+	for l := range ends {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Service) registrarClose() error {
+	if s.objects == nil {
+		return nil
+	}
+	return s.objects.registrar.Close()
+}
+
+// Close ends every session and closes the repository. The state folder stays
+// open.
+func (s *Service) Close() error {
+	if s.objects == nil {
+		return nil
+	}
+	return s.objects.Close()
 }
 
 // socketName is where local sessions enter.
@@ -152,25 +156,25 @@ const socketName = "local.sock"
 // system.
 const maxSocketPath = 100
 
-// listenLocal opens STATE/local.sock. The caller is known by the credentials
-// of the connection, so everybody may connect.
-func (s *Service) listenLocal() (net.Listener, error) {
-	path := filepath.Join(s.State.Dir, socketName)
+// listenUnix opens a socket of the state folder. Who connects is known by the
+// credentials of the connection, so everybody who can enter the folder may.
+// Where the path is too long for a socket there is none.
+func listenUnix(path string) (net.Listener, error) {
 	if len(path) > maxSocketPath {
-		s.log.Warn("the state folder's path is too long for local.sock: no local sessions", "path", path)
 		return nil, nil
 	}
+	name := filepath.Base(path)
 	// This process holds the hive, so a socket that is there is a left-over.
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open local.sock: %w", err)
+		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("open local.sock: %w", err)
+		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
 	if err := os.Chmod(path, 0o666); err != nil { // #nosec G302 -- who connects is known by its credentials
 		l.Close()
-		return nil, fmt.Errorf("open local.sock: %w", err)
+		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
 	return l, nil
 }
