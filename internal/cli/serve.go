@@ -191,6 +191,7 @@ func serve(ctx context.Context, s Streams, dir string, f serveFlags, log *slog.L
 			fail(err)
 		}
 	})
+	err = errors.Join(err, svc.Close())
 	select {
 	case why := <-failed:
 		return errors.Join(why, err)
