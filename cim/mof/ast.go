@@ -45,7 +45,8 @@ type Class struct {
 	// properties and methods that the text declares; it is not sealed.
 	Declared *cim.Class
 	// Defaults are the values of properties that need other objects: aliases
-	// and embedded instances. Plain ones stand in Declared.
+	// and embedded instances, in the order of the properties. Plain ones stand
+	// in Declared.
 	Defaults []Assignment
 }
 

@@ -185,7 +185,16 @@ func located(err error, o *Object) error {
 	if errors.As(err, &known) {
 		return known
 	}
-	return &Error{Code: cim.StatusOf(err), Position: o.Position, Detail: o.describe(), Err: err}
+	return &Error{Code: cim.StatusOf(err), Position: o.Position, Detail: o.describe() + because(err), Err: err}
+}
+
+// because is what an error of the target says that its status does not.
+func because(err error) string {
+	var e *cim.Error
+	if errors.As(err, &e) && e.Detail != "" {
+		return ": " + e.Detail
+	}
+	return ""
 }
 
 // describe names an object in a message.
@@ -207,19 +216,17 @@ func (c *compiler) putClass(ctx context.Context, namespace string, o *Object) er
 	if len(o.Class.Defaults) > 0 {
 		d.Properties = append([]cim.Property(nil), d.Properties...)
 	}
-	for n := range o.Class.Defaults {
-		a := &o.Class.Defaults[n]
-		for i := range d.Properties {
-			p := &d.Properties[i]
-			if p.Name != a.Property {
-				continue
-			}
-			v, err := c.value(ctx, namespace, &a.Value, p.Type, p.RefClass)
-			if err != nil {
-				return err
-			}
-			p.Default = v
+	rest := o.Class.Defaults // in the order of the properties
+	for i := range d.Properties {
+		p := &d.Properties[i]
+		if len(rest) == 0 || rest[0].Property != p.Name {
+			continue
 		}
+		v, err := c.value(ctx, namespace, &rest[0].Value, p.Type, p.RefClass)
+		if err != nil {
+			return err
+		}
+		p.Default, rest = v, rest[1:]
 	}
 	flags := o.ClassFlags
 	if flags == 0 {
@@ -286,7 +293,7 @@ func (c *compiler) class(ctx context.Context, namespace, name string) (*cim.Clas
 func (c *compiler) instance(ctx context.Context, namespace string, d *Instance) (*cim.Instance, error) {
 	class, err := c.class(ctx, namespace, d.Class)
 	if err != nil {
-		return nil, &Error{Code: cim.StatusOf(err), Position: d.Position, Detail: "the class " + d.Class + " cannot be read", Err: err}
+		return nil, &Error{Code: cim.StatusOf(err), Position: d.Position, Detail: "the class " + d.Class + " cannot be read" + because(err), Err: err}
 	}
 	i := cim.NewInstance(class)
 	for n := range d.Values {
@@ -300,7 +307,7 @@ func (c *compiler) instance(ctx context.Context, namespace string, d *Instance) 
 			return nil, err
 		}
 		if err := i.Set(p.Name, v); err != nil {
-			return nil, &Error{Code: cim.ErrMofTypeMismatch, Position: a.Position, Err: err}
+			return nil, &Error{Code: cim.ErrMofTypeMismatch, Position: a.Position, Detail: p.Name + " cannot have the value" + because(err), Err: err}
 		}
 	}
 	return i, nil

@@ -1,8 +1,8 @@
 package mof
 
 import (
+	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/casementhq/casement/cim"
 )
@@ -26,17 +26,15 @@ type Error struct {
 	Code cim.Status
 	Position
 	Detail string // one sentence, fit to be shown
-	Err    error  // why an object could not be stored; nil for a mistake in the text
+	Err    error  // why a file could not be read or an object not be stored; nil for a mistake in the text
 }
 
 // Error says where, which code, and why.
 func (e *Error) Error() string {
-	text := e.Position.String() + ": " + e.Code.Error()
-	if e.Detail != "" {
-		text += ": " + e.Detail
-	}
-	if e.Err != nil {
-		text += ": " + strings.TrimPrefix(e.Err.Error(), e.Code.Error()+": ")
+	text := e.Position.String() + ": " + e.Code.Error() + ": " + e.Detail
+	var known *cim.Error
+	if e.Err != nil && !errors.As(e.Err, &known) { // of a *cim.Error the rest is said
+		text += ": " + e.Err.Error()
 	}
 	return text
 }

@@ -6,7 +6,8 @@ import (
 	"testing/fstest"
 )
 
-// Whatever the bytes, Parse gives a file or an *Error with a place in the text.
+// Whatever the bytes, Parse gives a file or an *Error with a place in the text;
+// what it reads can be checked, and is printed as MOF.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "#pragma namespace(\"\\\\\\\\.\\\\root\\\\cimv2\")\nclass A { [key] string K; };",
@@ -21,8 +22,17 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte) {
 		file, err := Parse("fuzz.mof", src, ParseOptions{Include: fsys})
 		if err == nil {
-			if file == nil {
-				t.Fatal("neither a file nor an error")
+			neutral, localized, err := Split(file, "MS_409")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range [][]byte{neutral, localized} {
+				if _, err := Parse("split.mof", text, ParseOptions{}); err != nil {
+					t.Fatalf("%v\n%s", err, text)
+				}
+			}
+			if err := Check(file); err != nil && !errors.As(err, new(*Error)) {
+				t.Fatalf("%#v", err)
 			}
 			return
 		}

@@ -25,7 +25,8 @@ type token struct {
 	kind  tokenKind
 	sym   byte
 	at    int // byte offset
-	line  int
+	line  int // from 0
+	start int // byte offset of the line
 	text  string
 	value cim.Value // of a constant: string, sint64, uint64, real64 or char16
 }
@@ -49,19 +50,31 @@ func (t token) String() string {
 }
 
 type lexer struct {
-	file string
-	src  string
-	pos  int
-	line int // of pos, from 0
+	file  string
+	src   string
+	pos   int
+	line  int // of pos, from 0
+	start int // byte offset of the line
+	// the last position that was asked for, from which the next one is counted
+	lastAt, lastColumn int // the column from 0
 }
 
-func (l *lexer) position(at, line int) Position {
-	start := strings.LastIndexByte(l.src[:at], '\n') + 1
-	return Position{File: l.file, Line: line + 1, Column: utf8.RuneCountInString(l.src[start:at]) + 1}
+// here is an empty token at pos.
+func (l *lexer) here() token { return token{at: l.pos, line: l.line, start: l.start} }
+
+// position tells where t is. Asked for in the order of the text it costs no
+// more than the text, however long a line is.
+func (l *lexer) position(t token) Position {
+	if l.lastAt < t.start || l.lastAt > t.at {
+		l.lastAt, l.lastColumn = t.start, 0
+	}
+	l.lastColumn += utf8.RuneCountInString(l.src[l.lastAt:t.at])
+	l.lastAt = t.at
+	return Position{File: l.file, Line: t.line + 1, Column: l.lastColumn + 1}
 }
 
 func (l *lexer) fail(code cim.Status, t token, why string) error {
-	return &Error{Code: code, Position: l.position(t.at, t.line), Detail: why}
+	return &Error{Code: code, Position: l.position(t), Detail: why}
 }
 
 func isLetter(c byte) bool {
@@ -75,8 +88,9 @@ func (l *lexer) blank() error {
 	for l.pos < len(l.src) {
 		switch c := l.src[l.pos]; {
 		case c == '\n':
-			l.line++
 			l.pos++
+			l.line++
+			l.start = l.pos
 		case c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v':
 			l.pos++
 		case strings.HasPrefix(l.src[l.pos:], "//"):
@@ -88,9 +102,13 @@ func (l *lexer) blank() error {
 		case strings.HasPrefix(l.src[l.pos:], "/*"):
 			n := strings.Index(l.src[l.pos+2:], "*/")
 			if n < 0 {
-				return l.fail(cim.ErrMofUnrecognizedToken, token{at: l.pos, line: l.line}, "the comment is not closed")
+				return l.fail(cim.ErrMofUnrecognizedToken, l.here(), "the comment is not closed")
 			}
-			l.line += strings.Count(l.src[l.pos:l.pos+n+4], "\n")
+			comment := l.src[l.pos : l.pos+n+4]
+			if last := strings.LastIndexByte(comment, '\n'); last >= 0 {
+				l.line += strings.Count(comment, "\n")
+				l.start = l.pos + last + 1
+			}
 			l.pos += n + 4
 		default:
 			return nil
@@ -104,7 +122,7 @@ func (l *lexer) next() (token, error) {
 	if err := l.blank(); err != nil {
 		return token{}, err
 	}
-	t := token{at: l.pos, line: l.line}
+	t := l.here()
 	if l.pos == len(l.src) {
 		return t, nil
 	}
@@ -150,12 +168,12 @@ func (l *lexer) strings(t token) (token, error) {
 	t.text = l.src[t.at:l.pos]
 	var joined *strings.Builder
 	for {
-		pos, line := l.pos, l.line
+		before := *l
 		if err := l.blank(); err != nil {
 			return t, err
 		}
 		if l.pos == len(l.src) || l.src[l.pos] != '"' {
-			l.pos, l.line = pos, line
+			*l = before
 			break
 		}
 		part, partPlain, err := l.quoted()
@@ -184,7 +202,7 @@ func (l *lexer) strings(t token) (token, error) {
 // quoted reads one literal. Where it is not plain, halves of surrogate pairs
 // that came as \x escapes stand in the text as their three-byte form.
 func (l *lexer) quoted() (text string, plain bool, err error) {
-	start := token{at: l.pos, line: l.line}
+	start := l.here()
 	l.pos++
 	from := l.pos
 	var b []byte
@@ -249,7 +267,7 @@ func (l *lexer) joinSurrogates(t token, s string) (string, error) {
 // escape reads an escape sequence: \b \t \n \f \r \" \' \\ and \x with one to
 // four hexadecimal digits.
 func (l *lexer) escape() (uint16, error) {
-	at := token{at: l.pos, line: l.line}
+	at := l.here()
 	l.pos++
 	if l.pos == len(l.src) {
 		return 0, l.fail(cim.ErrMofIllegalConstantValue, at, "the string is not closed")

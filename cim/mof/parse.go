@@ -84,7 +84,7 @@ func (p *parser) advance() (err error) {
 	return err
 }
 
-func (p *parser) position(t token) Position { return p.lex.position(t.at, t.line) }
+func (p *parser) position(t token) Position { return p.lex.position(t) }
 
 // fail is an error at the current token.
 func (p *parser) fail(code cim.Status, why string) error { return p.lex.fail(code, p.tok, why) }
@@ -125,18 +125,14 @@ func (p *parser) statement() error {
 	case start.isWord("typedef"), start.isWord("enum"):
 		return p.fail(cim.ErrMofTypedefNotSupported, "typedefs and enumerations are not supported")
 	}
+	o := p.object()
 	var quals []qualifier
+	var err error
 	if start.is('[') {
-		var err error
 		if quals, err = p.qualifierList(); err != nil {
 			return err
 		}
 	}
-	o := Object{
-		Position: p.position(start), Namespace: p.namespace,
-		ClassFlags: p.classFlags, InstanceFlags: p.instanceFlags,
-	}
-	var err error
 	switch {
 	case p.tok.isWord("class"):
 		o.Class, err = p.class(quals)
@@ -155,6 +151,14 @@ func (p *parser) statement() error {
 	}
 	p.file.Objects = append(p.file.Objects, o)
 	return nil
+}
+
+// object begins an object at the current token.
+func (p *parser) object() Object {
+	return Object{
+		Position: p.position(p.tok), Namespace: p.namespace,
+		ClassFlags: p.classFlags, InstanceFlags: p.instanceFlags,
+	}
 }
 
 // includeFile reads the file that #include names.

@@ -184,7 +184,8 @@ func TestMethods(t *testing.T) {
 	f := parse(t, `class A {
 		[Implemented] sint32 One([in, id(0)] sint32 InParam);
 		void Two([in] A Given[32], [out] A ref Taken, [in, out] string Both = "x", [In, Optional] object Any);
-		A Three(); };`)
+		A Three();
+		void Twice([In] uint8 X, [Out] uint8 Y, [Out] uint8 x); };`)
 	m := f.Objects[0].Class.Declared.Methods
 	if m[0].Return != cim.Sint32 || m[1].Return != cim.Untyped || m[2].Return != cim.Object || m[0].Static {
 		t.Errorf("%+v", m)
@@ -198,6 +199,9 @@ func TestMethods(t *testing.T) {
 	}
 	if got, want := strings.Join(ids, " "), "Given0object[]A Both2string Any3object Taken1refA Both2string"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+	if x, _ := m[3].Out[1].Qualifiers.Get("ID"); !x.Equal(cim.S32(0)) {
+		t.Errorf("%+v", m[3])
 	}
 	if n, _ := m[1].In[0].Qualifiers.Get("MaxLen"); !n.Equal(cim.S32(32)) || !m[1].In[2].Optional || !m[1].In[1].Default.Equal(cim.Str("x")) {
 		t.Errorf("%+v", m[1].In)

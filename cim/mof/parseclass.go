@@ -37,8 +37,9 @@ func (p *parser) class(quals []qualifier) (*Class, error) {
 	if err := p.expect('{', cim.ErrMofExpectedOpenBrace); err != nil {
 		return nil, err
 	}
+	members := map[string]bool{}
 	for !p.tok.is('}') {
-		if err := p.member(c); err != nil {
+		if err := p.member(c, members); err != nil {
 			return nil, err
 		}
 	}
@@ -62,8 +63,9 @@ func classScope(quals []qualifier) scope {
 	return onClass
 }
 
-// member reads one property or method.
-func (p *parser) member(c *Class) error {
+// member reads one property or method; members are the folded names of those
+// before it.
+func (p *parser) member(c *Class, members map[string]bool) error {
 	var quals []qualifier
 	var err error
 	if p.tok.is('[') {
@@ -76,7 +78,6 @@ func (p *parser) member(c *Class) error {
 	} else if p.tok.kind != word {
 		return p.fail(cim.ErrMofExpectedBraceOrBadType, "expected a type, or '}' at the end of the class, instead of "+p.tok.String())
 	}
-	d := c.Declared
 	at := p.tok
 	t, err := p.typeName()
 	if err != nil {
@@ -87,10 +88,11 @@ func (p *parser) member(c *Class) error {
 	if err != nil {
 		return err
 	}
-	taken := func(other string) bool { return cim.EqualFold(other, name) }
-	if slices.ContainsFunc(d.Properties, func(o cim.Property) bool { return taken(o.Name) }) ||
-		slices.ContainsFunc(d.Methods, func(o cim.Method) bool { return taken(o.Name) }) {
+	if members[cim.Fold(name)] {
 		return p.lex.fail(cim.ErrMofDuplicateProperty, nameAt, name+" stands in the class already")
+	}
+	if members[cim.Fold(name)] = true; len(members) > MaxMembers {
+		return p.lex.fail(cim.ErrMofOutOfRange, nameAt, "the class has too many properties and methods")
 	}
 	if p.tok.is('(') {
 		return p.method(c, quals, t, name)
@@ -195,7 +197,6 @@ func (p *parser) property(c *Class, quals []qualifier, t typeUse, name string) e
 	if ok, err := p.take('='); err != nil {
 		return err
 	} else if ok {
-		at := p.tok
 		init, err := p.initializer(true)
 		if err != nil {
 			return err
@@ -204,7 +205,7 @@ func (p *parser) property(c *Class, quals []qualifier, t typeUse, name string) e
 			return err
 		}
 		if init.usesObjects() {
-			c.Defaults = append(c.Defaults, Assignment{Position: p.position(at), Property: name, Value: init})
+			c.Defaults = append(c.Defaults, Assignment{Position: init.Position, Property: name, Value: init})
 		} else if prop.Default, err = init.as(prop.Type); err != nil {
 			return err
 		}
@@ -253,8 +254,9 @@ func (p *parser) method(c *Class, quals []qualifier, t typeUse, name string) err
 		return err
 	}
 	if !p.tok.is(')') {
-		for id := int32(0); ; id++ {
-			if err := p.parameter(&m, id); err != nil {
+		var names []string
+		for {
+			if names, err = p.parameter(&m, names); err != nil {
 				return err
 			}
 			if more, err := p.take(','); err != nil {
@@ -274,53 +276,54 @@ func (p *parser) method(c *Class, quals []qualifier, t typeUse, name string) err
 	return p.expect(';', cim.ErrMofExpectedSemi)
 }
 
-// parameter reads one parameter. Its number is its place unless the text gives
-// an ID.
-func (p *parser) parameter(m *cim.Method, id int32) error {
+// parameter reads one parameter and adds its name to those before it. Its ID,
+// where the text gives none, is its place among the names: a name that is
+// declared once for each direction is one parameter.
+func (p *parser) parameter(m *cim.Method, before []string) ([]string, error) {
 	var quals []qualifier
 	var err error
 	if p.tok.is('[') {
 		if quals, err = p.qualifierList(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	at := p.tok
 	if at.kind != word {
-		return p.fail(cim.ErrMofExpectedTypeIdentifier, "expected the type of a parameter instead of "+p.tok.String())
+		return nil, p.fail(cim.ErrMofExpectedTypeIdentifier, "expected the type of a parameter instead of "+p.tok.String())
 	}
 	t, err := p.typeName()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if t.void {
-		return p.lex.fail(cim.ErrMofUnrecognizedType, at, "only a method is void")
+		return nil, p.lex.fail(cim.ErrMofUnrecognizedType, at, "only a method is void")
 	}
 	nameAt := p.tok
 	par := cim.Parameter{Type: t.Type, RefClass: t.class}
 	if par.Name, err = p.name(cim.ErrMofExpectedPropertyName, "the name of a parameter"); err != nil {
-		return err
+		return nil, err
 	}
 	isArray, size, err := p.brackets()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if isArray {
 		par.Type = par.Type.Array()
 		quals = sized(quals, size)
 	}
 	if par.Qualifiers, err = p.qualifiersAt(quals, onParameter); err != nil {
-		return err
+		return nil, err
 	}
 	par.Default = cim.Null(par.Type)
 	if ok, err := p.take('='); err != nil {
-		return err
+		return nil, err
 	} else if ok {
 		init, err := p.initializer(false)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if par.Default, err = init.as(par.Type); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	in, out := par.Qualifiers.True("In"), par.Qualifiers.True("Out")
@@ -329,14 +332,21 @@ func (p *parser) parameter(m *cim.Method, id int32) error {
 		par.Qualifiers = append(par.Qualifiers, cim.Qualifier{Name: "In", Value: cim.Bool(true), Flavor: defaultFlavor("In")})
 	}
 	if !in && !out {
-		return p.lex.fail(cim.ErrMofMustBeInOrOut, nameAt, "the parameter "+par.Name+" needs the qualifier In or Out")
+		return nil, p.lex.fail(cim.ErrMofMustBeInOrOut, nameAt, "the parameter "+par.Name+" needs the qualifier In or Out")
 	}
 	named := func(o cim.Parameter) bool { return cim.EqualFold(o.Name, par.Name) }
 	if in && slices.ContainsFunc(m.In, named) || out && slices.ContainsFunc(m.Out, named) {
-		return p.lex.fail(cim.ErrMofDuplicateProperty, nameAt, "the parameter "+par.Name+" comes twice")
+		return nil, p.lex.fail(cim.ErrMofDuplicateProperty, nameAt, "the parameter "+par.Name+" comes twice")
+	}
+	id := slices.IndexFunc(before, func(n string) bool { return cim.EqualFold(n, par.Name) })
+	if id < 0 {
+		id = len(before)
+		if before = append(before, par.Name); id >= MaxParameters {
+			return nil, p.lex.fail(cim.ErrMofOutOfRange, nameAt, "a method has at most 256 parameters")
+		}
 	}
 	if _, given := par.Qualifiers.Get("ID"); !given {
-		par.Qualifiers = append(par.Qualifiers, cim.Qualifier{Name: "ID", Value: cim.S32(id), Flavor: defaultFlavor("ID")})
+		par.Qualifiers = append(par.Qualifiers, cim.Qualifier{Name: "ID", Value: cim.S32(int32(id)), Flavor: defaultFlavor("ID")})
 	}
 	par.Optional = par.Qualifiers.True("Optional")
 	if in {
@@ -345,5 +355,5 @@ func (p *parser) parameter(m *cim.Method, id int32) error {
 	if out {
 		m.Out = append(m.Out, par)
 	}
-	return nil
+	return before, nil
 }

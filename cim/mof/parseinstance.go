@@ -1,6 +1,7 @@
 package mof
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/casementhq/casement/cim"
@@ -55,6 +56,9 @@ func (p *parser) instance(quals []qualifier, embedded bool) (*Instance, error) {
 	return i, p.advance()
 }
 
+// hexadecimal is a mask of rights in SDDL.
+var hexadecimal = regexp.MustCompile(`0x[0-9A-Fa-f]+`)
+
 // checkSecurity refuses a NamespaceSecuritySDDL that is no SDDL in capitals. See
 // spec/wmi.md 2.9.
 func (p *parser) checkSecurity(quals []qualifier) error {
@@ -66,8 +70,7 @@ func (p *parser) checkSecurity(quals []qualifier) error {
 		if _, err := security.ParseSDDL(text); err != nil {
 			return p.lex.fail(cim.ErrMofIllegalConstantValue, q.at, "NamespaceSecuritySDDL: "+err.Error())
 		}
-		letters := strings.ReplaceAll(text, "0x", "")
-		if letters != strings.ToUpper(letters) {
+		if letters := hexadecimal.ReplaceAllString(text, ""); letters != strings.ToUpper(letters) {
 			return p.lex.fail(cim.ErrMofIllegalConstantValue, q.at, "the letters of NamespaceSecuritySDDL are capitals")
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 // directive reads #include and #pragma.
 func (p *parser) directive() error {
-	at := p.tok
+	at, o := p.tok, p.object()
 	if strings.EqualFold(at.text, "#include") {
 		if err := p.advance(); err != nil {
 			return err
@@ -44,9 +44,9 @@ func (p *parser) directive() error {
 	case "instanceflags":
 		return p.pragmaFlags(&p.instanceFlags, map[string]Flags{"createonly": CreateOnly, "updateonly": UpdateOnly})
 	case "deleteclass":
-		return p.pragmaDelete(at, cim.ErrMofInvalidDeleteclassSyntax)
+		return p.pragmaDelete(o, cim.ErrMofInvalidDeleteclassSyntax)
 	case "deleteinstance":
-		return p.pragmaDelete(at, cim.ErrMofInvalidDeleteinstanceSyntax)
+		return p.pragmaDelete(o, cim.ErrMofInvalidDeleteinstanceSyntax)
 	case "locale", "instancelocale": // of DSP0004: the language of the texts, which changes nothing in WMI
 		_, _, err := p.argument(cim.ErrMofInvalidPragma)
 		return err
@@ -177,7 +177,7 @@ func (f Flags) contradict() bool {
 }
 
 // pragmaDelete reads ("name", fail|nofail).
-func (p *parser) pragmaDelete(at token, code cim.Status) error {
+func (p *parser) pragmaDelete(o Object, code cim.Status) error {
 	bad := func(why string) error { return p.fail(code, why) }
 	if !p.tok.is('(') {
 		return bad("expected '('")
@@ -213,9 +213,7 @@ func (p *parser) pragmaDelete(at token, code cim.Status) error {
 			return bad(`expected ("name", FAIL) or ("name", NOFAIL)`)
 		}
 	}
-	p.file.Objects = append(p.file.Objects, Object{
-		Position: p.position(at), Namespace: p.namespace,
-		ClassFlags: p.classFlags, InstanceFlags: p.instanceFlags, Delete: d,
-	})
+	o.Delete = d
+	p.file.Objects = append(p.file.Objects, o)
 	return p.advance()
 }

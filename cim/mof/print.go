@@ -76,8 +76,15 @@ func (p *printer) class(c *Class) {
 		p.text(" : ", d.Superclass)
 	}
 	p.text("\n{\n")
+	rest := c.Defaults // in the order of the properties
 	for i := range d.Properties {
-		p.property(c, &d.Properties[i])
+		prop := &d.Properties[i]
+		if len(rest) > 0 && rest[0].Property == prop.Name {
+			p.property(d.Name, prop, &rest[0].Value)
+			rest = rest[1:]
+		} else {
+			p.property(d.Name, prop, nil)
+		}
 	}
 	for i := range d.Methods {
 		p.method(&d.Methods[i])
@@ -85,20 +92,21 @@ func (p *printer) class(c *Class) {
 	p.text("};\n")
 }
 
-func (p *printer) property(c *Class, prop *cim.Property) {
+// property prints a property of a class; object is its default value where that
+// needs other objects.
+func (p *printer) property(class string, prop *cim.Property, object *Initializer) {
 	p.indent(1)
 	// an inherited key has its qualifier from the superclass
-	key := prop.Key && (prop.Origin == "" || cim.EqualFold(prop.Origin, c.Declared.Name))
+	key := prop.Key && (prop.Origin == "" || cim.EqualFold(prop.Origin, class))
 	if len(prop.Qualifiers) > 0 || key {
 		p.qualifiers(prop.Qualifiers, key)
 		p.text(" ")
 	}
 	p.typed(prop.Type, prop.RefClass, prop.Name)
-	object := slices.IndexFunc(c.Defaults, func(a Assignment) bool { return a.Property == prop.Name })
 	switch {
-	case object >= 0:
+	case object != nil:
 		p.text(" = ")
-		p.initializer(&c.Defaults[object].Value, 1)
+		p.initializer(object, 1)
 	case !prop.Default.IsNull():
 		p.text(" = ")
 		p.value(prop.Default, 1)

@@ -195,7 +195,9 @@ func (p *parser) qualifierList() ([]qualifier, error) {
 				return nil, p.lex.fail(cim.ErrMofDuplicateQualifier, q.at, q.Name+" was given already")
 			}
 		}
-		list = append(list, q)
+		if list = append(list, q); len(list) > MaxQualifiers {
+			return nil, p.lex.fail(cim.ErrMofOutOfRange, q.at, "an element has at most 256 qualifiers")
+		}
 		if more, err := p.take(','); err != nil {
 			return nil, err
 		} else if !more {

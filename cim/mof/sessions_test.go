@@ -48,15 +48,15 @@ func (s *hostSession) Create(ctx context.Context, i *cim.Instance, _ cim.Operati
 }
 
 func (s *hostSession) Put(ctx context.Context, i *cim.Instance, o cim.PutOptions) error {
-	if i.Class().IsA("__NAMESPACE") {
-		name, _ := i.Get("Name").Str()
-		s.host.namespaces[cim.Fold(s.namespace+`\`+name)] = true
-	}
 	var flags Flags
 	if o.Mode == cim.UpdateOnly {
 		flags = UpdateOnly
 	}
 	_, err := s.host.PutInstance(ctx, s.namespace, i, PutInstanceOptions{Flags: flags})
+	if err == nil && i.Class().IsA("__NAMESPACE") {
+		name, _ := i.Get("Name").Str()
+		s.host.namespaces[cim.Fold(s.namespace+`\`+name)] = true
+	}
 	return err
 }
 

@@ -14,9 +14,12 @@ import (
 
 // Limits of a text. They keep a hostile text from costing more than its size.
 const (
-	MaxSize         = 32 << 20 // bytes of a text and all that it includes
+	MaxSize         = 16 << 20 // bytes of a text and all that it includes
 	MaxNesting      = 64       // instances within instances, WBEM_MAX_OBJECT_NESTING
 	MaxIncludeDepth = 16       // texts that include each other
+	MaxMembers      = 4096     // properties and methods that one class declares; [cim.Derive] permits fewer properties
+	MaxQualifiers   = 256      // of one element
+	MaxParameters   = 256      // of one method
 )
 
 // binaryMagic begins a binary MOF file ("FOMB").
