@@ -27,7 +27,7 @@ var platformSources = []source{
 
 	logonSessionTable, loggedOnUserTable, profileTable, shareTable, environmentTable, startupCommandTable, scheduledJobTable,
 	dataFileTable, directoryTable, containsFileTable, subDirectoryTable,
-	eventTable, eventLogFileTable,
+	eventTable, eventLogFileTable, printerTable,
 	quickFixTable, serverFeatureTable, optionalFeatureTable, licensingTable,
 	enclosureTable, boardTable, moduleTable, arrayTable, cacheTable, batteryTable, thermalTable,
 	netAdapterTable, routeTable, pingTable,
