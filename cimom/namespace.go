@@ -30,7 +30,7 @@ var standardNamespaces = []string{
 // namespace is a namespace with the classes that are served in it.
 type namespace struct {
 	name     string
-	key      string // the name, folded
+	key      string   // the name, folded
 	original settings // without what is stored
 	settings atomic.Pointer[settings]
 	table    atomic.Pointer[table]
