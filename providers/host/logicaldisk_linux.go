@@ -12,7 +12,10 @@ import (
 	"github.com/casementhq/casement/cim"
 )
 
-const diskLabels uint32 = 1
+const (
+	diskLabels  uint32 = 1 << iota
+	volumeFacts        // of Win32_Volume alone
+)
 
 type diskRow struct {
 	p          *Provider
@@ -22,6 +25,7 @@ type diskRow struct {
 	fsKnown    bool
 	kind       uint32
 	label, uid string
+	facts      *facts
 }
 
 type diskColumn = column[diskRow]

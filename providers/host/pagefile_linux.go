@@ -121,23 +121,6 @@ func (p *Provider) fstab() []fstabEntry {
 	return out
 }
 
-// inFstab tells whether a file system is mounted when the machine starts: NULL where the table does not name it, as
-// other programs may mount it.
-func (p *Provider) inFstab(mountPoint string) cim.Value {
-	for _, e := range p.fstab() {
-		if e.mountPoint != mountPoint {
-			continue
-		}
-		for _, o := range e.options {
-			if o == "noauto" {
-				return cim.Bool(false)
-			}
-		}
-		return cim.Bool(true)
-	}
-	return cim.Value{}
-}
-
 // deviceOf is the device file that a source in fstab(5) means; the source itself where it cannot be found.
 func (p *Provider) deviceOf(source string) string {
 	kind, name, ok := strings.Cut(source, "=")

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,12 +43,17 @@ var volumeTable = &table[diskRow]{name: "Win32_Volume", gather: gatherVolumes, c
 	}},
 	// The boot volume holds the system, the system volume what starts it; Windows has these names.
 	diskColumn{name: "BootVolume", get: func(r *diskRow) cim.Value { return cim.Bool(r.m.Mountpoint == "/") }},
-	diskColumn{name: "SystemVolume", get: func(r *diskRow) cim.Value {
-		_, boot := r.p.bootDevices()
-		return cim.Bool(boot != "" && r.m.Source == boot)
+	diskColumn{name: "SystemVolume", need: volumeFacts, get: func(r *diskRow) cim.Value {
+		return cim.Bool(r.facts.boot != "" && r.m.Source == r.facts.boot)
 	}},
-	diskColumn{name: "PageFilePresent", get: (*diskRow).hasPageFile},
-	diskColumn{name: "Automount", get: func(r *diskRow) cim.Value { return r.p.inFstab(r.m.Mountpoint) }},
+	diskColumn{name: "PageFilePresent", need: volumeFacts, get: func(r *diskRow) cim.Value { return cim.Bool(r.facts.swaps[r.m.Mountpoint]) }},
+	diskColumn{name: "Automount", need: volumeFacts, get: func(r *diskRow) cim.Value {
+		// NULL where the table does not name it, as other programs may mount it
+		if auto, ok := r.facts.fstab[r.m.Mountpoint]; ok {
+			return cim.Bool(auto)
+		}
+		return cim.Value{}
+	}},
 )}
 
 // volumeID is the device file of a volume, its mount point where it has none.
@@ -60,30 +66,36 @@ func (r *diskRow) volumeID() string {
 	return r.m.Mountpoint
 }
 
-// hasPageFile tells whether a swap file lies on the volume: the mount with the longest path above a file holds it.
-func (r *diskRow) hasPageFile() cim.Value {
-	mounts, err := r.p.mounts()
-	if err != nil {
-		return cim.Value{}
+// facts are what all volumes are compared with.
+type facts struct {
+	boot  string          // the device that holds /boot
+	swaps map[string]bool // the mount points that hold a swap file
+	fstab map[string]bool // the mount points in fstab(5): whether they are mounted when the machine starts
+}
+
+func (p *Provider) volumeFacts(ctx context.Context) (*facts, error) {
+	all := &facts{swaps: map[string]bool{}, fstab: map[string]bool{}}
+	_, all.boot = p.bootDevices()
+	for _, e := range p.fstab() {
+		all.fstab[e.mountPoint] = !slices.Contains(e.options, "noauto")
 	}
-	has := false
-	err = gatherSwaps(context.Background(), r.p, 0, query{}, func(s *swapRow) error {
+	mounts, err := p.mounts()
+	if err != nil {
+		return nil, err
+	}
+	return all, gatherSwaps(ctx, p, 0, query{}, func(s *swapRow) error {
 		if !s.file {
 			return nil
 		}
-		holder := ""
+		holder := "" // the longest path above the file
 		for _, m := range mounts {
 			if len(m.Mountpoint) > len(holder) && (m.Mountpoint == "/" || strings.HasPrefix(s.name, m.Mountpoint+"/")) {
 				holder = m.Mountpoint
 			}
 		}
-		has = has || holder == r.m.Mountpoint
+		all.swaps[holder] = true
 		return nil
 	})
-	if err != nil {
-		return cim.Value{}
-	}
-	return cim.Bool(has)
 }
 
 // gatherVolumes gives the logical disks of this machine; those of a server are its volumes.
@@ -95,11 +107,19 @@ func gatherVolumes(ctx context.Context, p *Provider, need uint32, q query, f fun
 		}
 		return q.fixed(name)
 	}}
+	shared := &facts{}
+	if need&volumeFacts != 0 {
+		var err error
+		if shared, err = p.volumeFacts(ctx); err != nil {
+			return err
+		}
+	}
 	local := func(kind uint32) bool { return kind != driveNetwork }
 	return p.eachDisk(ctx, need, all, local, func(r *diskRow) error {
 		if one && !cim.EqualFold(id, r.volumeID()) {
 			return nil
 		}
+		r.facts = shared
 		return f(r)
 	})
 }
