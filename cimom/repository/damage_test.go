@@ -81,8 +81,8 @@ func TestOneFlippedBit(t *testing.T) {
 	if err := r.Backup(ctx, path+".backup"); !IsDamaged(err) {
 		t.Errorf("a backup of it: %v", err)
 	}
-	// Others can be written; the damaged one can be removed.
-	update(t, r, func(tx *Tx) error { return tx.Create(newThing(class, 1000, "n", "", "")) })
+	// Others can be written, those beside it too.
+	update(t, r, func(tx *Tx) error { return tx.Create(newThing(class, 1235, "n", "", "")) })
 	s, err := r.Salvage(ctx)
 	if err != nil || len(s.Lost) != 1 || !strings.Contains(s.Lost[0].Object, "id=123") {
 		t.Errorf("%+v %v", s, err)
@@ -97,6 +97,33 @@ func TestOneFlippedBit(t *testing.T) {
 		t.Errorf("%d instances", n)
 	}
 	update(t, r, func(tx *Tx) error { return tx.Create(newThing(class, 123, "n", "", "")) })
+
+	// The damaged one can be removed or written over instead.
+	for _, put := range []bool{false, true} {
+		if err := os.WriteFile(path+".2", b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := open(t, path+".2")
+		i := newThing(class, 123, "n", "new", "Group3")
+		p, _ := i.Path()
+		update(t, r, func(tx *Tx) error {
+			if put {
+				return tx.Put(i)
+			}
+			return tx.Delete(class, p)
+		})
+		if problems, err := r.Verify(ctx); err != nil || len(problems) > 0 {
+			t.Errorf("%v %v", problems, err)
+		}
+		n := 0
+		if _, err := r.Lookup(ctx, class, class.PropertyIndex("Group"), cim.Str("group3"), Position{}, 0, func(*cim.Instance) bool { n++; return true }); err != nil {
+			t.Error(err)
+		}
+		if want := map[bool]int{false: 29, true: 30}[put]; n != want {
+			t.Errorf("%d found, want %d", n, want)
+		}
+		r.Close()
+	}
 }
 
 // A key with a flipped bit is damage and not a missing instance.

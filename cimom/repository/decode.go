@@ -12,6 +12,7 @@ import (
 var (
 	errContent = errors.New("the content makes no sense")
 	errOrder   = errors.New("it is out of order")
+	errKey     = errors.New("its key is wrong")
 )
 
 // decoder reads what an encoder wrote. The texts that it returns lie in b: they

@@ -49,8 +49,9 @@ func notFound(class *cim.Class, path cim.ObjectPath) error {
 	return &cim.Error{Status: cim.ErrNotFound, Namespace: class.Namespace, Path: path.String()}
 }
 
-// find is the record of a key, nil where there is none. Where the search came
-// past a damaged record the key may be that one, and there is no telling.
+// find is the record of a key, nil where there is none. A record that does not
+// check out beside the place of the key, but does under it, is the one that is
+// looked for: its key was damaged.
 func find(tx *store.Tx, key []byte) ([]byte, error) {
 	record, err := tx.Get(key)
 	if record != nil || err != nil {
@@ -64,8 +65,11 @@ func find(tx *store.Tx, key []byte) ([]byte, error) {
 		if p.key == nil {
 			continue
 		}
-		if _, err := content(p.key, p.record); err != nil {
-			return nil, damagedObject(key, err)
+		if _, err := content(p.key, p.record); err == nil {
+			continue
+		}
+		if _, err := content(key, p.record); err == nil {
+			return nil, damagedObject(key, errKey)
 		}
 	}
 	return nil, nil
