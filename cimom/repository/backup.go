@@ -125,8 +125,8 @@ func (r *Repository) Restore(ctx context.Context, path string) error {
 		return notBackup(path, err)
 	}
 	return fromStore(r.store.Replace(ctx, "", func(fresh *store.Store, _ store.Remains) error {
-		w := writer{ctx: ctx, s: fresh}
-		err := readBackup(bufio.NewReaderSize(f, 1<<16), w.put)
+		w := writer{s: fresh}
+		err := readBackup(bufio.NewReaderSize(f, 1<<16), func(key, record []byte) error { return w.put(ctx, key, record) })
 		if err != nil {
 			var e backupError
 			if errors.As(err, &e) {
@@ -134,7 +134,7 @@ func (r *Repository) Restore(ctx context.Context, path string) error {
 			}
 			return err
 		}
-		return w.flush()
+		return w.flush(ctx)
 	}))
 }
 

@@ -29,13 +29,13 @@ func (r *Repository) Salvage(ctx context.Context) (s Salvaged, err error) {
 		s.Aside = r.path + ".damaged-" + time.Now().UTC().Format("20060102T150405.000Z")
 	}
 	err = r.store.Replace(ctx, s.Aside, func(fresh *store.Store, remains store.Remains) error {
-		w := salvager{ctx: ctx, w: writer{ctx: ctx, s: fresh}, lost: map[string]string{}}
-		problems, err := remains(ctx, w.record)
+		w := salvager{w: writer{s: fresh}, lost: map[string]string{}}
+		problems, err := remains(ctx, func(key, record []byte) error { return w.record(ctx, key, record) })
 		if err == nil {
-			err = w.w.flush()
+			err = w.w.flush(ctx)
 		}
 		if err == nil {
-			err = w.finish()
+			err = w.finish(ctx)
 		}
 		if err != nil {
 			return err
@@ -51,14 +51,13 @@ func (r *Repository) Salvage(ctx context.Context) (s Salvaged, err error) {
 }
 
 type salvager struct {
-	ctx  context.Context
 	w    writer
 	kept int
 	lost map[string]string // by key
 }
 
 // record takes a pair that is left in the file.
-func (x *salvager) record(key, record []byte) error {
+func (x *salvager) record(ctx context.Context, key, record []byte) error {
 	if _, err := content(key, record); err != nil {
 		// The key may be as wrong as the rest.
 		if len(key) > 0 && bytes.IndexByte(kinds, key[0]) >= 0 && len(x.lost) < maxLost {
@@ -69,7 +68,7 @@ func (x *salvager) record(key, record []byte) error {
 	if key[0] == kindIndex || key[0] == kindIndexed {
 		return nil
 	}
-	return x.w.put(key, record)
+	return x.w.put(ctx, key, record)
 }
 
 var kinds = []byte{kindFormat, kindNamespace, kindNamespace2, kindClass, kindLayout, kindLayout2, kindInstance}
@@ -79,8 +78,8 @@ const maxLost = 10000
 
 // finish makes the fresh store consistent: what was written twice is there
 // twice again, what cannot be read without a lost record goes.
-func (x *salvager) finish() error {
-	return x.w.s.Update(x.ctx, func(tx *store.Tx) error {
+func (x *salvager) finish(ctx context.Context) error {
+	return x.w.s.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.Delete(formatKey); err != nil {
 			return err
 		}
@@ -189,7 +188,6 @@ func (x *salvager) problems() (list []Problem) {
 // writer fills a fresh store in transactions of a bounded size. The first of
 // several records of a key stays.
 type writer struct {
-	ctx   context.Context
 	s     *store.Store
 	pairs [][2][]byte
 	bytes int
@@ -200,17 +198,17 @@ const (
 	writerBytes = 8 << 20
 )
 
-func (w *writer) put(key, record []byte) error {
+func (w *writer) put(ctx context.Context, key, record []byte) error {
 	w.pairs = append(w.pairs, [2][]byte{bytes.Clone(key), bytes.Clone(record)})
 	w.bytes += len(key) + len(record)
 	if len(w.pairs) < writerPairs && w.bytes < writerBytes {
 		return nil
 	}
-	return w.flush()
+	return w.flush(ctx)
 }
 
-func (w *writer) flush() error {
-	err := w.s.Update(w.ctx, func(tx *store.Tx) error {
+func (w *writer) flush(ctx context.Context) error {
+	err := w.s.Update(ctx, func(tx *store.Tx) error {
 		for _, p := range w.pairs {
 			old, err := tx.Get(p[0])
 			if err == nil && old == nil {

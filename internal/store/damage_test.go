@@ -41,8 +41,8 @@ func branches(t *testing.T, b []byte) (at []int, size int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &walk{pages: p, ctx: context.Background(), seen: make(bitmap, p.end), used: make(bitmap, p.end)}
-	if err := w.tree(p.root, nil, nil, 0, w.bucket); err != nil || len(w.problems) > 0 {
+	w := &walk{pages: p, seen: make(bitmap, p.end), used: make(bitmap, p.end)}
+	if err := w.tree(context.Background(), p.root, nil, nil, 0, func(e element) error { return w.bucket(context.Background(), e) }); err != nil || len(w.problems) > 0 {
 		t.Fatal(err, w.problems)
 	}
 	for id := range p.end {

@@ -9,7 +9,6 @@ import (
 // walk visits every page that the younger header leads to.
 type walk struct {
 	*pages
-	ctx      context.Context
 	problems []string
 	// unsafe: bbolt would read some page for ever, or follow a branch that leads
 	// anywhere.
@@ -40,14 +39,14 @@ func (b bitmap) has(n uint64) bool { return n/64 < uint64(len(b)) && b[n/64]&(1<
 // call. The problems are for people; unsafe means that bbolt must not see it.
 func walkFile(ctx context.Context, p *pages, each func(key, value []byte) error) (problems []string, unsafe bool, err error) {
 	inFile := min(p.end, uint64(p.size)/uint64(p.pageSize)+1)
-	w := &walk{pages: p, ctx: ctx, each: each, seen: make(bitmap, inFile/64+1), used: make(bitmap, inFile/64+1)}
+	w := &walk{pages: p, each: each, seen: make(bitmap, inFile/64+1), used: make(bitmap, inFile/64+1)}
 	if p.oneHeader {
 		w.report("one of the two headers is damaged; if it was the younger one, the last change is lost")
 	}
 	if int64(p.end)*int64(p.pageSize) > p.size {
 		w.report("the file has %d bytes and should have %d", p.size, int64(p.end)*int64(p.pageSize))
 	}
-	if err := w.tree(p.root, nil, nil, 0, w.bucket); err != nil {
+	if err := w.tree(ctx, p.root, nil, nil, 0, func(e element) error { return w.bucket(ctx, e) }); err != nil {
 		return nil, false, err
 	}
 	free, listed := w.free()
@@ -65,7 +64,7 @@ func (w *walk) report(format string, args ...any) {
 }
 
 // bucket is a pair of the outer tree: the one bucket that there is.
-func (w *walk) bucket(e element) error {
+func (w *walk) bucket(ctx context.Context, e element) error {
 	if e.flags != elementBucket || !bytes.Equal(e.key, bucketName) {
 		w.report("the root holds something unknown")
 		w.unsafe = true
@@ -76,7 +75,7 @@ func (w *walk) bucket(e element) error {
 		return nil
 	}
 	if root := order.Uint64(e.value); root != 0 {
-		return w.tree(root, nil, nil, 1, w.pair)
+		return w.tree(ctx, root, nil, nil, 1, w.pair)
 	}
 	g := page{data: bytes.Clone(e.value[16:])} // a small bucket lives in the pair itself
 	if len(g.data) < pageHeader {
@@ -100,8 +99,8 @@ func (w *walk) pair(e element) error {
 
 // tree walks the page and what is below it. Its keys are at or after lo and
 // before hi, where these are given.
-func (w *walk) tree(id uint64, lo, hi []byte, depth int, pair func(element) error) error {
-	if err := w.ctx.Err(); err != nil {
+func (w *walk) tree(ctx context.Context, id uint64, lo, hi []byte, depth int, pair func(element) error) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if depth == maxDepth || w.seen.add(id) {
@@ -126,7 +125,7 @@ func (w *walk) tree(id uint64, lo, hi []byte, depth int, pair func(element) erro
 	case flagLeaf:
 		return w.leaf(g, lo, hi, pair)
 	case flagBranch:
-		return w.branch(g, lo, hi, depth, pair)
+		return w.branch(ctx, g, lo, hi, depth, pair)
 	}
 	w.report("page %d is of an unknown kind", id)
 	return nil
@@ -153,7 +152,7 @@ func (w *walk) leaf(g page, lo, hi []byte, pair func(element) error) error {
 
 // branch is descended as far as it makes sense; one that does not is unsafe
 // whatever the damage, because bbolt follows it anywhere.
-func (w *walk) branch(g page, lo, hi []byte, depth int, pair func(element) error) error {
+func (w *walk) branch(ctx context.Context, g page, lo, hi []byte, depth int, pair func(element) error) error {
 	if g.count == 0 {
 		w.report("branch page %d is empty", g.id)
 		w.unsafe = true
@@ -178,7 +177,7 @@ func (w *walk) branch(g page, lo, hi []byte, depth int, pair func(element) error
 				}
 			}
 		}
-		if err := w.tree(e.child, from, to, depth+1, pair); err != nil {
+		if err := w.tree(ctx, e.child, from, to, depth+1, pair); err != nil {
 			return err
 		}
 	}
