@@ -2,59 +2,58 @@ package mof
 
 import (
 	"io/fs"
-	"os"
 	"testing"
+
+	"github.com/casementhq/casement/cim"
 )
 
-// builtInTexts are the MOF files that are built in.
-func builtInTexts(b *testing.B) (folders []fs.FS, files [][]string, size int64) {
-	for _, dir := range builtIn {
-		fsys := os.DirFS(dir)
-		names, err := fs.Glob(fsys, "*.mof")
-		if err != nil || len(names) == 0 {
-			b.Fatal(names, err)
-		}
-		for _, n := range names {
-			info, err := fs.Stat(fsys, n)
+func BenchmarkDefinitions(b *testing.B) {
+	var size int64
+	folders := builtIn(b)
+	for _, folder := range folders {
+		fsys, files := texts(b, folder)
+		for _, n := range files {
+			src, err := fs.ReadFile(fsys, n)
 			if err != nil {
 				b.Fatal(err)
 			}
-			size += info.Size()
+			size += int64(len(src))
 		}
-		folders, files = append(folders, fsys), append(files, names)
 	}
-	return folders, files, size
-}
-
-func BenchmarkDefinitions(b *testing.B) {
-	folders, files, size := builtInTexts(b)
 	b.SetBytes(size)
 	b.ReportAllocs()
 	for b.Loop() {
-		for i, fsys := range folders {
-			if _, _, err := Definitions(fsys, files[i]...); err != nil {
+		var system []*cim.Class
+		for i, folder := range folders {
+			fsys, files := texts(b, folder)
+			classes, _, err := DefinitionsOn(system, fsys, files...)
+			if err != nil {
 				b.Fatal(err)
+			}
+			if i == 0 {
+				system = classes
 			}
 		}
 	}
 }
 
 func BenchmarkParse(b *testing.B) {
-	folders, files, size := builtInTexts(b)
-	var texts [][]byte
-	for i, fsys := range folders {
-		for _, n := range files[i] {
+	var size int64
+	var sources [][]byte
+	for _, folder := range builtIn(b) {
+		fsys, files := texts(b, folder)
+		for _, n := range files {
 			src, err := fs.ReadFile(fsys, n)
 			if err != nil {
 				b.Fatal(err)
 			}
-			texts = append(texts, src)
+			sources, size = append(sources, src), size+int64(len(src))
 		}
 	}
 	b.SetBytes(size)
 	b.ReportAllocs()
 	for b.Loop() {
-		for _, src := range texts {
+		for _, src := range sources {
 			if _, err := Parse("bench.mof", src, ParseOptions{}); err != nil {
 				b.Fatal(err)
 			}

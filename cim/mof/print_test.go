@@ -129,7 +129,7 @@ func TestGeneratedClassesPrintAsThemselves(t *testing.T) {
 			}
 			classes = append(classes, whole)
 		}
-		roundTrip(t, classes)
+		roundTrip(t, nil, classes)
 	})
 }
 
