@@ -177,10 +177,26 @@ func FuzzSMBIOS(f *testing.F) {
 	f.Add([]byte(serverTable()))
 	f.Add([]byte{17, 4, 0, 0, 0, 0})
 	f.Add([]byte{3, 0x15, 0, 0})
-	f.Fuzz(func(t *testing.T, table []byte) {
-		p := New(Options{Root: root(t, map[string]string{"sys/firmware/dmi/tables/DMI": string(table)})})
-		for _, class := range []string{"Win32_SystemEnclosure", "Win32_BaseBoard", "Win32_PhysicalMemory", "Win32_PhysicalMemoryArray"} {
-			all(t, p, class, query{})
+	f.Add([]byte("\x01\x150000000000000000000\x00\x00")) // a system whose structure ends within its UUID
+	p := New(Options{Root: f.TempDir()})
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		all, err := decodeSMBIOS(b, []byte{smbiosBaseBoard, smbiosEnclosure, smbiosMemoryArray, smbiosMemoryDevice, smbiosProcessor})
+		if err != nil {
+			return
+		}
+		for _, s := range all {
+			r := &physicalRow{p: p, structure: s}
+			for _, class := range []*table[physicalRow]{enclosureTable, boardTable, arrayTable, moduleTable} {
+				for _, c := range class.columns {
+					c.get(r)
+				}
+			}
+			cpu := &cpuRow{firmware: s}
+			for _, c := range processorTable.columns {
+				if c.need == cpuFirmware {
+					c.get(cpu)
+				}
+			}
 		}
 	})
 }

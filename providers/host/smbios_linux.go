@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,18 +41,31 @@ func (p *Provider) smbios(kinds ...uint8) []structure {
 	if err != nil {
 		return nil
 	}
-	table, err := smbios.Decode(bytes.NewReader(b[:min(len(b), mostSMBIOS)]), smbios.Version{})
+	out, err := decodeSMBIOS(b[:min(len(b), mostSMBIOS)], kinds)
 	if err != nil {
 		p.log.Warn("the SMBIOS table cannot be read", "error", err)
-		return nil
 	}
-	var out []structure
+	return out
+}
+
+// decodeSMBIOS takes the structures of some types out of a table. The module reads the known types while it splits the
+// table, and panics where one is shorter than it expects.
+func decodeSMBIOS(b []byte, kinds []uint8) (out []structure, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			out, err = nil, fmt.Errorf("a structure of SMBIOS is too short: %v", v)
+		}
+	}()
+	table, err := smbios.Decode(bytes.NewReader(b), smbios.Version{})
+	if err != nil {
+		return nil, err
+	}
 	for _, s := range table.Structures {
 		if bytes.IndexByte(kinds, s.Header.Type) >= 0 {
 			out = append(out, structure{kind: s.Header.Type, handle: s.Header.Handle, body: s.Formatted, strings: s.Strings})
 		}
 	}
-	return out
+	return out, nil
 }
 
 // field are n bytes at an offset that counts from the header, as the specification does.

@@ -277,3 +277,27 @@ func TestSecurityDescriptor(t *testing.T) {
 		t.Errorf("of no key: %d", code)
 	}
 }
+
+// Whatever a caller names, there is a return value, and nothing is written outside the key that was named.
+func FuzzNames(f *testing.F) {
+	f.Add(`SOFTWARE\Test`, "Text")
+	f.Add(`\\..\`, "\x00")
+	f.Add("SOFTWARE\\\xff", "a")
+	p, hive := open(f)
+	admin := token(security.SIDAdministrators)
+	f.Fuzz(func(t *testing.T, key, name string) {
+		code, _ := do(t, p, admin, "GetStringValue", in(key, name))
+		if code != 0 && code != 2 && code != 87 && code != 0x80041005 {
+			t.Errorf("%q %q = %d", key, name, code)
+		}
+		before := hive.Snapshot()
+		if code, _ := do(t, p, admin, "SetDWORDValue", in(`SOFTWARE\Test\Below`, name, cim.U32(1))); code != 0 && code != 87 {
+			t.Errorf("%q = %d", name, code)
+		}
+		for _, c := range registry.Diff(before, hive.Snapshot()) {
+			if c.Key != `SOFTWARE\Test\Below` {
+				t.Errorf("%q changed %q", name, c.Key)
+			}
+		}
+	})
+}
