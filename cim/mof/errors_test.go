@@ -2,8 +2,10 @@ package mof
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -172,6 +174,46 @@ func TestPositions(t *testing.T) {
 		var e *Error
 		if !errors.As(err, &e) || e.Position.String() != test.want || !strings.HasPrefix(err.Error(), test.want+": 0x8004") {
 			t.Errorf("%q gives %v, want it at %s", test.text, err, test.want)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	repeat := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(strings.ReplaceAll(format, "#", strconv.Itoa(i)))
+		}
+		return b.String()
+	}
+	fsys := fstest.MapFS{}
+	for i := range MaxIncludeDepth + 1 {
+		fsys[fmt.Sprintf("%d.mof", i)] = &fstest.MapFile{Data: fmt.Appendf(nil, `#include("%d.mof")`, i+1)}
+	}
+	fsys[fmt.Sprintf("%d.mof", MaxIncludeDepth+1)] = &fstest.MapFile{}
+	fsys["large.mof"] = &fstest.MapFile{Data: make([]byte, MaxSize)}
+	for _, test := range []struct {
+		name, text string
+		want       cim.Status
+	}{
+		{"nesting", strings.Repeat("instance of A { X = ", MaxNesting+1) + "1" + strings.Repeat("; }", MaxNesting+1) + ";", 0},
+		{"one more", strings.Repeat("instance of A { X = ", MaxNesting+2) + "1" + strings.Repeat("; }", MaxNesting+2) + ";", cim.ErrMofInvalidInstanceDeclaration},
+		{"members", "class A { " + repeat(MaxMembers, "uint8 P#; ") + "};", 0},
+		{"one more", "class A { " + repeat(MaxMembers+1, "uint8 P#; ") + "};", cim.ErrMofOutOfRange},
+		{"qualifiers", "[Q" + repeat(MaxQualifiers-1, ", Q#") + "] class A { };", 0},
+		{"one more", "[Q" + repeat(MaxQualifiers, ", Q#") + "] class A { };", cim.ErrMofOutOfRange},
+		{"parameters", "class A { void M([In] uint8 P" + repeat(MaxParameters-1, ", [In] uint8 P#") + "); };", 0},
+		{"one more", "class A { void M([In] uint8 P" + repeat(MaxParameters, ", [In] uint8 P#") + "); };", cim.ErrMofOutOfRange},
+		{"includes", `#include("2.mof")`, 0},
+		{"one more", `#include("1.mof")`, cim.ErrMofErrorInvalidIncludeFile},
+		{"size", strings.Repeat(" ", MaxSize), 0},
+		{"one more", strings.Repeat(" ", MaxSize+1), cim.ErrMofInvalidFile},
+		{"size of all", `#include("large.mof")`, cim.ErrMofErrorInvalidIncludeFile},
+	} {
+		var e *Error
+		_, err := Parse("test.mof", []byte(test.text), ParseOptions{Include: fsys})
+		if errors.As(err, &e) && e.Code != test.want || e == nil && test.want != 0 {
+			t.Errorf("%s: %v, want %v", test.name, err, test.want)
 		}
 	}
 }
