@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/casementhq/casement/cim"
 )
@@ -169,12 +170,24 @@ func appendEscaped(b []byte, s string) []byte {
 }
 
 // comparable is the text by which values of an indexed property are equal;
-// false for what no index holds.
+// false for what no index holds. It is the same for all that WQL takes for
+// equal: texts in any case, points in time in any zone.
 func comparable(b []byte, v cim.Value) ([]byte, bool) {
 	if v.IsNull() || v.Type().IsArray() || v.Type() == cim.Object {
 		return b, false
 	}
+	if d, ok := v.DateTime(); ok {
+		if t, ok := d.Time(); ok {
+			return t.UTC().AppendFormat(b, "20060102150405.000000"), true
+		}
+		return append(b, d...), true
+	}
 	if s, ok := v.Str(); ok {
+		for i := range len(s) {
+			if s[i] >= utf8.RuneSelf { // some letters have two small forms
+				return append(b, strings.ToLower(strings.ToUpper(s))...), true
+			}
+		}
 		return append(b, cim.Fold(s)...), true
 	}
 	return v.AppendText(b), true

@@ -223,3 +223,38 @@ func TestIndexFollows(t *testing.T) {
 		check("deleted", "4 34")
 	})
 }
+
+// A lookup finds all that a query takes for equal.
+func TestLookupEquality(t *testing.T) {
+	both(t, func(t *testing.T, r *Repository) {
+		class := cim.NewClass("My_Event", nil).Key("Id", cim.Uint32).Property("When", cim.Datetime, indexedQualifier()).
+			Property("Who", cim.String, indexedQualifier()).Build(testNamespace)
+		for n, v := range [][2]cim.Value{
+			{cim.Time("20261121133000.000000+060"), cim.Str("Σίσυφος")},
+			{cim.Time("20261121123000.000000+000"), cim.Str("ΣΊΣΥΦΟΣ")},
+			{cim.Time("20261121123000.000000+***"), cim.Str("x")},
+			{cim.Time("00000001000000.000000:000"), cim.Null(cim.String)},
+		} {
+			update(t, r, func(tx *Tx) error {
+				return tx.Create(cim.MakeInstance(class, []cim.Value{cim.U32(uint32(n)), v[0], v[1]}))
+			})
+		}
+		for _, c := range []struct {
+			property int
+			value    cim.Value
+			want     string
+		}{
+			{1, cim.Time("20261121073000.000000-300"), "01"},
+			{1, cim.Time("20261121123000.000000+***"), "2"}, // spec/wmi.md T-82
+			{1, cim.Time("00000001000000.000000:000"), "3"},
+			{2, cim.Str("σίσυφοσ"), "01"},
+			{2, cim.Null(cim.String), "3"},
+		} {
+			got := ""
+			at, err := r.Lookup(ctx, class, c.property, c.value, Position{}, 0, func(i *cim.Instance) bool { got += i.At(0).String(); return true })
+			if err != nil || !at.End() || got != c.want {
+				t.Errorf("%v: %q, want %q, %v", c.value, got, c.want, err)
+			}
+		}
+	})
+}
