@@ -32,13 +32,12 @@ func (st *storage) fill(ctx context.Context, r *Request, i *cim.Instance) error 
 		if !can || src.noPropertyGet {
 			return &cim.Error{Status: cim.ErrProviderNotCapable, Path: r.Class.Name + "." + p.Name, Detail: "the provider does not read properties"}
 		}
-		leave, err := src.enter()
-		if err != nil {
-			return err
-		}
 		path, _ := i.Path()
-		v, err := getter.Property(ctx, r, path, p.Name, propertyContext)
-		leave()
+		var v cim.Value
+		err = src.during(func() (err error) {
+			v, err = getter.Property(ctx, r, path, p.Name, propertyContext)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -66,13 +65,8 @@ func (st *storage) setDynamic(ctx context.Context, r *Request, i *cim.Instance, 
 		if !can || src.noPropertySet {
 			return &cim.Error{Status: cim.ErrReadOnly, Path: r.Class.Name + "." + p.Name, Detail: "the provider does not write properties"}
 		}
-		leave, err := src.enter()
-		if err != nil {
-			return err
-		}
 		path, _ := i.Path()
-		err = setter.SetProperty(ctx, r, path, p.Name, propertyContext, i.At(n))
-		leave()
+		err = src.during(func() error { return setter.SetProperty(ctx, r, path, p.Name, propertyContext, i.At(n)) })
 		if err != nil {
 			return err
 		}

@@ -15,13 +15,32 @@ func (s *session) Get(ctx context.Context, path cim.ObjectPath, o cim.GetOptions
 	if err := s.begin(ctx, rightEnable); err != nil {
 		return nil, s.fail(err, operation, path.String())
 	}
+	keysOnly := partialGet(&o)
 	i, err := call(ctx, s.manager, o.Timeout, func(ctx context.Context) (*cim.Instance, error) {
 		f, err := s.find(ctx, path, o.OperationOptions, func(c *cim.Class) shape {
-			return shapeOf(c, c, o.Properties, false)
+			return shapeOf(c, c, o.Properties, keysOnly)
 		})
 		return f.instance, err
 	})
 	return i, s.fail(err, operation, path.String())
+}
+
+// partialGet turns the reserved context values of a partial read into the list
+// of properties. See spec/wmi.md 4.7.
+func partialGet(o *cim.GetOptions) (keysOnly bool) {
+	if on, _ := o.Context.Get("__GET_EXTENSIONS").Bool(); !on {
+		return false
+	}
+	if o.Context.Has("__GET_EXT_PROPERTIES") {
+		o.Properties = []string{}
+		for _, v := range o.Context.Get("__GET_EXT_PROPERTIES").Elems() {
+			if name, ok := v.Str(); ok {
+				o.Properties = append(o.Properties, name)
+			}
+		}
+	}
+	keysOnly, _ = o.Context.Get("__GET_EXT_KEYS_ONLY").Bool()
+	return keysOnly
 }
 
 // found is an instance with the class that it was found in.

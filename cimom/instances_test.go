@@ -80,6 +80,18 @@ func TestStoredInstances(t *testing.T) {
 	if err := partial(cim.UpdateOnly, cim.NamedValue{Name: "__PUT_EXT_STRICT_NULLS", Value: cim.Bool(true)}); !errors.Is(err, cim.ErrIllegalNull) {
 		t.Errorf("strict NULLs: %v", err)
 	}
+	for _, tt := range []struct {
+		value cim.NamedValue
+		want  int
+	}{
+		{cim.NamedValue{Name: "__GET_EXT_PROPERTIES", Value: cim.Strs([]string{"Size", "Note"})}, 2},
+		{cim.NamedValue{Name: "__GET_EXT_KEYS_ONLY", Value: cim.Bool(true)}, 1},
+	} {
+		o := cim.GetOptions{OperationOptions: cim.OperationOptions{Context: cim.NamedArray{{Name: "__GET_EXTENSIONS", Value: cim.Bool(true)}, tt.value}}}
+		if got, err := s.Get(t.Context(), instancePath("B", "1"), o); err != nil || got.Len() != tt.want {
+			t.Errorf("a partial read by %s: %v, %v", tt.value.Name, got, err)
+		}
+	}
 	if err := s.Delete(t.Context(), instancePath("A", "1"), cim.OperationOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -26,18 +26,19 @@ func newSource(p Provider, name string, calls int) *source {
 	return &source{provider: p, name: name, slots: make(chan struct{}, calls)}
 }
 
-// enter begins a call of the provider; leave ends it, however late that is. A
-// provider with too many calls under way, because they hang, gets no more.
-func (s *source) enter() (leave func(), err error) {
+// during makes a call of the provider. One with too many calls under way,
+// because they hang, gets no more.
+func (s *source) during(f func() error) error {
 	if s.slots == nil {
-		return func() {}, nil
+		return f()
 	}
 	select {
 	case s.slots <- struct{}{}:
-		return func() { <-s.slots }, nil
 	default:
-		return nil, &cim.Error{Status: cim.ErrServerTooBusy, Detail: "the provider has too many calls under way"}
+		return &cim.Error{Status: cim.ErrServerTooBusy, Detail: "the provider has too many calls under way"}
 	}
+	defer func() { <-s.slots }()
+	return f()
 }
 
 // incapable is the error of an operation that the provider does not have or is
@@ -56,12 +57,7 @@ func (s *source) list(ctx context.Context, e *entry, r *Request, yield func(*cim
 	if !s.lists() {
 		return incapable(e, "the provider lists no instances")
 	}
-	leave, err := s.enter()
-	if err != nil {
-		return err
-	}
-	defer leave()
-	return s.provider.(InstanceLister).List(ctx, r, yield)
+	return s.during(func() error { return s.provider.(InstanceLister).List(ctx, r, yield) })
 }
 
 func (s *source) gets() bool {
@@ -70,13 +66,12 @@ func (s *source) gets() bool {
 }
 
 // get reads one instance; gets was asked before.
-func (s *source) get(ctx context.Context, r *Request, path cim.ObjectPath) (*cim.Instance, error) {
-	leave, err := s.enter()
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	return s.provider.(InstanceGetter).Get(ctx, r, path)
+func (s *source) get(ctx context.Context, r *Request, path cim.ObjectPath) (i *cim.Instance, err error) {
+	err = s.during(func() error {
+		i, err = s.provider.(InstanceGetter).Get(ctx, r, path)
+		return err
+	})
+	return i, err
 }
 
 // walk yields the associations in which source has a role, directly or out of
@@ -86,12 +81,7 @@ func (s *source) walk(ctx context.Context, e *entry, r *Request, path cim.Object
 	if !ok {
 		return s.list(ctx, e, r, yield)
 	}
-	leave, err := s.enter()
-	if err != nil {
-		return err
-	}
-	defer leave()
-	return walker.Walk(ctx, r, path, role, yield)
+	return s.during(func() error { return walker.Walk(ctx, r, path, role, yield) })
 }
 
 // change calls the writer of the provider; denied says that the registration
@@ -101,22 +91,16 @@ func (s *source) change(e *entry, denied bool, f func(InstanceWriter) error) err
 	if !ok || denied {
 		return incapable(e, "instances of the class cannot be written")
 	}
-	leave, err := s.enter()
-	if err != nil {
-		return err
-	}
-	defer leave()
-	return f(w)
+	return s.during(func() error { return f(w) })
 }
 
 // invoke runs a method.
-func (s *source) invoke(ctx context.Context, r *Request, path cim.ObjectPath, method string, in cim.Arguments) (cim.Result, error) {
-	leave, err := s.enter()
-	if err != nil {
-		return cim.Result{}, err
-	}
-	defer leave()
-	return s.provider.(MethodInvoker).Invoke(ctx, r, path, method, in)
+func (s *source) invoke(ctx context.Context, r *Request, path cim.ObjectPath, method string, in cim.Arguments) (result cim.Result, err error) {
+	err = s.during(func() error {
+		result, err = s.provider.(MethodInvoker).Invoke(ctx, r, path, method, in)
+		return err
+	})
+	return result, err
 }
 
 func (s *source) invokes() bool {

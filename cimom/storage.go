@@ -109,13 +109,11 @@ func (st *storage) Create(ctx context.Context, r *Request, i *cim.Instance) erro
 		}
 		return tx.Create(i)
 	})
-	if err == nil {
-		err = st.setDynamic(ctx, r, i, nil)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		st.manager.instanceChanged(ctx, r, nil, i)
-	}
-	return err
+	st.manager.instanceChanged(ctx, r, nil, i)
+	return st.setDynamic(ctx, r, i, nil)
 }
 
 // update changes the repository while the namespace and the class of r stay
@@ -178,13 +176,11 @@ func (st *storage) Put(ctx context.Context, r *Request, i *cim.Instance) error {
 		}
 		return tx.Put(i)
 	})
-	if err == nil {
-		err = st.setDynamic(ctx, r, i, r.wanted)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		st.manager.instanceChanged(ctx, r, before, i)
-	}
-	return err
+	st.manager.instanceChanged(ctx, r, before, i)
+	return st.setDynamic(ctx, r, i, r.wanted)
 }
 
 // Delete removes an instance.
