@@ -135,7 +135,7 @@ func copyEntry(ctx context.Context, source int, base string, target int, name st
 		}
 		f := os.NewFile(uintptr(fd), base)
 		defer f.Close()
-		if err := create(ctx, target, name, st.Mode&0o777, &interruptible{ctx, f}); err != nil {
+		if err := create(ctx, target, name, st.Mode&0o777, interruptible(ctx, f)); err != nil {
 			return err
 		}
 		times := []unix.Timespec{unix.NsecToTimespec(time.Now().UnixNano()), {Sec: st.Mtim.Sec, Nsec: st.Mtim.Nsec}}
@@ -191,15 +191,17 @@ func copyDirectory(ctx context.Context, source int, base string, target int, nam
 	}
 }
 
-// interruptible ends a copy with its context.
-type interruptible struct {
-	ctx context.Context //nolint:containedctx // it lives as long as one call
-	r   io.Reader
-}
+// readFunc is a reader.
+type readFunc func([]byte) (int, error)
 
-func (i *interruptible) Read(b []byte) (int, error) {
-	if err := i.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return i.r.Read(b)
+func (f readFunc) Read(b []byte) (int, error) { return f(b) }
+
+// interruptible reads until ctx ends.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	return readFunc(func(b []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return r.Read(b)
+	})
 }

@@ -44,7 +44,7 @@ func asAdministrator() query { return query{caller: administrator()} }
 func TestLogonSessionsOfLogind(t *testing.T) {
 	p := New(Options{Root: root(t, map[string]string{
 		"proc/sys/kernel/hostname":     "fox\n",
-		"etc/passwd":                   "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n",
+		"etc/passwd":                   "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/u/alice:/bin/sh\n",
 		"run/systemd/sessions/1":       "UID=1000\nUSER=alice\nSTATE=active\nREMOTE=0\nTYPE=wayland\nCLASS=user\nSERVICE=gdm-password\nREALTIME=1700000000123456\n",
 		"run/systemd/sessions/1.ref":   "",
 		"run/systemd/sessions/4":       "UID=0\nUSER=root\nSTATE=online\nREMOTE=1\nREMOTE_HOST=192.0.2.4\nTYPE=tty\nCLASS=user\nSERVICE=sshd\nREALTIME=1700000100000000\n",
@@ -125,15 +125,15 @@ func TestUserProfiles(t *testing.T) {
 	me := os.Geteuid()
 	first, second := time.Date(2026, 1, 1, 8, 0, 0, 0, time.UTC), time.Date(2026, 2, 3, 8, 0, 0, 0, time.UTC)
 	dir := root(t, map[string]string{
-		"etc/passwd": fmt.Sprintf("daemon:x:%d:1::/usr/sbin:/usr/sbin/nologin\nme:x:%d:%d::/home/me:/bin/sh\nghost:x:4242:4242::/nonexistent:/bin/sh\nalias:x:%d:1::/home/me:/bin/sh\n",
+		"etc/passwd": fmt.Sprintf("daemon:x:%d:1::/usr/sbin:/usr/sbin/nologin\nme:x:%d:%d::/u/me:/bin/sh\nghost:x:4242:4242::/nonexistent:/bin/sh\nalias:x:%d:1::/u/me:/bin/sh\n",
 			me+1, me, me, me),
-		"usr/sbin/": "", "home/me/": "", "etc/login.defs": "# UID_MIN 5\nUID_MIN\t\t\t500\n",
+		"usr/sbin/": "", "u/me/": "", "etc/login.defs": "# UID_MIN 5\nUID_MIN\t\t\t500\n",
 		"var/log/wtmp": record(7, "pts/0", "me", "", second) + record(7, "pts/0", "me", "", first) + record(8, "pts/0", "me", "", second.Add(time.Hour)),
 		"run/utmp":     record(7, "pts/0", "me", "", second),
 	})
 	i := only(t, New(Options{Root: dir}), "Win32_UserProfile", query{})
 	expect(t, i, map[string]string{
-		"SID": "S-1-22-1-" + strconv.Itoa(me), "LocalPath": "/home/me", "Loaded": "true", "RefCount": "1", "LastUseTime": "20260203080000.000000+000",
+		"SID": "S-1-22-1-" + strconv.Itoa(me), "LocalPath": "/u/me", "Loaded": "true", "RefCount": "1", "LastUseTime": "20260203080000.000000+000",
 		"Special": strconv.FormatBool(me != 0 && me < 500), "RoamingConfigured": "false", "RoamingPath": "null", "Status": "0", "HealthStatus": "null",
 	})
 	if err := os.Remove(filepath.Join(dir, "run/utmp")); err != nil {
@@ -169,7 +169,7 @@ func TestShares(t *testing.T) {
 		"etc/samba/smb.conf": "[global]\n usershare max shares = 2\n usershare path = /var/shares\n[homes]\n browseable = no\n[printers]\nprintable = yes\n" +
 			"[Projects]\n  path = /srv/pro\\\njects\n  comment = \"All of it\"\n  Max Connections = 5\n[laser]\n print ok = yes\n path=/var/spool/samba\n[off]\navailable=no\npath=/off\n" +
 			"; [not]\n# [this]\n",
-		"var/shares/mine":         "#VERSION 2\npath=/home/me/pub\ncomment=My own\nusershare_acl=S-1-1-0:R,\nguest_ok=n\nsharename=Mine\n",
+		"var/shares/mine":         "#VERSION 2\npath=/u/me/pub\ncomment=My own\nusershare_acl=S-1-1-0:R,\nguest_ok=n\nsharename=Mine\n",
 		"var/shares/broken":       "path=/\n",
 		"var/shares/pipe":         "-> ../../etc/samba/smb.conf",
 		"etc/exports":             "# nothing\n/srv/nfs 192.0.2.0/24(rw,sync) \\\n  198.51.100.1(ro)\n\"/srv/with blank\" *(ro)\n/srv/oct\\040al *\nnonsense\n",
@@ -186,7 +186,7 @@ func TestShares(t *testing.T) {
 	expect(t, got["Projects"], map[string]string{"Path": "/srv/pro jects", "Description": "All of it", "Caption": "All of it", "Type": "0",
 		"AllowMaximum": "false", "MaximumAllowed": "5", "AccessMask": "null", "Status": "null"})
 	expect(t, got["laser"], map[string]string{"Type": "1", "AllowMaximum": "true", "MaximumAllowed": "null"})
-	expect(t, got["Mine"], map[string]string{"Path": "/home/me/pub", "Description": "My own", "AllowMaximum": "null"})
+	expect(t, got["Mine"], map[string]string{"Path": "/u/me/pub", "Description": "My own", "AllowMaximum": "null"})
 	for _, path := range []string{"/srv/nfs", "/srv/with blank", "/srv/oct al", "/srv/more"} {
 		if got[path] == nil {
 			t.Errorf("%s is not listed", path)
@@ -202,14 +202,14 @@ func TestShares(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	p := New(Options{Root: root(t, map[string]string{
-		"proc/sys/kernel/hostname":                    "fox\n",
-		"etc/passwd":                                  "alice:x:1000:1000::/home/alice:/bin/sh\n",
-		"etc/environment":                             "# first\nPATH=\"/usr/bin:/bin\"\nLANG=C\nexport EDITOR='vi'\nLANG=de_DE.UTF-8\n",
-		"etc/security/pam_env.conf":                   "# REMOTEHOST DEFAULT=localhost\nPAGER  DEFAULT=less OVERRIDE=more\nPATH DEFAULT=/lost\nDISPLAY DEFAULT=\"a b\"\n",
-		"etc/environment.d/10-a.conf":                 "MORE=1\n",
-		"etc/environment.d/20-b.conf":                 "MORE=${MORE}2\n",
-		"home/alice/.config/environment.d/mine.conf":  "SECRET=xyz\nPATH=$HOME/bin:$PATH\n",
-		"home/alice/.config/environment.d/steal.conf": "-> ../../../../etc/environment",
+		"proc/sys/kernel/hostname":                 "fox\n",
+		"etc/passwd":                               "alice:x:1000:1000::/u/alice:/bin/sh\n",
+		"etc/environment":                          "# first\nPATH=\"/usr/bin:/bin\"\nLANG=C\nexport EDITOR='vi'\nLANG=de_DE.UTF-8\n",
+		"etc/security/pam_env.conf":                "# REMOTEHOST DEFAULT=localhost\nPAGER  DEFAULT=less OVERRIDE=more\nPATH DEFAULT=/lost\nDISPLAY DEFAULT=\"a b\"\n",
+		"etc/environment.d/10-a.conf":              "MORE=1\n",
+		"etc/environment.d/20-b.conf":              "MORE=${MORE}2\n",
+		"u/alice/.config/environment.d/mine.conf":  "SECRET=xyz\nPATH=$HOME/bin:$PATH\n",
+		"u/alice/.config/environment.d/steal.conf": "-> ../../../../etc/environment",
 	})})
 	values := func(q query) string {
 		var out []string
@@ -233,16 +233,16 @@ func TestEnvironment(t *testing.T) {
 
 func TestStartupCommands(t *testing.T) {
 	p := New(Options{Root: root(t, map[string]string{
-		"proc/sys/kernel/hostname":                                       "fox\n",
-		"etc/passwd":                                                     "alice:x:1000:1000::/home/alice:/bin/sh\n",
-		"etc/xdg/autostart/nm-applet.desktop":                            "[Desktop Entry]\nName=Network\nComment=Networks\nExec=nm-applet --indicator\n[Desktop Action x]\nExec=no\n",
-		"etc/xdg/autostart/hidden.desktop":                               "[Desktop Entry]\nExec=no\nHidden=true\n",
-		"etc/systemd/user/default.target.wants/agent.service":            "-> /usr/lib/systemd/user/agent.service",
-		"usr/lib/systemd/user/agent.service":                             "[Unit]\nDescription=An agent\n[Service]\nExecStart=-/usr/bin/agent --now\n",
-		"home/alice/.config/autostart/own.desktop":                       "[Desktop Entry]\nExec=own\n",
-		"home/alice/.config/autostart/pipe.desktop":                      "-> ../../../../etc/passwd",
-		"home/alice/.config/systemd/user/default.target.wants/x.service": "-> /etc/passwd",
-		"home/alice/.config/systemd/user/x.service":                      "[Service]\nExecStart=/bin/x\n",
+		"proc/sys/kernel/hostname":                                    "fox\n",
+		"etc/passwd":                                                  "alice:x:1000:1000::/u/alice:/bin/sh\n",
+		"etc/xdg/autostart/nm-applet.desktop":                         "[Desktop Entry]\nName=Network\nComment=Networks\nExec=nm-applet --indicator\n[Desktop Action x]\nExec=no\n",
+		"etc/xdg/autostart/hidden.desktop":                            "[Desktop Entry]\nExec=no\nHidden=true\n",
+		"etc/systemd/user/default.target.wants/agent.service":         "-> /usr/lib/systemd/user/agent.service",
+		"usr/lib/systemd/user/agent.service":                          "[Unit]\nDescription=An agent\n[Service]\nExecStart=-/usr/bin/agent --now\n",
+		"u/alice/.config/autostart/own.desktop":                       "[Desktop Entry]\nExec=own\n",
+		"u/alice/.config/autostart/pipe.desktop":                      "-> ../../../../etc/passwd",
+		"u/alice/.config/systemd/user/default.target.wants/x.service": "-> /etc/passwd",
+		"u/alice/.config/systemd/user/x.service":                      "[Service]\nExecStart=/bin/x\n",
 	})})
 	got := all(t, p, "Win32_StartupCommand", query{})
 	if texts(got, "Command") != "/usr/bin/agent --now nm-applet --indicator" {
@@ -254,13 +254,13 @@ func TestStartupCommands(t *testing.T) {
 	if texts(got, "Command") != "/bin/x /usr/bin/agent --now nm-applet --indicator own" {
 		t.Fatalf("commands %s", texts(got, "Command"))
 	}
-	expect(t, got[2], map[string]string{"Name": "own", "User": `fox\alice`, "UserSID": "S-1-22-1-1000", "Location": "/home/alice/.config/autostart"})
+	expect(t, got[2], map[string]string{"Name": "own", "User": `fox\alice`, "UserSID": "S-1-22-1-1000", "Location": "/u/alice/.config/autostart"})
 }
 
 func TestScheduledJobs(t *testing.T) {
-	script := "#!/bin/sh\n# atrun uid=1000 gid=1000\n# mail alice 0\numask 22\nHOME=/home/alice; export HOME\ncd /home/alice || {\n\t echo 'Execution directory inaccessible' >&2\n\t exit 1\n}\n"
+	script := "#!/bin/sh\n# atrun uid=1000 gid=1000\n# mail alice 0\numask 22\nHOME=/u/alice; export HOME\ncd /u/alice || {\n\t echo 'Execution directory inaccessible' >&2\n\t exit 1\n}\n"
 	p := New(Options{Root: root(t, map[string]string{
-		"etc/passwd":                           "alice:x:1000:1000::/home/alice:/bin/sh\n",
+		"etc/passwd":                           "alice:x:1000:1000::/u/alice:/bin/sh\n",
 		"var/spool/cron/atjobs/a0001a01ad2748": script + "/usr/bin/backup --all\necho done\n",
 		"var/spool/cron/atjobs/b0001b01ad2749": script + "${SHELL:-/bin/sh} << 'marcinDELIMITER5c3a8e8e'\necho hello\nmarcinDELIMITER5c3a8e8e\n",
 		"var/spool/cron/atjobs/.SEQ":           "1b\n",
