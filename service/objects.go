@@ -18,6 +18,7 @@ import (
 	"github.com/casementhq/casement/internal/peercred"
 	"github.com/casementhq/casement/internal/systemd"
 	"github.com/casementhq/casement/providers/host"
+	"github.com/casementhq/casement/providers/netfirewall"
 	"github.com/casementhq/casement/providers/stdregprov"
 	"github.com/casementhq/casement/security"
 )
@@ -88,6 +89,13 @@ func (s *objects) registerAll(state *State, o Options, p *people) error {
 	}
 	if err := s.Register(reg); err != nil {
 		return fmt.Errorf("register the classes of the registry: %w", err)
+	}
+	fw, err := netfirewall.New(netfirewall.Options{Hive: state.Hive, Log: o.Logger})
+	if err != nil {
+		return fmt.Errorf("read the classes of the firewall: %w", err)
+	}
+	if err := s.Register(fw); err != nil {
+		return fmt.Errorf("register the classes of the firewall: %w", err)
 	}
 	return registerConsumers(s.Manager, o, p)
 }
