@@ -3,6 +3,7 @@ package cimom
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
 
 	"github.com/casementhq/casement/cim"
@@ -26,7 +27,11 @@ func (p *systemProvider) compileMethod(ctx context.Context, r *Request, in cim.A
 	namespace, _ := in.Get("Namespace").Str()
 	check, _ := in.Get("Check").Bool()
 	objects := []string{}
-	f, err := mof.Parse("", []byte(text), mof.ParseOptions{})
+	include, err := included(in)
+	if err != nil {
+		return cim.Result{}, err
+	}
+	f, err := mof.Parse("", []byte(text), mof.ParseOptions{Include: include})
 	if err == nil && !check {
 		t := &compileTarget{manager: p.manager, request: r, sessions: map[string]*session{}}
 		defer t.close()
@@ -35,6 +40,46 @@ func (p *systemProvider) compileMethod(ctx context.Context, r *Request, in cim.A
 	}
 	return compileResult(err, objects), nil
 }
+
+// included are the texts that #include may name. They come with the call: the
+// service reads no file for anybody.
+func included(in cim.Arguments) (fs.FS, error) {
+	names, texts := in.Get("IncludeNames").Elems(), in.Get("IncludeTexts").Elems()
+	if len(names) != len(texts) {
+		return nil, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "IncludeNames and IncludeTexts are not of the same length"}
+	}
+	files := includes{}
+	for n := range names {
+		name, _ := names[n].Str()
+		text, _ := texts[n].Str()
+		if !fs.ValidPath(name) || name == "." {
+			return nil, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "a name of an included text is not a relative path"}
+		}
+		files[name] = text
+	}
+	return files, nil
+}
+
+// includes are texts by name.
+type includes map[string]string
+
+// Open implements fs.FS.
+func (t includes) Open(name string) (fs.File, error) {
+	text, ok := t[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return include{strings.NewReader(text)}, nil
+}
+
+// include is an open text.
+type include struct{ *strings.Reader }
+
+// Stat implements fs.File.
+func (i include) Stat() (fs.FileInfo, error) { return nil, fs.ErrInvalid }
+
+// Close implements fs.File.
+func (i include) Close() error { return nil }
 
 // mofFlags reads the flags of a compilation: words with blanks or commas
 // between them.
@@ -55,7 +100,8 @@ func compileResult(err error, objects []string) cim.Result {
 	var e *mof.Error
 	switch {
 	case errors.As(err, &e):
-		out = append(out, cim.NamedValue{Name: "Line", Value: cim.U32(uint32(e.Line))}, // #nosec G115 -- bounded by the size of the text
+		out = append(out, cim.NamedValue{Name: "File", Value: cim.Str(e.File)},
+			cim.NamedValue{Name: "Line", Value: cim.U32(uint32(e.Line))},     // #nosec G115 -- bounded by the size of the text
 			cim.NamedValue{Name: "Column", Value: cim.U32(uint32(e.Column))}, // #nosec G115 -- likewise
 			cim.NamedValue{Name: "Message", Value: cim.Str(e.Detail)})
 	case err != nil:

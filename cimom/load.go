@@ -17,6 +17,10 @@ const lockedSDDL = "O:BAG:BAD:(A;CI;0x6003f;;;BA)"
 // is logged and left out.
 func (m *Manager) load(ctx context.Context) error {
 	list, damaged, err := m.repository.Namespaces(ctx)
+	if repository.IsDamaged(err) {
+		m.lock(err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -33,6 +37,17 @@ func (m *Manager) load(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// lock leaves every namespace to administrators, who can salvage the
+// repository: who else may use which cannot be read.
+func (m *Manager) lock(why error) {
+	m.log.Error("the repository is damaged: what is built in is served, to administrators alone; 'winmgmt /salvagerepository' keeps what can be read", "error", why)
+	for _, ns := range m.namespaces {
+		set := *ns.settings.Load()
+		set.security = mustParse(lockedSDDL)
+		ns.settings.Store(&set)
+	}
 }
 
 func (m *Manager) loadNamespace(ctx context.Context, n repository.Namespace) error {
@@ -60,6 +75,10 @@ func (m *Manager) loadNamespace(ctx context.Context, n repository.Namespace) err
 // the built-in layer comes.
 func (m *Manager) loadClasses(ctx context.Context, ns *namespace) error {
 	classes, damaged, err := m.repository.Classes(ctx, ns.name)
+	if repository.IsDamaged(err) {
+		m.log.Error("the classes that are stored in a namespace cannot be read: what is built in is served", "namespace", ns.name, "error", err)
+		err = nil
+	}
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,8 @@ func program() {
 }
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"casement": program, "winrm": program, "winrs": program, "reg": program, "net": program})
+	testscript.Main(m, map[string]func(){"casement": program, "winrm": program, "winrs": program, "reg": program, "net": program,
+		"mofcomp": program, "winmgmt": program, "wmimgmt.msc": program})
 }
 
 // TestScripts runs the scripts of this folder.
@@ -50,7 +51,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("there is no condition %q", cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"up": up, "down": down, "code": code, "other": other, "until": until, "policy": policy},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"up": up, "down": down, "code": code, "other": other, "until": until, "policy": policy, "damage": damage},
 	})
 }
 
@@ -202,4 +203,21 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("still %v", err)
 		}
 	}
+}
+
+// damage FILE overwrites a piece in the middle of every page of a file, but of
+// the first two, with other bytes.
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: damage FILE")
+	}
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	for at := 2*4096 + 100; at < len(b); at += 4096 {
+		for n := at; n < min(at+64, len(b)); n++ {
+			b[n] ^= 0x5A
+		}
+	}
+	ts.Check(os.WriteFile(path, b, 0o600))
 }
