@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/providers/host/internal/nl"
 )
 
@@ -295,5 +296,41 @@ func TestPingThroughTheManager(t *testing.T) {
 	}
 	if len(asked) != 1 || asked[0] != "192.0.2.1" {
 		t.Errorf("asked %v", asked)
+	}
+}
+
+// The classes of other namespaces are there and nowhere else.
+func TestOtherNamespaces(t *testing.T) {
+	m := cimom.New(cimom.Options{Server: "BOX"})
+	defer m.Close()
+	if err := m.Register(New(Options{})); err != nil {
+		t.Fatal(err)
+	}
+	count := func(namespace, class string) (int, error) {
+		s, err := m.Open(t.Context(), administrator(), namespace, cim.OpenOptions{})
+		if err != nil {
+			return 0, err
+		}
+		defer s.Close()
+		e, err := s.Enumerate(t.Context(), class, cim.EnumerateOptions{})
+		if err != nil {
+			return 0, err
+		}
+		out, err := cim.Collect(t.Context(), e)
+		return len(out), err
+	}
+	links := len(lines(output(t, "ip", "-o", "link")))
+	for _, class := range []string{"MSFT_NetAdapter", "CIM_NetworkPort", "CIM_LogicalDevice"} {
+		if n, err := count(`root\standardcimv2`, class); n != links || err != nil {
+			t.Errorf("%d instances of %s, ip lists %d links: %v", n, class, links, err)
+		}
+	}
+	if _, err := count(`root\wmi`, "MSAcpi_ThermalZoneTemperature"); err != nil {
+		t.Error(err)
+	}
+	for _, class := range []string{"MSFT_NetAdapter", "MSAcpi_ThermalZoneTemperature"} {
+		if _, err := count(`root\cimv2`, class); !errors.Is(err, cim.ErrInvalidClass) {
+			t.Errorf("%s in root\\cimv2: %v", class, err)
+		}
 	}
 }

@@ -64,10 +64,8 @@ func (c *call) locate(right uint32) code {
 	default:
 		return invalidHandle
 	}
-	c.key = "HKLM"
-	if name = strings.Trim(name, `\`); name != "" {
-		c.key += `\` + name
-	}
+	// several backslashes count as one, as for Windows: callers double them out of habit
+	c.key = registry.JoinKey(strings.FieldsFunc(name, func(r rune) bool { return r == '\\' })...)
 	if _, err := registry.SplitKey(c.key); err != nil {
 		return invalidParameter
 	}
