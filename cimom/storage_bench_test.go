@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/casementhq/casement/cim"
@@ -80,6 +81,37 @@ func BenchmarkStoredFilter(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/instance")
+}
+
+// BenchmarkStoredAssociators finds the only association of an object among
+// 100,000 stored ones.
+func BenchmarkStoredAssociators(b *testing.B) {
+	const n = 100_000
+	m := cimom.New(cimom.Options{})
+	defer m.Close()
+	s := open(b, m, `root\cimv2`)
+	put(b, s, keyed("Thing", ""), cim.PutClassOptions{})
+	put(b, s, cim.Class{Name: "Link", Qualifiers: cim.Qualifiers{{Name: "Association", Value: cim.Bool(true)}}, Properties: []cim.Property{
+		{Name: "Left", Type: cim.Reference, RefClass: "Thing", Qualifiers: cim.Qualifiers{key()}},
+		{Name: "Right", Type: cim.Reference, RefClass: "Thing", Qualifiers: cim.Qualifiers{key()}},
+	}}, cim.PutClassOptions{})
+	for _, id := range []string{"left", "right"} {
+		create(b, s, "Thing", map[string]cim.Value{"Id": cim.Str(id)})
+	}
+	links := make([]string, 0, n)
+	for i := range n {
+		links = append(links, fmt.Sprintf(`instance of Link { Left = "Thing.Id=\"l%d\""; Right = "Thing.Id=\"r%d\""; };`, i, i))
+	}
+	links = append(links, `instance of Link { Left = "Thing.Id=\"left\""; Right = "Thing.Id=\"right\""; };`)
+	if r := compile(b, open(b, m, "root"), strings.Join(links, "\n"), text("Namespace", `root\cimv2`)); returned(r) != 0 {
+		b.Fatal(r)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := ask(b, s, `ASSOCIATORS OF {Thing.Id="left"}`); got != 1 {
+			b.Fatal(got)
+		}
+	}
 }
 
 // BenchmarkStoredLookup shows what one instance costs by its key, and a
