@@ -198,7 +198,7 @@ func (ev *events) Source(ctx context.Context, caller cim.Caller, namespace strin
 	if err != nil {
 		return err
 	}
-	return protect(func() error {
+	err = protect(func() error {
 		return src.Events(ctx, s.request(e, cim.OperationOptions{}, nil, constraints), func(i *cim.Instance) error {
 			i, err := e.fits(i)
 			if err != nil {
@@ -207,6 +207,10 @@ func (ev *events) Source(ctx context.Context, caller cim.Caller, namespace strin
 			return emit(i)
 		})
 	})
+	if errors.Is(err, cim.ErrProviderNotCapable) {
+		return nil // a class above those of its events: there is nothing to follow
+	}
+	return err
 }
 
 // eventSource finds the event provider of a class: the one that registered it,

@@ -124,12 +124,25 @@ func maySeeSecurity(c cim.Caller) bool {
 	return c.Token != nil && c.Token.HasPrivilege(security.SeSecurity)
 }
 
+// newEventTable has the events that are written from now on.
+var newEventTable = &table[eventRow]{name: eventTable.name, columns: eventTable.columns, gather: followEvents}
+
+// followEvents waits for new entries until ctx ends.
+func followEvents(ctx context.Context, p *Provider, _ uint32, q query, f func(*eventRow) error) error {
+	return p.events(ctx, q, &eventPlan{args: append(entryFields(journalFields...), "--follow", "--lines=0")}, f)
+}
+
 // gatherEvents asks journalctl for no more than the query can mean, and takes the newest entries first.
 func gatherEvents(ctx context.Context, p *Provider, _ uint32, q query, f func(*eventRow) error) error {
 	plan, err := p.planEvents(ctx, q)
 	if err != nil || plan == nil {
 		return err
 	}
+	return p.events(ctx, q, plan, f)
+}
+
+// events calls f with the entries that a plan asks for and that the caller may see.
+func (p *Provider) events(ctx context.Context, q query, plan *eventPlan, f func(*eventRow) error) error {
 	r := &eventRow{p: p, users: map[int64]string{}, location: p.location()}
 	users, _ := p.users(false)
 	for _, u := range users {

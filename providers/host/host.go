@@ -98,7 +98,7 @@ func (p *Provider) Classes() []*cim.Class {
 	needed := map[string]bool{}
 	for _, c := range schema() {
 		_, filled := p.sources[cim.Fold(c.Name)]
-		if filled || parameterClasses[c.Name] {
+		if _, told := eventTables[cim.Fold(c.Name)]; filled || told || parameterClasses[c.Name] {
 			needed[c.Name] = true
 			for _, d := range c.Derivation {
 				needed[d] = true

@@ -40,3 +40,39 @@ var utcTimeTable = &table[clockRow]{name: "Win32_UTCTime", columns: clockColumns
 	gather: func(_ context.Context, p *Provider, _ uint32, _ query, f func(*clockRow) error) error {
 		return f(&clockRow{p.now().UTC()})
 	}}
+
+// watchClock calls f with the clock each time that its second changes. A clock that was set has a second that is not
+// the next one.
+func (p *Provider) watchClock(ctx context.Context, c *cim.Class, q query, f func(now, before *cim.Instance) error) error {
+	read := func() (i *cim.Instance, err error) {
+		err = p.list(ctx, c, q, func(one *cim.Instance) error {
+			i = one.Clone()
+			return nil
+		})
+		return i, err
+	}
+	before, err := read()
+	if err != nil || before == nil {
+		return err
+	}
+	for {
+		sleep := time.NewTimer(time.Second - time.Duration(p.now().Nanosecond()))
+		select {
+		case <-sleep.C:
+		case <-ctx.Done():
+			sleep.Stop()
+			return ctx.Err()
+		}
+		now, err := read()
+		if err != nil {
+			return err
+		}
+		if now == nil || now.Equal(before) {
+			continue
+		}
+		if err := f(now, before); err != nil {
+			return err
+		}
+		before = now
+	}
+}

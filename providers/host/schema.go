@@ -7,6 +7,7 @@ import (
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cim/mof"
+	systemschema "github.com/casementhq/casement/cimom/schema"
 )
 
 // Namespace is where the classes belong.
@@ -25,7 +26,11 @@ var loadSchema = sync.OnceValues(func() ([]*cim.Class, error) {
 	if err != nil {
 		return nil, err
 	}
-	classes, _, err := mof.Definitions(schemaFiles, names...)
+	base, _, err := mof.Definitions(systemschema.Files, "common.mof", "events.mof")
+	if err != nil {
+		return nil, err
+	}
+	classes, _, err := mof.DefinitionsOn(base, schemaFiles, names...)
 	return classes, err
 })
 

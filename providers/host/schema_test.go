@@ -135,6 +135,9 @@ func TestTypesUnitsAndQualifiers(t *testing.T) {
 		t.Error("a singleton is none")
 	}
 	for _, c := range New(Options{}).Classes() {
+		if c.IsA("__Event") { // events have no instances
+			continue
+		}
 		dynamic := c.Qualifiers.True("Dynamic")
 		if v, ok := c.Qualifiers.Get("MappingStrings"); dynamic && (!ok || len(v.Elems()) == 0) {
 			t.Errorf("%s does not say where its values come from", c.Name)

@@ -19,7 +19,11 @@ type system struct {
 	gateways  func() ([]nl.Gateway, error)
 	uptime    func() time.Duration // since the machine started, by a clock that nobody sets
 	routes    func() ([]nl.Route, error)
-	ping      func(ctx context.Context, o pingOptions) (pingReply, error)
+	// processes tells of processes that begin and end, as they do, until ctx ends.
+	processes func(ctx context.Context, events chan<- nl.ProcessEvent) error
+	// mountsChange sends when the mounts have changed, until ctx ends.
+	mountsChange func(ctx context.Context, changed chan<- struct{}) error
+	ping         func(ctx context.Context, o pingOptions) (pingReply, error)
 }
 
 // fileSystem is what statfs(2) says.

@@ -35,7 +35,7 @@ var platformSources = []source{
 }
 
 func newSystem() system {
-	return system{statFS: statFS, links: nl.Links, addresses: nl.Addresses, gateways: nl.Gateways, routes: nl.Routes, ping: ping, uptime: uptime}
+	return system{statFS: statFS, links: nl.Links, addresses: nl.Addresses, gateways: nl.Gateways, routes: nl.Routes, processes: nl.WatchProcesses, mountsChange: mountsChange, ping: ping, uptime: uptime}
 }
 
 func uptime() time.Duration {

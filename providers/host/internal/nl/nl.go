@@ -42,6 +42,13 @@ type Route struct {
 	Type        int // RTN_*: 1 unicast, 6 blackhole, 7 unreachable, 8 prohibit, ...
 }
 
+// ProcessEvent says that a process began to run a program, or that it ended.
+type ProcessEvent struct {
+	PID   int
+	Ended bool
+	Code  uint32 // how it ended, as wait(2) has it
+}
+
 // Network is a picture of the network at one moment.
 type Network struct {
 	Links     []Link
