@@ -289,6 +289,13 @@ func TestPingThroughTheManager(t *testing.T) {
 		t.Fatalf("%v, %v", out, err)
 	}
 	expect(t, out[0], map[string]string{"StatusCode": "0", "ResponseTime": "12", "ResponseTimeToLive": "60", "ReplySize": "100", "Timeout": "500"})
+	path, whole := out[0].Path()
+	again, err := s.Get(t.Context(), path, cim.GetOptions{})
+	if err != nil || !whole {
+		t.Fatalf("%s: %v", path, err)
+	}
+	expect(t, again, map[string]string{"StatusCode": "0", "ReplySize": "100", "Timeout": "500"})
+	asked = asked[1:]
 	for _, wql := range []string{"SELECT * FROM Win32_PingStatus", "SELECT * FROM Win32_PingStatus WHERE StatusCode = 0", "SELECT * FROM Win32_PingStatus WHERE Address LIKE '192.%'"} {
 		if out, err := run(wql); !errors.Is(err, cim.ErrProviderNotCapable) {
 			t.Errorf("%s: %v, %v", wql, out, err)
