@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -73,7 +74,8 @@ func newObjects(state *State, o Options, p *people) (_ *objects, err error) {
 // registerAll registers the built-in providers.
 func (s *objects) registerAll(state *State, o Options, p *people) error {
 	launcher := &launcher{starter: o.Starter, people: p, log: o.Logger}
-	hostOptions := host.Options{Log: o.Logger, Start: launcher.start, Account: p.accountOf, Files: p.files}
+	hostOptions := host.Options{Log: o.Logger, Start: launcher.start, Account: p.accountOf, Files: p.files,
+		WMISetting: func() host.WMISetting { return wmiSetting(state) }}
 	if systemd.Available(systemd.Options{}) {
 		hostOptions.Services = host.Systemd(systemd.Options{})
 		hostOptions.Power = func(ctx context.Context, action systemd.PowerAction) error {
@@ -99,6 +101,28 @@ func (s *objects) registerAll(state *State, o Options, p *people) error {
 	}
 	return registerConsumers(s.Manager, o, p)
 }
+
+// wmiSetting is how the object manager is set up now.
+func wmiSetting(state *State) host.WMISetting {
+	out := host.WMISetting{DatabaseDirectory: state.Dir, EnableEvents: true}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		out.BuildVersion = info.Main.Version
+	}
+	if program, err := os.Executable(); err == nil {
+		out.InstallationDirectory = filepath.Dir(program)
+	}
+	if v, ok := state.Hive.Get(autorecoverKey, autorecoverName); ok {
+		out.AutorecoverMOFs, _ = v.Strings()
+	}
+	return out
+}
+
+// Where the tools note the files that are compiled again when the repository is
+// made anew. See spec/wmi.md 2.9.
+const (
+	autorecoverKey  = `HKLM\SOFTWARE\Microsoft\WBEM\CIMOM`
+	autorecoverName = "Autorecover MOFs"
+)
 
 // system is the service itself as a caller.
 var system = cim.Caller{Token: &security.Token{

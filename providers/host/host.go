@@ -38,6 +38,8 @@ type Options struct {
 	// Power stops or restarts the machine for the methods of Win32_OperatingSystem; nil: they return 50, not supported.
 	// The caller's privilege was checked.
 	Power func(ctx context.Context, action systemd.PowerAction) error
+	// WMISetting tells how the object manager is set up; nil: Win32_WMISetting has no instance.
+	WMISetting func() WMISetting
 	// MayChange tells whether a caller may invoke a method that changes the machine; nil permits callers whose token
 	// has Administrators enabled. Who may not gets the ReturnValue 2.
 	MayChange func(caller cim.Caller, class, method string) bool

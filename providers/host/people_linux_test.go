@@ -343,3 +343,18 @@ func TestServerFeatures(t *testing.T) {
 		}
 	}
 }
+
+func TestWMISetting(t *testing.T) {
+	p := New(Options{WMISetting: func() WMISetting {
+		return WMISetting{BuildVersion: "1.2.3", DatabaseDirectory: "/var/lib/x", EnableEvents: true}
+	}})
+	i := only(t, p, "Win32_WMISetting", query{})
+	expect(t, i, map[string]string{"BuildVersion": "1.2.3", "DatabaseDirectory": "/var/lib/x", "EnableEvents": "true", "InstallationDirectory": "null",
+		"AutorecoverMofs": "null", "LoggingLevel": "null", "BackupInterval": "null"})
+	if !i.Class().IsSingleton() {
+		t.Error("there may be several")
+	}
+	if n := len(all(t, New(Options{}), "Win32_WMISetting", query{})); n != 0 {
+		t.Errorf("%d settings of no object manager", n)
+	}
+}

@@ -76,6 +76,7 @@ func TestClassesAreTheDocumentedOnes(t *testing.T) {
 		{"Win32_PerfFormattedData", 9, []string{"Win32_Perf", "CIM_StatisticalInformation"}, nil},
 		{"Win32_PerfRawData_PerfDisk_LogicalDisk", 43, []string{"Win32_PerfRawData", "Win32_Perf", "CIM_StatisticalInformation"}, []string{"Name"}},
 		{"Win32_PerfFormattedData_PerfOS_Processor", 24, []string{"Win32_PerfFormattedData", "Win32_Perf", "CIM_StatisticalInformation"}, []string{"Name"}},
+		{"Win32_WMISetting", 27, []string{"CIM_Setting"}, nil},
 		{"Win32_Printer", 86, []string{"CIM_Printer", "CIM_LogicalDevice", "CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"DeviceID"}},
 		{"Win32_NTLogEvent", 16, []string{}, []string{"Logfile", "RecordNumber"}},
 		{"Win32_NTEventlogFile", 39, []string{"CIM_DataFile", "CIM_LogicalFile", "CIM_LogicalElement", "CIM_ManagedSystemElement"}, []string{"Name"}},

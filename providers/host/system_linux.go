@@ -27,7 +27,7 @@ var platformSources = []source{
 
 	logonSessionTable, loggedOnUserTable, profileTable, shareTable, environmentTable, startupCommandTable, scheduledJobTable,
 	dataFileTable, directoryTable, containsFileTable, subDirectoryTable,
-	eventTable, eventLogFileTable, printerTable,
+	eventTable, eventLogFileTable, printerTable, wmiSettingTable,
 	quickFixTable, serverFeatureTable, optionalFeatureTable, licensingTable,
 	enclosureTable, boardTable, moduleTable, arrayTable, cacheTable, batteryTable, thermalTable,
 	netAdapterTable, routeTable, pingTable,
