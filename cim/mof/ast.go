@@ -59,11 +59,13 @@ type Instance struct {
 	Values     []Assignment
 }
 
-// Assignment gives a property its value.
+// Assignment gives a property its value, or only qualifiers: a property
+// provider then has the value.
 type Assignment struct {
 	Position
 	Property   string
 	Qualifiers cim.Qualifiers
+	NoValue    bool // Value is not given
 	Value      Initializer
 }
 

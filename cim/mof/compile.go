@@ -34,6 +34,9 @@ type PutInstanceOptions struct {
 	// Qualifiers are those of the instance: NamespaceSecuritySDDL and
 	// RequiresEncryption among them.
 	Qualifiers cim.Qualifiers
+	// Properties are the qualifiers of properties of the instance, by the name
+	// that the class gives them; PropertyContext among them. nil for none.
+	Properties map[string]cim.Qualifiers
 }
 
 // Options are the options of Compile; the zero value is the default.
@@ -268,7 +271,16 @@ func (c *compiler) putInstance(ctx context.Context, namespace string, o *Object)
 	if flags == 0 {
 		flags = c.options.InstanceFlags
 	}
-	path, err := c.target.PutInstance(ctx, namespace, i, PutInstanceOptions{Flags: flags, Qualifiers: o.Instance.Qualifiers})
+	options := PutInstanceOptions{Flags: flags, Qualifiers: o.Instance.Qualifiers}
+	for n := range o.Instance.Values {
+		if a := &o.Instance.Values[n]; len(a.Qualifiers) > 0 {
+			if options.Properties == nil {
+				options.Properties = map[string]cim.Qualifiers{}
+			}
+			options.Properties[i.Class().Property(a.Property).Name] = a.Qualifiers
+		}
+	}
+	path, err := c.target.PutInstance(ctx, namespace, i, options)
 	if err == nil && o.Instance.Alias != "" {
 		path.Server, path.Namespace = "", ""
 		c.paths[cim.Fold(o.Instance.Alias)] = place{namespace, path, !path.IsClass()}
@@ -301,6 +313,9 @@ func (c *compiler) instance(ctx context.Context, namespace string, d *Instance) 
 		p := class.Property(a.Property)
 		if p == nil {
 			return nil, &Error{Code: cim.ErrInvalidProperty, Position: a.Position, Detail: class.Name + " has no property " + a.Property}
+		}
+		if a.NoValue {
+			continue
 		}
 		v, err := c.value(ctx, namespace, &a.Value, p.Type, p.RefClass)
 		if err != nil {

@@ -16,6 +16,7 @@ type store struct {
 	memory
 	paths map[string]bool // namespace and path of the instances
 	log   []string
+	last  PutInstanceOptions
 }
 
 func newStore() *store {
@@ -49,7 +50,7 @@ func (s *store) PutInstance(_ context.Context, namespace string, i *cim.Instance
 	case !known && o.Flags&UpdateOnly != 0:
 		return path, &cim.Error{Status: cim.ErrNotFound, Path: path.String()}
 	}
-	s.paths[path.String()] = true
+	s.paths[path.String()], s.last = true, o
 	s.instances = append(s.instances, i)
 	s.note("%s", path)
 	return path, nil
@@ -268,6 +269,20 @@ func TestValuesOfInstances(t *testing.T) {
 	}
 	if i.Get("O").Object().Class().Name != "Other" || !i.Get("List").Elems()[0].Object().Get("N").Equal(cim.S32(1)) || !i.Get("S").Equal(cim.Str("default")) {
 		t.Errorf("%v", i)
+	}
+}
+
+// An instance may leave a value to a property provider, as the documentation of
+// the registry's property provider shows.
+func TestPropertyWithoutValue(t *testing.T) {
+	s, err := compile(t, `class A { [Key] string MyKey; uint32 Logging = 3; };
+		instance of A { MyKey = "a"; [PropertyContext("local|x"), Dynamic, Provider("RegPropProv")] logging; };`, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := s.last.Properties["Logging"]
+	if len(s.last.Properties) != 1 || q.Text("PropertyContext") != "local|x" || !q.True("Dynamic") || !s.instances[0].Get("Logging").Equal(cim.U32(3)) {
+		t.Errorf("%+v", s.last)
 	}
 }
 

@@ -24,6 +24,7 @@ var mistakes = []struct {
 	{cim.ErrMofExpectedSemi, `class A { sint32 X }`},
 	{cim.ErrMofExpectedSemi, `class A { }`},
 	{cim.ErrMofExpectedSemi, `instance of A { X "y"; };`},
+	{cim.ErrMofExpectedSemi, `instance of A { X = "y" };`},
 	{cim.ErrMofExpectedOpenBrace, `class A sint32 X; };`},
 	{cim.ErrMofExpectedOpenBrace, `instance of A X = 1; };`},
 	{cim.ErrMofExpectedCloseBrace, `class A { sint32 X[] = {1, 2; };`},
@@ -168,6 +169,8 @@ func TestPositions(t *testing.T) {
 		{"class A { string S = \"a\"\n  \"b\\q\"; };", "test.mof:2:5"},
 		{"#include(\"sub/inc.mof\")", "sub/inc.mof:2:1"},
 		{"class A {", "test.mof:1:10"},
+		{"class A { string S = \"a\nb\"; string };", "test.mof:2:12"},
+		{"class A {\n string S = \"a\nb };", "test.mof:2:13"},
 	} {
 		fsys := fstest.MapFS{"sub/inc.mof": {Data: []byte("// fine\nnot fine")}}
 		_, err := Parse("test.mof", []byte(test.text), ParseOptions{Include: fsys})

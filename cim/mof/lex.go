@@ -216,8 +216,10 @@ func (l *lexer) quoted() (text string, plain bool, err error) {
 			}
 			l.pos++
 			return text, plain, nil
-		case '\n':
-			return "", false, l.fail(cim.ErrMofIllegalConstantValue, start, "the string is not closed on its line")
+		case '\n': // a string may go on in the next line, as the documentation's do
+			l.pos++
+			l.line++
+			l.start = l.pos
 		case '\\':
 			b = append(b, l.src[from:l.pos]...)
 			unit, err := l.escape()

@@ -28,6 +28,7 @@ func TestLiterals(t *testing.T) {
 		{`string X = "\xD83D\xDE00" "\xd83d" "\xde00"`, cim.Str("😀😀")},
 		{`string X = "Größe 😀"`, cim.Str("Größe 😀")},
 		{`string X = ""`, cim.Str("")},
+		{"string X = \"one\n  two\"", cim.Str("one\n  two")},
 		{`string X = NULL`, cim.Null(cim.String)},
 		{`char16 X = '\''`, cim.Uint(cim.Char16, '\'')},
 		{`char16 X = '\xD800'`, cim.Uint(cim.Char16, 0xD800)},
@@ -81,6 +82,15 @@ func encode16(units []uint16, order binary.AppendByteOrder, mark ...byte) []byte
 		mark = order.AppendUint16(mark, u)
 	}
 	return mark
+}
+
+func TestNamespaces(t *testing.T) {
+	for _, text := range []string{`root\\test`, `\\root\\test`, `\\\\.\\root\\test`, `root/test`, `//./root/test`} {
+		f := parse(t, `#pragma namespace("`+text+`") class A { };`)
+		if got := f.Objects[0].Namespace; got != `root\test` {
+			t.Errorf("%s is %s", text, got)
+		}
+	}
 }
 
 func TestPragmasAndIncludes(t *testing.T) {

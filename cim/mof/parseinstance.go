@@ -94,7 +94,14 @@ func (p *parser) assignment(embedded bool) (a Assignment, err error) {
 	if a.Qualifiers, err = p.qualifiersAt(quals, onProperty|onReference); err != nil {
 		return a, err
 	}
-	if err := p.expect('=', cim.ErrMofExpectedSemi); err != nil {
+	switch {
+	case p.tok.is(';'):
+		a.NoValue = true
+		return a, p.advance()
+	case !p.tok.is('='):
+		return a, p.fail(cim.ErrMofExpectedSemi, "expected '=' or ';' before "+p.tok.String())
+	}
+	if err := p.advance(); err != nil {
 		return a, err
 	}
 	if a.Value, err = p.initializer(true); err != nil {

@@ -91,8 +91,9 @@ func (p *parser) pragmaNamespace() error {
 	return nil
 }
 
-// parseNamespace reads "root\cimv2" or "\\.\root\cimv2", with either kind of
-// slashes. Another server is refused: the compiler is connected to one.
+// parseNamespace reads "root\cimv2", "\root\cimv2" or "\\.\root\cimv2", with
+// either kind of slashes. Another server is refused: the compiler is connected
+// to one.
 func parseNamespace(text string) (namespace string, code cim.Status, why string) {
 	text = strings.ReplaceAll(text, "/", `\`)
 	if rest, ok := strings.CutPrefix(text, `\\`); ok {
@@ -101,6 +102,8 @@ func parseNamespace(text string) (namespace string, code cim.Status, why string)
 			return "", cim.ErrMofInvalidNamespaceSpecification, "references to other servers are not allowed"
 		}
 		text = below
+	} else {
+		text = strings.TrimPrefix(text, `\`)
 	}
 	for _, level := range strings.Split(text, `\`) {
 		if !isIdentifier(level) {

@@ -428,8 +428,11 @@ func (p *printer) instance(i *Instance, depth int) {
 			p.qualifiers(a.Qualifiers, false)
 			p.text(" ")
 		}
-		p.text(a.Property, " = ")
-		p.initializer(&a.Value, depth+1)
+		p.text(a.Property)
+		if !a.NoValue {
+			p.text(" = ")
+			p.initializer(&a.Value, depth+1)
+		}
 		p.text(";\n")
 	}
 	p.indent(depth)

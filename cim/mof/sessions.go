@@ -95,13 +95,19 @@ func (s *Sessions) DeleteInstance(ctx context.Context, namespace string, path ci
 // PutInstance is Session.Create for CreateOnly, otherwise Session.Put. Of the
 // qualifiers of an instance, a session carries only what it has an operation
 // for: NamespaceSecuritySDDL of a namespace is set by SetSD of its
-// __SystemSecurity. RequiresEncryption fails with ErrNotSupported, since a
-// namespace without it would be less than what the text asks for; other
-// qualifiers change nothing and are left out.
+// __SystemSecurity. RequiresEncryption, and Dynamic of a property, fail with
+// ErrNotSupported, since without them the text would not mean what it says;
+// other qualifiers change nothing and are left out.
 func (s *Sessions) PutInstance(ctx context.Context, namespace string, i *cim.Instance, o PutInstanceOptions) (cim.ObjectPath, error) {
 	if o.Qualifiers.True("RequiresEncryption") {
 		return cim.ObjectPath{}, &cim.Error{Status: cim.ErrNotSupported, Namespace: namespace, Path: i.Class().Name,
 			Detail: "RequiresEncryption cannot be set in this way"}
+	}
+	for name, q := range o.Properties {
+		if q.True("Dynamic") {
+			return cim.ObjectPath{}, &cim.Error{Status: cim.ErrNotSupported, Namespace: namespace, Path: i.Class().Name + "." + name,
+				Detail: "the provider of one property of an instance cannot be set in this way"}
+		}
 	}
 	sddl, secured := o.Qualifiers.Get("NamespaceSecuritySDDL")
 	secured = secured && i.Class().IsA("__NAMESPACE")

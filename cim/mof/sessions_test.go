@@ -120,9 +120,10 @@ func TestSessions(t *testing.T) {
 		t.Errorf("%v, %d sessions are open", err, h.open)
 	}
 	for text, want := range map[string]cim.Status{
-		`#pragma namespace("root/none") class A { };`:                                                               cim.ErrInvalidNamespace,
-		`#pragma namespace("root") [RequiresEncryption] instance of __Namespace { Name = "x"; };`:                   cim.ErrNotSupported,
-		`#pragma namespace("root") #pragma instanceflags("updateonly") instance of __Namespace { Name = "none"; };`: cim.ErrNotFound,
+		`#pragma namespace("root") instance of __Namespace { [PropertyContext("x"), Dynamic, Provider("P")] Name; };`: cim.ErrNotSupported,
+		`#pragma namespace("root/none") class A { };`:                                                                 cim.ErrInvalidNamespace,
+		`#pragma namespace("root") [RequiresEncryption] instance of __Namespace { Name = "x"; };`:                     cim.ErrNotSupported,
+		`#pragma namespace("root") #pragma instanceflags("updateonly") instance of __Namespace { Name = "none"; };`:   cim.ErrNotFound,
 	} {
 		if err := Compile(t.Context(), parse(t, text), target, Options{}); cim.StatusOf(err) != want {
 			t.Errorf("%s: %v", text, err)
