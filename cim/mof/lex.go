@@ -222,10 +222,7 @@ func (l *lexer) quoted() (text string, plain bool, err error) {
 			l.start = l.pos
 		case '\\':
 			b = append(b, l.src[from:l.pos]...)
-			unit, err := l.escape()
-			if err != nil {
-				return "", false, err
-			}
+			unit := l.escape()
 			if utf16.IsSurrogate(rune(unit)) {
 				plain = false
 				b = append(b, 0xE0|byte(unit>>12), 0x80|byte(unit>>6)&0x3F, 0x80|byte(unit)&0x3F)
@@ -267,38 +264,29 @@ func (l *lexer) joinSurrogates(t token, s string) (string, error) {
 }
 
 // escape reads an escape sequence: \b \t \n \f \r \" \' \\ and \x with one to
-// four hexadecimal digits.
-func (l *lexer) escape() (uint16, error) {
-	at := l.here()
+// four hexadecimal digits. A backslash in front of anything else stands for
+// itself: texts that Windows compiles have "enable\disable".
+func (l *lexer) escape() uint16 {
 	l.pos++
-	if l.pos == len(l.src) {
-		return 0, l.fail(cim.ErrMofIllegalConstantValue, at, "the string is not closed")
+	rest := l.src[l.pos:]
+	if rest == "" {
+		return '\\'
 	}
-	c := l.src[l.pos]
-	l.pos++
-	switch c {
-	case 'b':
-		return '\b', nil
-	case 't':
-		return '\t', nil
-	case 'n':
-		return '\n', nil
-	case 'f':
-		return '\f', nil
-	case 'r':
-		return '\r', nil
-	case '"', '\'', '\\':
-		return uint16(c), nil
-	case 'x', 'X':
-		from := l.pos
-		for l.pos < len(l.src) && l.pos < from+4 && isHexDigit(l.src[l.pos]) {
-			l.pos++
+	if i := strings.IndexByte(`btnfr"'\`, rest[0]); i >= 0 {
+		l.pos++
+		return uint16("\b\t\n\f\r\"'\\"[i])
+	}
+	if rest[0]|0x20 == 'x' {
+		digits := 0
+		for digits < 4 && 1+digits < len(rest) && isHexDigit(rest[1+digits]) {
+			digits++
 		}
-		if n, err := strconv.ParseUint(l.src[from:l.pos], 16, 16); err == nil {
-			return uint16(n), nil
+		if n, err := strconv.ParseUint(rest[1:1+digits], 16, 16); err == nil {
+			l.pos += 1 + digits
+			return uint16(n)
 		}
 	}
-	return 0, l.fail(cim.ErrMofIllegalConstantValue, at, `unknown escape sequence; a backslash is written \\`)
+	return '\\'
 }
 
 func isHexDigit(c byte) bool { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
@@ -308,14 +296,9 @@ func (l *lexer) char(t token) (token, error) {
 	t.kind = constant
 	l.pos++
 	var unit uint16
-	switch rest := l.src[l.pos:]; {
-	case strings.HasPrefix(rest, `\`):
-		u, err := l.escape()
-		if err != nil {
-			return t, err
-		}
-		unit = u
-	default:
+	if rest := l.src[l.pos:]; strings.HasPrefix(rest, `\`) {
+		unit = l.escape()
+	} else {
 		r, n := utf8.DecodeRuneInString(rest)
 		if n == 0 || r == '\'' || r == '\n' || r > 0xFFFF {
 			return t, l.fail(cim.ErrMofIllegalConstantValue, t, "single quotes hold one character")

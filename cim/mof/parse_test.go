@@ -27,6 +27,7 @@ func TestLiterals(t *testing.T) {
 			" a long string"`, cim.Str("This becomes a long string")},
 		{`string X = "\xD83D\xDE00" "\xd83d" "\xde00"`, cim.Str("😀😀")},
 		{`string X = "Größe 😀"`, cim.Str("Größe 😀")},
+		{`string X = "enable\disable C:\Windows \xyz \\"`, cim.Str(`enable\disable C:\Windows \xyz \`)},
 		{`string X = ""`, cim.Str("")},
 		{"string X = \"one\n  two\"", cim.Str("one\n  two")},
 		{`string X = NULL`, cim.Null(cim.String)},
