@@ -8,7 +8,7 @@ import (
 )
 
 func TestWMISettingOfTheService(t *testing.T) {
-	state, err := OpenState(t.TempDir(), StateOptions{})
+	state, err := OpenState(t.TempDir(), StateOptions{Create: true})
 	if err != nil {
 		t.Fatal(err)
 	}
