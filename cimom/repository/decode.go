@@ -215,11 +215,13 @@ func (d *decoder) qualifiers() (list cim.Qualifiers) {
 }
 
 func (d *decoder) parameters() (list []cim.Parameter) {
-	for range d.count(5) {
+	for range d.count(6) {
 		if d.err != nil {
 			return nil
 		}
-		list = append(list, cim.Parameter{Name: d.text(), Type: d.typ(), RefClass: d.text(), Optional: d.bool(), Qualifiers: d.qualifiers()})
+		p := cim.Parameter{Name: d.text(), Type: d.typ(), RefClass: d.text(), Optional: d.bool()}
+		p.Default, p.Qualifiers = d.value(p.Type), d.qualifiers()
+		list = append(list, p)
 	}
 	return list
 }

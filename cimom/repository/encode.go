@@ -153,6 +153,7 @@ func (e *encoder) parameters(list []cim.Parameter) {
 		e.uint(uint64(p.Type))
 		e.text(p.RefClass)
 		e.bool(p.Optional)
+		e.value(p.Default, p.Type)
 		e.qualifiers(p.Qualifiers)
 	}
 }

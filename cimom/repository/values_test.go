@@ -104,7 +104,7 @@ func TestClasses(t *testing.T) {
 		Methods: []cim.Method{{
 			Name: "Do", Return: cim.Uint32, Static: true, Origin: "My_Class", Qualifiers: cim.Qualifiers{{Name: "Implemented", Value: cim.Bool(true)}},
 			In:  []cim.Parameter{{Name: "a", Type: cim.Object, RefClass: "Other", Optional: true, Qualifiers: cim.Qualifiers{{Name: "ID", Value: cim.S32(0)}}}},
-			Out: []cim.Parameter{{Name: "b", Type: cim.String.Array()}},
+			Out: []cim.Parameter{{Name: "b", Type: cim.String.Array(), Default: cim.Strs([]string{"x"})}},
 		}},
 	}
 	update(t, r, func(tx *Tx) error {
