@@ -114,6 +114,8 @@ func TestClassWrites(t *testing.T) {
 	refuse("T-80: a singleton below no singleton", cim.ErrCannotBeSingleton,
 		cim.Class{Name: "C", Superclass: "A", Qualifiers: cim.Qualifiers{{Name: "Singleton", Value: cim.Bool(true)}}}, cim.PutClassOptions{})
 
+	refuse("a class below itself", cim.ErrCircularReference, keyed("A", "B"), cim.PutClassOptions{Conflict: cim.ForceConflict})
+
 	wider := keyed("A", "")
 	wider.Properties = append(wider.Properties, cim.Property{Name: "More", Type: cim.Uint32})
 	refuse("T-91: a change of a class with subclasses", cim.ErrClassHasChildren, wider, cim.PutClassOptions{})

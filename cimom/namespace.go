@@ -24,7 +24,7 @@ type Namespace struct {
 var standardNamespaces = []string{
 	`root`, `root\cimv2`, `root\cimv2\security`, `root\cimv2\security\microsoftvolumeencryption`, `root\default`,
 	`root\hardware`, `root\interop`, `root\microsoft`, `root\microsoft\windows`, `root\microsoft\windows\storage`,
-	`root\standardcimv2`, `root\subscription`, `root\wmi`,
+	`root\security`, `root\standardcimv2`, `root\subscription`, `root\wmi`,
 }
 
 // namespace is a namespace with the classes that are served in it.

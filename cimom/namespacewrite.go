@@ -2,6 +2,7 @@ package cimom
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/casementhq/casement/cim"
@@ -92,7 +93,7 @@ func (m *Manager) forget(ctx context.Context, top *namespace, gone []*namespace)
 	return err
 }
 
-// tree is a namespace with those below it.
+// tree is a namespace with those below it, by name.
 func (m *Manager) tree(top *namespace) []*namespace {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -102,6 +103,7 @@ func (m *Manager) tree(top *namespace) []*namespace {
 			list = append(list, ns)
 		}
 	}
+	slices.SortFunc(list, func(a, b *namespace) int { return strings.Compare(a.key, b.key) })
 	return list
 }
 

@@ -20,7 +20,8 @@ import (
 type Provider interface {
 	// Classes are the classes that the provider serves: sealed, a superclass
 	// before its subclasses, each with the namespace that it belongs to, or
-	// with none to belong to every namespace. It is called once.
+	// with none to belong to every namespace. It is called by Register and by
+	// Refresh.
 	Classes() []*cim.Class
 }
 

@@ -56,17 +56,21 @@ func (m *Manager) register(p Provider) error {
 func (ns *namespace) verify(list []*cim.Class) error {
 	ns.writing.Lock()
 	defer ns.writing.Unlock()
+	return ns.layers.verify(ns.name, list)
+}
+
+func (l *layers) verify(namespace string, list []*cim.Class) error {
 	added := map[string]bool{}
 	for _, c := range list {
 		fail := func(status cim.Status, why string) error {
-			return &cim.Error{Status: status, Operation: "Register", Namespace: ns.name, Path: c.Name, Detail: why}
+			return &cim.Error{Status: status, Operation: "Register", Namespace: namespace, Path: c.Name, Detail: why}
 		}
 		above := cim.Fold(c.Superclass)
-		if _, known := ns.layers.builtin[above]; c.Superclass != "" && !known && !added[above] {
+		if _, known := l.builtin[above]; c.Superclass != "" && !known && !added[above] {
 			return fail(cim.ErrInvalidSuperclass, "the superclass "+c.Superclass+" is not registered")
 		}
 		key := cim.Fold(c.Name)
-		if old, known := ns.layers.builtin[key]; added[key] || known && (old.class != c || !c.IsAbstract()) {
+		if old, known := l.builtin[key]; added[key] || known && (old.class != c || !c.IsAbstract()) {
 			return fail(cim.ErrAlreadyExists, "another provider serves the class")
 		}
 		if len(c.Properties) > 0 && c.PropertyIndex(c.Properties[0].Name) != 0 {
