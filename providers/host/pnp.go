@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -117,13 +116,24 @@ func (d *pnpDevice) deviceID() string {
 		model = strings.ToUpper(d.bus)
 	case d.bus == "usb":
 		model = d.ids[1]
-		if serial := d.file("serial"); serial != "" {
+		if serial := d.file("serial"); serial != "" && !d.shares(serial) {
 			place = strings.ReplaceAll(serial, `\`, "_")
 		}
 	default:
 		model = d.ids[0]
 	}
 	return model + `\` + place
+}
+
+// shares tells whether another device of the same model has the same serial number, as cheap ones do.
+func (d *pnpDevice) shares(serial string) bool {
+	for _, name := range d.p.folder("sys/bus/usb/devices", "") {
+		other := &pnpDevice{p: d.p, bus: d.bus, name: name}
+		if name != d.name && other.file("serial") == serial && other.file("idVendor") == d.file("idVendor") && other.file("idProduct") == d.file("idProduct") {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *pnpDevice) title() string {
@@ -224,18 +234,14 @@ var pnpTable = &table[pnpDevice]{name: "Win32_PnPEntity", gather: gatherDevices,
 // devices calls f with the devices of the buses.
 func (p *Provider) devices(ctx context.Context, f func(*pnpDevice) error, buses ...string) error {
 	for _, bus := range buses {
-		entries, err := os.ReadDir(filepath.Join(p.root, "sys/bus", bus, "devices"))
-		if err != nil {
-			continue
-		}
-		for _, e := range entries {
-			if bus == "usb" && strings.Contains(e.Name(), ":") { // an interface of a device
+		for _, name := range p.folder("sys/bus/"+bus+"/devices", "") {
+			if bus == "usb" && strings.Contains(name, ":") { // an interface of a device
 				continue
 			}
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := f(p.pnpDevice(bus, e.Name())); err != nil {
+			if err := f(p.pnpDevice(bus, name)); err != nil {
 				return err
 			}
 		}

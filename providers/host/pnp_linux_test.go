@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -160,6 +161,22 @@ func TestDevicesOfAFixture(t *testing.T) {
 		"PNPDeviceID": out[0].Get("DeviceID").String()})
 	expect(t, only(t, p, "Win32_PnPSignedDriver", query{}), map[string]string{"DeviceName": "GP107 [GeForce GTX 1050 Ti]", "DriverName": "nvidia",
 		"DriverVersion": "535.54.03", "DeviceClass": "DISPLAY", "IsSigned": "false", "DeviceID": out[0].Get("DeviceID").String(), "DriverDate": "null"})
+}
+
+// The serial number is the place of a USB device, unless two of a model have the same one.
+func TestSerialNumbersOfUSB(t *testing.T) {
+	files := map[string]string{}
+	for name, serial := range map[string]string{"1-1": "A1", "1-2": "0000", "2-1": "0000"} {
+		dir := "sys/bus/usb/devices/" + name + "/"
+		files[dir+"idVendor"], files[dir+"idProduct"], files[dir+"serial"] = "abcd\n", "0001\n", serial+"\n"
+	}
+	var got []string
+	for _, i := range all(t, New(Options{Root: root(t, files)}), "Win32_PnPEntity", query{}) {
+		got = append(got, i.Get("DeviceID").String())
+	}
+	if want := []string{`USB\VID_ABCD&PID_0001\A1`, `USB\VID_ABCD&PID_0001\1-2`, `USB\VID_ABCD&PID_0001\2-1`}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
 
 func TestVideoMemory(t *testing.T) {

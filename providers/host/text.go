@@ -25,6 +25,21 @@ func (p *Provider) exists(path string) bool {
 	return err == nil
 }
 
+// folder lists the names below a folder that begin with prefix; none where it is absent.
+func (p *Provider) folder(path, prefix string) []string {
+	entries, err := os.ReadDir(filepath.Join(p.root, path))
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			out = append(out, e.Name())
+		}
+	}
+	return out
+}
+
 // strOrNull is s as a string, NULL where it is empty.
 func strOrNull(s string) cim.Value {
 	if s == "" {

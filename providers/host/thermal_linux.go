@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -67,21 +66,6 @@ func (p *Provider) celsius(path string) *int64 {
 		return nil
 	}
 	return &n
-}
-
-// folder lists the names below a folder that begin with prefix; none where it is absent.
-func (p *Provider) folder(path, prefix string) []string {
-	entries, err := os.ReadDir(filepath.Join(p.root, path))
-	if err != nil {
-		return nil
-	}
-	var out []string
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), prefix) {
-			out = append(out, e.Name())
-		}
-	}
-	return out
 }
 
 // gatherTemperatures gives the thermal zones and the sensors of hwmon that are not such a zone.
