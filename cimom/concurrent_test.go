@@ -85,6 +85,9 @@ func TestChangesWhileReading(t *testing.T) {
 		}
 		i := cim.NewInstance(class)
 		_, err = s.Create(ctx, i, cim.OperationOptions{})
+		if errors.Is(err, context.DeadlineExceeded) { // the test is over
+			return err
+		}
 		if !errors.Is(err, cim.ErrInvalidParameter) { // without a name
 			return errors.New("a namespace without a name")
 		}

@@ -189,7 +189,7 @@ func (ev *events) HasSource(namespace string, class *cim.Class) bool {
 	return err == nil
 }
 
-func (ev *events) Source(ctx context.Context, caller cim.Caller, namespace string, class *cim.Class, constraints []wql.Constraint, emit func(*cim.Instance) error) error {
+func (ev *events) Source(ctx context.Context, caller cim.Caller, namespace string, class *cim.Class, constraints []wql.Constraint, emit func(*security.Token, *cim.Instance) error) error {
 	s, e, err := ev.at(namespace, caller, class.Name)
 	if err != nil {
 		return err
@@ -198,13 +198,18 @@ func (ev *events) Source(ctx context.Context, caller cim.Caller, namespace strin
 	if err != nil {
 		return err
 	}
+	r := s.request(e, cim.OperationOptions{}, nil, constraints)
+	var by *security.Token
+	if p, ok := src.(EventPublisher); ok {
+		by = p.Publisher(r)
+	}
 	err = protect(func() error {
-		return src.Events(ctx, s.request(e, cim.OperationOptions{}, nil, constraints), func(i *cim.Instance) error {
+		return src.Events(ctx, r, func(i *cim.Instance) error {
 			i, err := e.fits(i)
 			if err != nil {
 				return err
 			}
-			return emit(i)
+			return emit(by, i)
 		})
 	})
 	if errors.Is(err, cim.ErrProviderNotCapable) {

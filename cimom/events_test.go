@@ -565,3 +565,72 @@ func TestEventsEnd(t *testing.T) {
 		t.Errorf("after the manager: %v", err)
 	}
 }
+
+// TestCreators shows T-94 and T-95: administrators share what they make, and
+// what others make runs as they are, and not together with what
+// administrators made.
+func TestCreators(t *testing.T) {
+	alice, err := security.ParseSID("S-1-5-21-1-2-3-1001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := cim.Caller{Token: &security.Token{User: alice, Groups: []security.GroupEntry{{SID: security.SIDAuthenticatedUsers}}}}
+	m := cimom.New(cimom.Options{CreatorCaller: func(sid security.SID) (cim.Caller, error) {
+		if sid == alice {
+			return users, nil
+		}
+		return cim.Caller{Token: cimom.AdministratorsToken()}, nil
+	}})
+	defer m.Close()
+	a := newAlarms(t, alarmClasses)
+	if err := m.Register(a); err != nil {
+		t.Fatal(err)
+	}
+	one := open(t, m, `root\subscription`)
+	if err := setSD(t, one, sdBytes(t, "O:BAG:BAD:(A;CI;0x6003f;;;BA)(A;;0xb;;;AU)")); err != nil {
+		t.Fatal(err)
+	}
+	other := administrator()
+	other.Token.User = security.SIDLocalService
+	two, user := one.With(other), one.With(users)
+	parts := map[string]cim.Session{"one": one, "two": two, "user": user}
+	for name, s := range parts {
+		create(t, s, "__EventFilter", map[string]cim.Value{"Name": cim.Str(name), "Query": cim.Str(`SELECT * FROM CT_Alarm`), "QueryLanguage": cim.Str("WQL")})
+		create(t, s, "CT_Pager", map[string]cim.Value{"Name": cim.Str(name)})
+	}
+	for _, b := range []struct{ filter, consumer, by string }{
+		{"one", "two", "one"}, // which alone fires
+		{"one", "user", "one"}, {"user", "one", "user"}, {"user", "user", "two"},
+	} {
+		create(t, parts[b.by], "__FilterToConsumerBinding", map[string]cim.Value{
+			"Filter": cim.Ref(`__EventFilter.Name="` + b.filter + `"`), "Consumer": cim.Ref(`CT_Pager.Name="` + b.consumer + `"`),
+		})
+	}
+	eventually(t, "the subscription of administrators fires", func() bool {
+		if err := a.all(make1(t, one, "CT_Alarm", map[string]cim.Value{"Building": cim.Str("24")})); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(soon)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return len(a.got) > 0
+	})
+	for _, got := range a.take(t, 0) {
+		if got != "two: 24" {
+			t.Errorf("fired %q", got)
+		}
+	}
+	create(t, user, "CT_Pager", map[string]cim.Value{"Name": cim.Str("again")})
+	create(t, user, "__FilterToConsumerBinding", map[string]cim.Value{
+		"Filter": cim.Ref(`__EventFilter.Name="user"`), "Consumer": cim.Ref(`CT_Pager.Name="again"`),
+	})
+	eventually(t, "the subscription of the user fires", func() bool {
+		if err := a.all(make1(t, one, "CT_Alarm", map[string]cim.Value{"Building": cim.Str("25")})); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(soon)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return slices.Contains(a.got, "again: 25") && slices.Contains(a.as, alice)
+	})
+}

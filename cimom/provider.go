@@ -6,6 +6,7 @@ import (
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cim/wql"
 	"github.com/casementhq/casement/cimom/internal/eventing"
+	"github.com/casementhq/casement/security"
 )
 
 // Provider serves classes. What it can do with them it shows by implementing
@@ -83,6 +84,14 @@ type EventSource interface {
 	// long and may be called from several goroutines; the manager copies the
 	// instance. Constraints are what every event that anybody wants meets.
 	Events(ctx context.Context, r *Request, emit func(*cim.Instance) error) error
+}
+
+// EventPublisher is what an EventSource implements besides whose events are
+// not the service's own.
+type EventPublisher interface {
+	// Publisher is who publishes the events of r: whom the EventAccess of a
+	// filter has to admit. It is not nil.
+	Publisher(r *Request) *security.Token
 }
 
 // EventKinds is a set of kinds of intrinsic events about instances.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cimom"
+	"github.com/casementhq/casement/security"
 )
 
 // maxHosts bounds the provider hosts of one user.
@@ -72,6 +73,14 @@ func NewPerUser(o PerUserOptions) *PerUser {
 
 // ProviderName is the provider's name.
 func (p *PerUser) ProviderName() string { return p.o.Name }
+
+// Publisher is the caller: its hosts run as the caller's Unix user.
+func (p *PerUser) Publisher(r *cimom.Request) *security.Token {
+	if r.Caller.Token == nil {
+		return anybody
+	}
+	return r.Caller.Token
+}
 
 // host gives a free host of the caller's user, or a new one, or waits.
 func (p *PerUser) host(ctx context.Context, caller cim.Caller) (*conn, func(bool), error) {

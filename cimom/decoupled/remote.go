@@ -8,6 +8,7 @@ import (
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cimom"
+	"github.com/casementhq/casement/security"
 )
 
 // remote is a provider that is somewhere else: each operation goes over a
@@ -28,6 +29,7 @@ var (
 	_ cimom.MethodInvoker     = (*remote)(nil)
 	_ cimom.AssociationWalker = (*remote)(nil)
 	_ cimom.EventSource       = (*remote)(nil)
+	_ cimom.EventPublisher    = (*remote)(nil)
 	_ cimom.EventConsumer     = (*remote)(nil)
 )
 
@@ -252,6 +254,14 @@ func (p *remote) Events(ctx context.Context, r *cimom.Request, emit func(*cim.In
 	_, err := p.do(ctx, r, ask(opEvents, r), emit)
 	return err
 }
+
+// anybody is who publishes what a provider of its own process emits: its
+// connections may be of several Unix users, none of which has an account here.
+var anybody = &security.Token{Groups: []security.GroupEntry{{SID: security.SIDEveryone}}}
+
+// Publisher is anybody: filters that admit some publishers only do not admit
+// it.
+func (p *remote) Publisher(*cimom.Request) *security.Token { return anybody }
 
 // Consume hands events over. They are of any class, so that the provider gets
 // each as an object that names its own.

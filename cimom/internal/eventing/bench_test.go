@@ -109,7 +109,7 @@ func BenchmarkPoll(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := p.(*poll).round(b.Context(), false); err != nil {
+		if err := p.(*poll).round(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -33,8 +33,9 @@ type Host interface {
 
 	// HasSource tells whether an event provider makes the events of a class.
 	HasSource(namespace string, class *cim.Class) bool
-	// Source runs that provider until ctx ends. The hub copies what it emits.
-	Source(ctx context.Context, caller cim.Caller, namespace string, class *cim.Class, constraints []wql.Constraint, emit func(*cim.Instance) error) error
+	// Source runs that provider until ctx ends. The hub copies what it emits; by
+	// is who publishes it, nil for the service itself.
+	Source(ctx context.Context, caller cim.Caller, namespace string, class *cim.Class, constraints []wql.Constraint, emit func(by *security.Token, event *cim.Instance) error) error
 
 	// Creator is the caller that a creator of permanent subscriptions stands
 	// for.

@@ -46,8 +46,9 @@ type fakeHost struct {
 	dynamic   map[string]*cim.Instance
 	lists     int // calls of List
 	listErr   error
-	callers   []security.SID // of List
-	sources   map[string]int // running, by folded class
+	unlisted  map[string]error // by folded class
+	callers   []security.SID   // of List
+	sources   map[string]int   // running, by folded class
 	started   int
 	emit      map[string]func(*cim.Instance) error
 	watchEmit Emit
@@ -120,6 +121,9 @@ func (h *fakeHost) List(_ context.Context, caller cim.Caller, _ string, q *wql.B
 	h.lists++
 	h.callers = append(h.callers, caller.Token.User)
 	err := h.listErr
+	if h.unlisted[cim.Fold(q.Class.Name)] != nil {
+		err = h.unlisted[cim.Fold(q.Class.Name)]
+	}
 	var found []*cim.Instance
 	for _, i := range h.dynamic {
 		if i.Class() == q.Class {
@@ -137,12 +141,12 @@ func (h *fakeHost) List(_ context.Context, caller cim.Caller, _ string, q *wql.B
 
 func (h *fakeHost) HasSource(_ string, class *cim.Class) bool { return class.IsA("CT_Alarm") }
 
-func (h *fakeHost) Source(ctx context.Context, _ cim.Caller, _ string, class *cim.Class, _ []wql.Constraint, emit func(*cim.Instance) error) error {
+func (h *fakeHost) Source(ctx context.Context, _ cim.Caller, _ string, class *cim.Class, _ []wql.Constraint, emit func(*security.Token, *cim.Instance) error) error {
 	key := cim.Fold(class.Name)
 	h.mu.Lock()
 	h.sources[key]++
 	h.started++
-	h.emit[key] = emit
+	h.emit[key] = func(i *cim.Instance) error { return emit(nil, i) }
 	h.mu.Unlock()
 	<-ctx.Done()
 	h.mu.Lock()

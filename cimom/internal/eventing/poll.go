@@ -35,6 +35,9 @@ type snapshot struct {
 	rows  map[string]*row
 	turn  uint32
 	round uint32 // the last one that had the class
+	// ready says that the class was listed whole once: what is new since then is
+	// an event.
+	ready bool
 }
 
 type row struct {
@@ -45,14 +48,31 @@ type row struct {
 
 const rowSize = 96 // a row and its place in the map, without the key
 
-// start takes the first snapshot.
+// start takes the first snapshot. A class below the one that was asked for
+// that cannot be listed yet does not keep the others from being polled.
 func (p *poll) start(ctx context.Context) error {
 	p.classes = map[string]*snapshot{}
-	err := p.round(ctx, true)
-	if err != nil {
+	err := p.round(ctx)
+	if err != nil && (ends(err) || ctx.Err() != nil || !p.some()) {
 		p.release()
+		return err
 	}
-	return err
+	return nil
+}
+
+// some tells whether any class was listed.
+func (p *poll) some() bool {
+	for _, s := range p.classes {
+		if s.ready {
+			return true
+		}
+	}
+	return false
+}
+
+// ends tells whether a poll cannot go on after an error.
+func ends(err error) bool {
+	return errors.Is(err, cim.ErrQuotaViolation) || errors.Is(err, cim.ErrAccessDenied) || errors.Is(err, cim.ErrInvalidNamespace)
 }
 
 // run polls until ctx ends. It pauses at least as long as a poll took, so that
@@ -68,8 +88,8 @@ func (p *poll) run(ctx context.Context) error {
 			return nil
 		}
 		began := time.Now()
-		if err := p.round(ctx, false); err != nil {
-			if ctx.Err() != nil || errors.Is(err, cim.ErrQuotaViolation) || errors.Is(err, cim.ErrAccessDenied) || errors.Is(err, cim.ErrInvalidNamespace) {
+		if err := p.round(ctx); err != nil {
+			if ctx.Err() != nil || ends(err) {
 				return err
 			}
 			p.feed.hub.log.Warn("polling failed", "class", p.query.Class, "namespace", p.feed.namespace, "error", err)
@@ -86,8 +106,9 @@ func (p *poll) release() {
 }
 
 // round lists every class once. One that fails keeps its snapshot, and the
-// others are polled all the same.
-func (p *poll) round(ctx context.Context, first bool) error {
+// others are polled all the same. A class that its provider does not list
+// whole has no part in a poll of its superclass.
+func (p *poll) round(ctx context.Context) error {
 	host := p.feed.hub.host
 	var failure error
 	p.rounds++
@@ -104,7 +125,11 @@ func (p *poll) round(ctx context.Context, first bool) error {
 		if bound.Never {
 			continue
 		}
-		if err := p.one(ctx, bound, kinds, first); err != nil && failure == nil {
+		err = p.one(ctx, bound, kinds)
+		if errors.Is(err, cim.ErrProviderNotCapable) && !cim.EqualFold(class.Name, p.query.Class) && !p.classes[cim.Fold(class.Name)].ready {
+			err = nil
+		}
+		if err != nil && failure == nil {
 			failure = err
 		}
 		if ctx.Err() != nil {
@@ -123,7 +148,7 @@ func (p *poll) round(ctx context.Context, first bool) error {
 }
 
 // one polls one class.
-func (p *poll) one(ctx context.Context, bound *wql.Bound, kinds Kinds, first bool) error {
+func (p *poll) one(ctx context.Context, bound *wql.Bound, kinds Kinds) error {
 	name := cim.Fold(bound.Class.Name)
 	s := p.classes[name]
 	if s == nil {
@@ -136,11 +161,12 @@ func (p *poll) one(ctx context.Context, bound *wql.Bound, kinds Kinds, first boo
 		if !bound.Match(i) {
 			return nil
 		}
-		return p.see(ctx, s, i, kinds, first)
+		return p.see(ctx, s, i, kinds, !s.ready)
 	})
 	if err != nil {
 		return err
 	}
+	s.ready = true
 	for key, r := range s.rows {
 		if r.turn == s.turn {
 			continue

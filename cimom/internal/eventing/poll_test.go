@@ -165,6 +165,43 @@ func TestPollThatFails(t *testing.T) {
 	})
 }
 
+// TestPollOfAClassThatIsNotListed shows that a class that cannot be listed, for
+// now or for good, does not spoil the poll of its superclass, and that its
+// instances are no news when it can.
+func TestPollOfAClassThatIsNotListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := newFakeHost(t)
+		h, _ := newHub(t, host, Limits{})
+		unlisted := func(err error) {
+			host.mu.Lock()
+			defer host.mu.Unlock()
+			host.unlisted = map[string]error{"ct_subjob": err}
+		}
+		host.job("CT_SubJob", "below", 1)
+		for _, err := range []error{cim.ErrProviderNotCapable, cim.ErrProviderLoadFailure} {
+			unlisted(err)
+			const query = `SELECT * FROM __InstanceOperationEvent WITHIN 1 WHERE TargetInstance ISA `
+			if _, got := h.Subscribe(t.Context(), cimv2, query+`'CT_SubJob'`, alice); !errors.Is(got, err) {
+				t.Errorf("the class itself: %v, want %v", got, err)
+			}
+			s := subscribe(t, h, alice, query+`'CT_Job'`)
+			host.job("CT_Job", "a", 1)
+			time.Sleep(1500 * time.Millisecond)
+			unlisted(nil)
+			time.Sleep(time.Second)
+			host.job("CT_SubJob", "below", 2)
+			host.remove("a")
+			time.Sleep(time.Second)
+			host.job("CT_SubJob", "below", 1)
+			if got, want := all(t, s), []string{"creation a", "deletion a", "modification below"}; len(got) != 3 || got[0] != want[0] ||
+				!slices.Contains(got, want[1]) || !slices.Contains(got, want[2]) {
+				t.Errorf("%v: %q, want %q", err, got, want)
+			}
+			s.Close()
+		}
+	})
+}
+
 func TestQuotaOfPollingMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		host := newFakeHost(t)

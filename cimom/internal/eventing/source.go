@@ -5,6 +5,7 @@ import (
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cim/wql"
+	"github.com/casementhq/casement/security"
 )
 
 // source runs the event provider of an event class.
@@ -19,11 +20,11 @@ func (s *source) start(context.Context) error { return nil }
 
 func (s *source) run(ctx context.Context) error {
 	f := s.feed
-	return f.hub.host.Source(ctx, s.caller, f.namespace, s.class, s.constraints, func(event *cim.Instance) error {
+	return f.hub.host.Source(ctx, s.caller, f.namespace, s.class, s.constraints, func(by *security.Token, event *cim.Instance) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		f.publish(ctx, publication{event: event, patient: true})
+		f.publish(ctx, publication{event: event, by: by, patient: true})
 		return nil
 	})
 }
