@@ -75,6 +75,13 @@ instance of LongNote { Name = "b"; Text = "y"; };
 	if _, err := example.Get(ctx, path, cim.GetOptions{}); cim.StatusOf(err) != cim.ErrNotFound {
 		t.Errorf("after Delete: %v", err)
 	}
+	e, err = session(`root\cimv2`).Query(ctx, "SELECT * FROM __ProviderRegistration WHERE provider='__Win32Provider.Name=\"CasementHost\"'", cim.QueryOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := cim.Collect(ctx, e); err != nil || len(list) < 2 { // instances and methods at least
+		t.Errorf("registrations of the provider of the host: %v, %v", list, err)
+	}
 	if c, err := example.GetClass(ctx, "LongNote", cim.GetOptions{}); err != nil || c.Superclass != "Note" {
 		t.Errorf("GetClass: %v, %v", c, err)
 	}

@@ -139,7 +139,14 @@ func (t *compileTarget) session(ctx context.Context, namespace string) (*session
 	return s, nil
 }
 
+// maxObjects bounds the paths that a compilation answers with: the answer has
+// to go through envelopes of limited size.
+const maxObjects = 1000
+
 func (t *compileTarget) stored(namespace, relative string) {
+	if len(t.objects) == maxObjects {
+		return
+	}
 	t.objects = append(t.objects, namespaceName(namespace)+":"+relative)
 }
 

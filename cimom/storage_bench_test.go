@@ -83,6 +83,59 @@ func BenchmarkStoredFilter(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/instance")
 }
 
+// TestRejectedInstancesCostNothing: what a query rejects in the repository is
+// not copied.
+func TestRejectedInstancesCostNothing(t *testing.T) {
+	m := cimom.New(cimom.Options{})
+	defer m.Close()
+	s := open(t, m, `root\cimv2`)
+	var lines []string
+	allocations := func(n int) float64 {
+		for len(lines) < n {
+			lines = append(lines, fmt.Sprintf(`instance of Rec { Id = %d; Text = "the quick brown fox"; };`, len(lines)))
+		}
+		r := compile(t, open(t, m, "root"), "class Rec { [Key] uint32 Id; string Text; };"+strings.Join(lines, "\n"), text("Namespace", `root\cimv2`))
+		if returned(r) != 0 {
+			t.Fatal(r)
+		}
+		return testing.AllocsPerRun(5, func() {
+			if got := query(t, s, "SELECT * FROM Rec WHERE Text LIKE '%wolf' OR Id > 100000"); len(got) != 0 {
+				t.Fatal(got)
+			}
+		})
+	}
+	few, many := allocations(1_000), allocations(5_000)
+	if each := (many - few) / 4_000; each > 0.05 { // a scan in batches has its own
+		t.Errorf("%.3f allocations for a rejected instance (%g for 1,000, %g for 5,000)", each, few, many)
+	}
+}
+
+// BenchmarkStoredScan shows what one rejected instance costs among more and
+// more of them.
+func BenchmarkStoredScan(b *testing.B) {
+	for _, n := range sizes() {
+		s := filled(b, n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if got := ask(b, s, "SELECT * FROM Rec WHERE Number > 96"); got != 0 {
+					b.Fatal(got)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/instance")
+		})
+	}
+}
+
+// sizes are those of a cost curve. A million takes a minute to make:
+// CASEMENT_BENCH_LARGE asks for it.
+func sizes() []int {
+	list := []int{1_000, 10_000, 100_000}
+	if os.Getenv("CASEMENT_BENCH_LARGE") != "" {
+		list = append(list, 1_000_000)
+	}
+	return list
+}
+
 // BenchmarkStoredAssociators finds the only association of an object among
 // 100,000 stored ones.
 func BenchmarkStoredAssociators(b *testing.B) {
@@ -115,14 +168,9 @@ func BenchmarkStoredAssociators(b *testing.B) {
 }
 
 // BenchmarkStoredLookup shows what one instance costs by its key, and a
-// thousand by an index, among more and more of them. A million takes a minute
-// to make: CASEMENT_BENCH_LARGE asks for it.
+// thousand by an index, among more and more of them.
 func BenchmarkStoredLookup(b *testing.B) {
-	sizes := []int{1_000, 10_000, 100_000}
-	if os.Getenv("CASEMENT_BENCH_LARGE") != "" {
-		sizes = append(sizes, 1_000_000)
-	}
-	for _, n := range sizes {
+	for _, n := range sizes() {
 		s := filled(b, n)
 		path := cim.ObjectPath{Class: "Rec", Keys: []cim.Key{{Name: "Id", Value: cim.U32(uint32(n / 2))}}}
 		b.Run(fmt.Sprintf("get/%d", n), func(b *testing.B) {

@@ -24,6 +24,9 @@ func (p *systemProvider) List(ctx context.Context, r *Request, yield func(*cim.I
 	switch c := r.Class; {
 	case c.IsA("__NAMESPACE"):
 		ns := p.manager.namespace(r.Namespace)
+		if ns == nil || !cim.EqualFold(c.Name, "__NAMESPACE") {
+			return nil // every namespace is listed as one of __NAMESPACE
+		}
 		for _, name := range p.manager.children(r.Namespace) {
 			if err := yield(ns.instance(name)); err != nil {
 				return err
@@ -46,7 +49,7 @@ func (p *systemProvider) Get(ctx context.Context, r *Request, path cim.ObjectPat
 	case c.IsA("__NAMESPACE"):
 		name, _ := path.Keys[0].Value.Str()
 		for _, child := range p.manager.children(r.Namespace) {
-			if cim.EqualFold(child, name) {
+			if cim.EqualFold(child, name) && cim.EqualFold(c.Name, "__NAMESPACE") {
 				return p.manager.namespace(r.Namespace).instance(child), nil
 			}
 		}

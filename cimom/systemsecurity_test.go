@@ -247,6 +247,12 @@ func TestNamespaceTree(t *testing.T) {
 			t.Errorf("a namespace called %q: %v", bad, err)
 		}
 	}
+	put(t, s, cim.Class{Name: "Own", Superclass: "__NAMESPACE"}, cim.PutClassOptions{})
+	create(t, s, "Own", name("ByOwn"))
+	open(t, m, `root\cimv2\ByOwn`)
+	if got := query(t, s, "SELECT * FROM __NAMESPACE WHERE Name='byown'"); len(got) != 1 {
+		t.Errorf("a namespace made by a derived class: %v", got)
+	}
 	grandchild := open(t, m, `root\cimv2\child\grandchild`)
 	put(t, grandchild, keyed("A", ""), cim.PutClassOptions{})
 	create(t, grandchild, "A", map[string]cim.Value{"Id": cim.Str("1")})

@@ -93,6 +93,9 @@ func New(o Options) *Provider {
 	return p
 }
 
+// ProviderName is what the Provider qualifier of the classes says, and the name of its __Win32Provider instance.
+func (p *Provider) ProviderName() string { return "CasementHost" }
+
 // Classes are the definitions of all classes that the provider knows: those that it fills and their superclasses,
 // superclasses first.
 func (p *Provider) Classes() []*cim.Class {
