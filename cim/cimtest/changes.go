@@ -70,12 +70,21 @@ func classQuestions() []question {
 			w.add("class", "%s : %s", c.Name, c.Superclass)
 			for _, p := range c.Properties {
 				w.add("class", "%s %s key=%v", p.Type, p.Name, p.Key)
-				w.add("origin", "%s %s", p.Name, p.Origin)
 			}
 			for _, m := range c.Methods {
 				w.add("class", "method %s, %d in, %d out, static=%v", m.Name, len(m.In), len(m.Out), m.Static)
 			}
 		}, wantDerived()},
+		{"class: every definition", func(ctx context.Context, w *writer) {
+			for _, k := range theFixture().order {
+				c, err := w.s.GetClass(ctx, k.Name, cim.GetOptions{})
+				if err != nil {
+					w.add("class", "%s: %v", k.Name, cim.StatusOf(err))
+					continue
+				}
+				w.class("definition", c)
+			}
+		}, wantDefinitions()},
 		{"class: subclasses", func(ctx context.Context, w *writer) {
 			list, err := w.s.EnumerateClasses(ctx, "CT_Element", false)
 			if err != nil {
@@ -107,6 +116,19 @@ func wantDerived() []string {
 	}
 	for _, s := range scalars {
 		want = append(want, s.typ.String()+" "+s.property(false)+" key=false", s.typ.String()+"[] "+s.property(true)+" key=false")
+	}
+	return want
+}
+
+// wantDefinitions are the definitions as the suite made them.
+func wantDefinitions() []string {
+	w := &writer{}
+	for _, c := range theFixture().order {
+		w.class("definition", c)
+	}
+	var want []string
+	for _, l := range w.lines {
+		want = append(want, l.Text)
 	}
 	return want
 }

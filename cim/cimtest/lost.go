@@ -15,10 +15,6 @@ var LostByWSMan = []Loss{
 		"an endpoint reference has the address that the client used, not the host's own name (__SERVER)"},
 	{"empty array", "DSP0230 7.2.3 and [MS-WSMV] 3.1.4.1.26",
 		"an array is written as its elements, so that one without elements is as absent as a property that was not sent"},
-	{"origin", "[MS-WSMV] 3.1.4.1.38",
-		"the class that declared a property travels only where the class metadata has its CLASSORIGIN"},
-	{"class", "[MS-WSMV] 3.1.4.1.38",
-		"class definitions travel as CIM-XML, and only from hosts that serve that resource; its qualifiers may be filtered"},
 	{"extended", "DSP0226 14.6",
 		"a fault carries codes and a text, not the object of class __ExtendedStatus"},
 }

@@ -190,3 +190,30 @@ func (w *writer) result(r cim.Result, err error) {
 		w.value(o.Name, o.Value)
 	}
 }
+
+// class writes a definition down, all of it.
+func (w *writer) class(aspect string, c *cim.Class) {
+	say := func(format string, args ...any) { w.add(aspect, c.Name+" "+format, args...) }
+	say(": %s", strings.Join(c.Derivation, ", "))
+	w.qualifiers(aspect, c.Name, c.Qualifiers)
+	for n, p := range c.Properties {
+		say("property %d %s %s of %q, key %v, from %s, default %s", n, p.Type, p.Name, p.RefClass, p.Key, p.Origin, render(p.Default))
+		w.qualifiers(aspect, c.Name+"."+p.Name, p.Qualifiers)
+	}
+	for n, m := range c.Methods {
+		say("method %d %s %s, static %v, from %s", n, m.Return, m.Name, m.Static, m.Origin)
+		w.qualifiers(aspect, c.Name+"."+m.Name+"()", m.Qualifiers)
+		for way, list := range map[string][]cim.Parameter{"in": m.In, "out": m.Out} {
+			for n, p := range list {
+				say("method %s %s %d: %s %s of %q, optional %v", m.Name, way, n, p.Type, p.Name, p.RefClass, p.Optional)
+				w.qualifiers(aspect, c.Name+"."+m.Name+"("+way+" "+p.Name+")", p.Qualifiers)
+			}
+		}
+	}
+}
+
+func (w *writer) qualifiers(aspect, name string, list cim.Qualifiers) {
+	for _, q := range list {
+		w.add(aspect, "%s [%s %s, flavor %#x]", name, q.Name, render(q.Value), uint8(q.Flavor))
+	}
+}

@@ -10,6 +10,7 @@ import subprocess
 import uuid
 import xml.etree.ElementTree as ET
 
+from pypsrp.exceptions import WSManFaultError
 from winrm.protocol import Protocol
 
 import peer
@@ -113,7 +114,12 @@ for name, text in BOUNDED.items():
 
     @check("%s: with a bound one instance, without one refused" % name)
     def _(name=name, text=text):
-        equal(len(peer.query(client, text)), 1, "instances")
+        try:
+            equal(len(peer.query(client, text)), 1, "instances")
+        except WSManFaultError as fault:
+            if name == "Win32_PingStatus" and fault.code == 5:
+                raise Skip("net.ipv4.ping_group_range does not let the service send echo requests")
+            raise
         try:
             peer.enumeration(client, WMI + name)
         except Exception as refused:

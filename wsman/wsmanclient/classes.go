@@ -88,6 +88,20 @@ func (c *Client) loadClass(ctx context.Context, namespace, class string) (*cim.C
 	return e.class, e.err
 }
 
+// freshClass asks the host for a class as it is now, and types further values
+// by it.
+func (c *Client) freshClass(ctx context.Context, namespace, class string) (*cim.Class, error) {
+	cache := &c.classes
+	cache.mu.Lock()
+	if cache.refused {
+		cache.mu.Unlock()
+		return nil, errNoMetadata
+	}
+	delete(cache.known, classKey{cim.Fold(namespace), cim.Fold(class)})
+	cache.mu.Unlock()
+	return c.loadClass(ctx, namespace, class)
+}
+
 // errNoMetadata is the answer for every class of a host that gives none.
 var errNoMetadata = &cim.Error{Status: cim.ErrNotSupported, Detail: "the host gives no class definitions over WinRM", Remote: true}
 

@@ -90,7 +90,7 @@ func (s *Session) GetClass(ctx context.Context, name string, _ cim.GetOptions) (
 	if err := s.usable(op); err != nil {
 		return nil, err
 	}
-	c, err := s.c.loadClass(ctx, s.namespace, name)
+	c, err := s.c.freshClass(ctx, s.namespace, name)
 	if err != nil {
 		return nil, s.fail(op, name, err, cim.ErrNotFound)
 	}
@@ -113,7 +113,7 @@ func (s *Session) EnumerateClasses(ctx context.Context, superclass string, deep 
 	}
 	list := make([]*cim.Class, 0, len(names))
 	for _, name := range names {
-		c, err := s.c.loadClass(ctx, s.namespace, name)
+		c, err := s.c.freshClass(ctx, s.namespace, name)
 		if err != nil {
 			return nil, s.fail(op, name, err, cim.ErrNotFound)
 		}
