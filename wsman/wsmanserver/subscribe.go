@@ -93,7 +93,38 @@ func (c *call) openEvents(ctx context.Context, query string) (*cimSource, error)
 		session.Close()
 		return nil, err
 	}
-	return &cimSource{session: session, enum: events, shared: c.encoders()}, nil
+	return &cimSource{session: session, enum: &located{Enumerator: events, namespace: session.Namespace()}, shared: c.encoders()}, nil
+}
+
+// located gives events the namespace of the subscription. An event is in none
+// itself, but its resource URI needs one, by which the client finds its class.
+// See spec/wmi.md 2.3.
+type located struct {
+	cim.Enumerator
+	namespace string
+	from, to  *cim.Class // the last event's class, and as it is sent
+}
+
+// Next implements cim.Enumerator.
+func (l *located) Next(ctx context.Context, limit int) ([]*cim.Instance, error) {
+	batch, err := l.Enumerator.Next(ctx, limit)
+	for n, i := range batch {
+		class := i.Class()
+		if class.Namespace != "" {
+			continue
+		}
+		if class != l.from {
+			here := *class
+			here.Namespace = l.namespace
+			l.from, l.to = class, here.Seal()
+		}
+		values := make([]cim.Value, i.Len())
+		for v := range values {
+			values[v] = i.At(v)
+		}
+		batch[n] = cim.MakeInstance(l.to, values)
+	}
+	return batch, err
 }
 
 // cimUnsubscribe ends a subscription of its owner.
