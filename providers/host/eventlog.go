@@ -80,7 +80,7 @@ func eventText(name string, get func(*eventRow) string) eventColumn {
 // eventTable: an entry has no category and no data besides its text, so that these stay NULL. Its text is not made
 // of a template and strings; the whole of it is the one string.
 var eventTable = &table[eventRow]{name: "Win32_NTLogEvent", gather: gatherEvents, columns: []eventColumn{
-	eventText("Logfile", func(r *eventRow) string { return r.log() }),
+	eventText("Logfile", func(r *eventRow) string { return r.log }),
 	{name: "RecordNumber", get: func(r *eventRow) cim.Value { return cim.U32(r.record()) }},
 	eventText("SourceName", func(r *eventRow) string {
 		return first(r.source, r.command, map[string]string{"kernel": "kernel"}[r.carrier])
@@ -151,13 +151,17 @@ func (p *Provider) events(ctx context.Context, q query, plan *eventPlan, f func(
 		}
 	}
 	secure := maySeeSecurity(q.caller)
+	var raw rawEntry
 	return p.journal(ctx, func(line []byte) error {
-		var ok bool
-		if r.entry, ok = parseEntry(line); !ok {
+		if !raw.parse(line) {
 			return nil
 		}
-		log := r.log()
+		log := raw.log()
 		if log == logSecurity && !secure || plan.log != "" && plan.log != log {
+			return nil
+		}
+		var ok bool
+		if r.entry, ok = raw.entry(); !ok {
 			return nil
 		}
 		return f(r)

@@ -1,7 +1,9 @@
 package host
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -342,6 +344,18 @@ func FuzzJournalEntry(f *testing.F) {
 		f.Add([]byte(line))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
+		// A line without escapes and objects within is read as encoding/json reads it.
+		var raw rawEntry
+		var other map[string]json.RawMessage
+		if !bytes.ContainsAny(line[min(1, len(line)):], "\\{") && json.Unmarshal(line, &other) == nil && len(other) > 0 {
+			var want string
+			if !raw.parse(line) {
+				t.Fatalf("%q was not read", line)
+			}
+			if json.Unmarshal(other["MESSAGE"], &want) == nil && raw.text(fieldMessage) != want {
+				t.Errorf("%q has the text %q, want %q", line, raw.text(fieldMessage), want)
+			}
+		}
 		e, ok := parseEntry(line)
 		if !ok {
 			return
@@ -350,4 +364,28 @@ func FuzzJournalEntry(f *testing.F) {
 			t.Errorf("%+v", e)
 		}
 	})
+}
+
+func BenchmarkJournalEntry(b *testing.B) {
+	all := strings.Split(recorded, "\n")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := parseEntry([]byte(all[0])); !ok {
+			b.Fatal("not read")
+		}
+	}
+}
+
+// An entry of a log that is not wanted costs no allocation.
+func TestRejectedEntriesAllocateNothing(t *testing.T) {
+	line := []byte(strings.Split(recorded, "\n")[0])
+	n := testing.AllocsPerRun(100, func() {
+		var raw rawEntry
+		if !raw.parse(line) || raw.log() != logSystem {
+			t.Fatal("not read")
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
 }

@@ -185,14 +185,14 @@ func (p *Provider) journalConfig() map[string]string {
 
 // countRecords reads the whole journal once for the numbers and the programs of all logs.
 func (p *Provider) countRecords(ctx context.Context, counts map[string]uint32, sources map[string]map[string]bool) error {
+	var raw rawEntry
 	return p.journal(ctx, func(line []byte) error {
-		e, ok := parseEntry(line)
-		if !ok {
+		if !raw.parse(line) || !raw.whole() {
 			return nil
 		}
-		log := e.log()
+		log := raw.log()
 		counts[log]++
-		if name := first(e.source, e.command); name != "" && len(sources[log]) < maxSources {
+		if name := first(raw.text(fieldIdentifier), raw.text(fieldCommand)); name != "" && len(sources[log]) < maxSources {
 			if sources[log] == nil {
 				sources[log] = map[string]bool{}
 			}

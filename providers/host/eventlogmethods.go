@@ -42,7 +42,8 @@ func backupEventLog(ctx context.Context, p *Provider, c *call) (uint32, cim.Name
 	read := make(chan error, 1)
 	go func() {
 		err := p.journal(ctx, func(line []byte) error {
-			if e, ok := parseEntry(line); !ok || e.log() != log {
+			var raw rawEntry
+			if !raw.parse(line) || !raw.whole() || raw.log() != log {
 				return nil
 			}
 			_, err := w.Write(append(bytes.Clone(line), '\n'))

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // maxJournalLine bounds an entry of the journal as JSON, in bytes; a longer one is passed over. journald itself
@@ -123,82 +124,115 @@ func boundedLines(r io.Reader, f func(line []byte) error) error {
 	}
 }
 
-// journalFields are the fields that are read of an entry; its addresses come with it.
-var journalFields = []string{"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "SYSLOG_FACILITY", "_COMM", "_UID", "_HOSTNAME",
-	"_TRANSPORT", "_SOURCE_REALTIME_TIMESTAMP", "_AUDIT_TYPE"}
+// Fields of an entry that are read, in the order of journalFields; its address comes with it.
+const (
+	fieldMessage = iota
+	fieldMessageID
+	fieldPriority
+	fieldIdentifier
+	fieldFacility
+	fieldCommand
+	fieldUID
+	fieldHost
+	fieldTransport
+	fieldSourceTime
+	fieldAuditType
+	fieldCursor
+	fieldTime
+	fieldCount
+)
+
+// journalFields are the fields that journalctl is asked for.
+var journalFields = fieldNames[:fieldCursor]
+
+var fieldNames = [fieldCount]string{"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "SYSLOG_FACILITY", "_COMM", "_UID", "_HOSTNAME",
+	"_TRANSPORT", "_SOURCE_REALTIME_TIMESTAMP", "_AUDIT_TYPE", "__CURSOR", "__REALTIME_TIMESTAMP"}
 
 // entryFields are the arguments that make journalctl print entries with some fields.
 func entryFields(names ...string) []string {
 	return []string{"--output=json", "--all", "--output-fields=" + strings.Join(names, ",")}
 }
 
-// entry is one entry of the journal. Texts are empty and numbers -1 where the entry does not have the field.
-type entry struct {
-	lineage  string // which sequence the number is of
-	number   uint64 // grows from entry to entry of a lineage
-	written  time.Time
-	made     time.Time // when the program said it, where journald knows that to be another time
-	message  string
-	id       string // the kind of the message
-	priority int
-	facility int
-	audit    int64
-	uid      int64
-	source   string
-	command  string
-	host     string
-	carrier  string // kernel, syslog, stdout, journal, audit, driver
-}
+// rawEntry is an entry as it was printed: the JSON of the values of its fields, which are parts of the line.
+type rawEntry [fieldCount][]byte
 
-// parseEntry reads an entry that journalctl printed as JSON.
-func parseEntry(line []byte) (e entry, ok bool) {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(line, &fields) != nil {
-		return e, false
-	}
-	text := func(name string) string { return journalText(fields[name]) }
-	integer := func(name string) int64 {
-		n, err := strconv.ParseInt(text(name), 10, 64)
-		if err != nil {
-			return -1
+// parse finds the fields in a line: one JSON object. It allocates nothing, so that entries that nobody wants cost
+// little; what a value means is read later.
+func (r *rawEntry) parse(line []byte) bool {
+	*r = rawEntry{}
+	rest, ok := bytes.CutPrefix(line, []byte{'{'})
+	for ok && len(rest) > 0 {
+		var key, value []byte
+		if key, rest, ok = jsonToken(trimJSON(rest)); !ok || key[0] != '"' {
+			return false
 		}
-		return n
-	}
-	moment := func(name string) (t time.Time) {
-		if n := integer(name); n > 0 {
-			t = time.UnixMicro(n)
+		if rest, ok = bytes.CutPrefix(trimJSON(rest), []byte{':'}); !ok {
+			return false
 		}
-		return t
-	}
-	e = entry{
-		written: moment("__REALTIME_TIMESTAMP"), made: moment("_SOURCE_REALTIME_TIMESTAMP"),
-		message: text("MESSAGE"), id: text("MESSAGE_ID"), priority: int(integer("PRIORITY")), facility: int(integer("SYSLOG_FACILITY")),
-		audit: integer("_AUDIT_TYPE"), uid: integer("_UID"), source: text("SYSLOG_IDENTIFIER"), command: text("_COMM"),
-		host: text("_HOSTNAME"), carrier: text("_TRANSPORT"),
-	}
-	if e.made.IsZero() {
-		e.made = e.written
-	}
-	for _, part := range strings.Split(text("__CURSOR"), ";") {
-		switch key, value, _ := strings.Cut(part, "="); key {
-		case "s":
-			e.lineage = value
-		case "i":
-			n, err := strconv.ParseUint(value, 16, 64)
-			if err != nil {
-				return e, false
+		if value, rest, ok = jsonToken(trimJSON(rest)); !ok {
+			return false
+		}
+		for n := range fieldNames {
+			if string(key[1:len(key)-1]) == fieldNames[n] {
+				r[n] = value
+				break
 			}
-			e.number = n
 		}
+		rest = trimJSON(rest)
+		if string(rest) == "}" {
+			return true
+		}
+		rest, ok = bytes.CutPrefix(rest, []byte{','})
 	}
-	return e, e.lineage != "" && e.number > 0 && !e.written.IsZero()
+	return false
 }
 
-// journalText is the value of a field: a text, an array of bytes where it is no UTF-8, or an array of values where the
-// entry has the field several times, of which the first one stands.
-func journalText(raw json.RawMessage) string {
+func trimJSON(b []byte) []byte { return bytes.TrimLeft(b, " \t\r\n") }
+
+// jsonToken cuts one value off: a text, an array (whose brackets are counted), or a word.
+func jsonToken(b []byte) (token, rest []byte, ok bool) {
+	if len(b) == 0 {
+		return nil, nil, false
+	}
+	depth, quoted := 0, false
+	for n := 0; n < len(b); n++ {
+		switch c := b[n]; {
+		case quoted && c == '\\':
+			n++
+		case c == '"':
+			quoted = !quoted
+			if !quoted && depth == 0 {
+				return b[:n+1], b[n+1:], true
+			}
+		case quoted:
+		case c == '[':
+			depth++
+		case c == ']':
+			if depth--; depth < 0 {
+				return nil, nil, false
+			}
+			if depth == 0 {
+				return b[:n+1], b[n+1:], true
+			}
+		case depth == 0 && (c == ',' || c == '}'):
+			return b[:n], b[n:], n > 0
+		}
+	}
+	return nil, nil, false
+}
+
+// text is the value of a field: a text, an array of bytes where it is no UTF-8, or an array of values where the entry
+// has the field several times, of which the first text stands.
+func (r *rawEntry) text(field int) string {
+	raw := r[field]
+	if len(raw) < 2 {
+		return ""
+	}
+	if raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return string(raw[1 : len(raw)-1])
+	}
 	var s string
-	if len(raw) == 0 || json.Unmarshal(raw, &s) == nil {
+	if json.Unmarshal(raw, &s) == nil {
 		return s
 	}
 	var octets []uint16 // an array of bytes would be read as base64
@@ -213,21 +247,108 @@ func journalText(raw json.RawMessage) string {
 		return strings.ToValidUTF8(string(b), "\uFFFD")
 	}
 	var several []json.RawMessage
-	if json.Unmarshal(raw, &several) == nil && len(several) > 0 {
-		return firstOf(several)
+	if json.Unmarshal(raw, &several) == nil {
+		for _, one := range several {
+			if json.Unmarshal(one, &s) == nil {
+				return s
+			}
+		}
 	}
 	return ""
 }
 
-// firstOf is the first value of a field that an entry has several times; values do not nest further.
-func firstOf(several []json.RawMessage) string {
-	var s string
-	for _, raw := range several {
-		if json.Unmarshal(raw, &s) == nil {
-			return s
+// integer is -1 where the entry does not have the field.
+func (r *rawEntry) integer(field int) int64 {
+	raw := r[field]
+	if len(raw) < 3 || len(raw) > 22 {
+		return -1
+	}
+	n, err := strconv.ParseInt(string(raw[1:len(raw)-1]), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+func (r *rawEntry) moment(field int) (t time.Time) {
+	if n := r.integer(field); n > 0 {
+		t = time.UnixMicro(n)
+	}
+	return t
+}
+
+// is tells whether a field is a text that needs no reading.
+func (r *rawEntry) is(field int, text string) bool {
+	raw := r[field]
+	return len(raw) == len(text)+2 && string(raw[1:len(raw)-1]) == text
+}
+
+// whole tells whether the entry has the address that every entry has.
+func (r *rawEntry) whole() bool { return r[fieldCursor] != nil && r[fieldTime] != nil }
+
+// log is the log that an entry belongs to.
+func (r *rawEntry) log() string {
+	facility := int(r.integer(fieldFacility))
+	switch {
+	case r.is(fieldTransport, "audit") || slices.Contains(securityFacilities, facility):
+		return logSecurity
+	case r.is(fieldTransport, "kernel") || slices.Contains(systemFacilities, facility):
+		return logSystem
+	}
+	return logApplication
+}
+
+// entry is one entry of the journal. Texts are empty and numbers -1 where the entry does not have the field.
+type entry struct {
+	log      string
+	lineage  string // which sequence the number is of
+	number   uint64 // grows from entry to entry of a lineage
+	written  time.Time
+	made     time.Time // when the program said it, where journald knows that to be another time
+	message  string
+	id       string // the kind of the message
+	priority int
+	audit    int64
+	uid      int64
+	source   string
+	command  string
+	host     string
+	carrier  string // kernel, syslog, stdout, journal, audit, driver
+}
+
+// entry reads the fields; ok is false for what is no whole entry.
+func (r *rawEntry) entry() (e entry, ok bool) {
+	e = entry{
+		log: r.log(), written: r.moment(fieldTime), made: r.moment(fieldSourceTime),
+		message: r.text(fieldMessage), id: r.text(fieldMessageID), priority: int(r.integer(fieldPriority)),
+		audit: r.integer(fieldAuditType), uid: r.integer(fieldUID), source: r.text(fieldIdentifier), command: r.text(fieldCommand),
+		host: r.text(fieldHost), carrier: r.text(fieldTransport),
+	}
+	if e.made.IsZero() {
+		e.made = e.written
+	}
+	for part := range strings.SplitSeq(r.text(fieldCursor), ";") {
+		switch key, value, _ := strings.Cut(part, "="); key {
+		case "s":
+			e.lineage = value
+		case "i":
+			n, err := strconv.ParseUint(value, 16, 64)
+			if err != nil {
+				return e, false
+			}
+			e.number = n
 		}
 	}
-	return ""
+	return e, e.lineage != "" && e.number > 0 && !e.written.IsZero()
+}
+
+// parseEntry reads an entry that journalctl printed as JSON.
+func parseEntry(line []byte) (e entry, ok bool) {
+	var raw rawEntry
+	if !raw.parse(line) {
+		return e, false
+	}
+	return raw.entry()
 }
 
 // The logs into which the journal is divided.
@@ -244,17 +365,6 @@ var (
 	securityFacilities = []int{4, 10, 13}      // auth, authpriv, audit
 	systemFacilities   = []int{0, 3, 5, 9, 12} // kern, daemon, syslog, cron, ntp
 )
-
-// log is the log that an entry belongs to.
-func (e *entry) log() string {
-	switch {
-	case e.carrier == "audit" || slices.Contains(securityFacilities, e.facility):
-		return logSecurity
-	case e.carrier == "kernel" || slices.Contains(systemFacilities, e.facility):
-		return logSystem
-	}
-	return logApplication
-}
 
 // logMatches are the arguments that make journalctl print the entries of a log, and perhaps others.
 func logMatches(name string) []string {

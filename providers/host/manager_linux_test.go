@@ -135,3 +135,41 @@ func BenchmarkQueryProcesses(b *testing.B) {
 		})
 	}
 }
+
+// Win32_CurrentTime has both clocks, and a session leads to its user and back.
+func TestClocksAndSessionsThroughTheObjectManager(t *testing.T) {
+	ctx := context.Background()
+	s := session(t, New(Options{Root: root(t, map[string]string{
+		"proc/sys/kernel/hostname": "box\n", "etc/passwd": "alice:x:1000:1000::/u/alice:/bin/sh\nbob:x:1001:1001::/u/bob:/bin/sh\n", "etc/group": "",
+		"run/systemd/sessions/3": "UID=1000\nUSER=alice\nSTATE=active\nCLASS=user\n", "run/systemd/sessions/4": "UID=1001\nUSER=bob\nSTATE=active\nCLASS=user\n",
+	})}))
+	list := func(query, property string) string {
+		t.Helper()
+		e, err := s.Query(ctx, query, cim.QueryOptions{})
+		if err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		out, err := cim.Collect(ctx, e)
+		if err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		if property == "" {
+			var names []string
+			for _, i := range out {
+				names = append(names, i.Class().Name)
+			}
+			return strings.Join(names, " ")
+		}
+		return texts(out, property)
+	}
+	for _, c := range []struct{ query, property, want string }{
+		{"SELECT * FROM Win32_CurrentTime", "", "Win32_LocalTime Win32_UTCTime"},
+		{"ASSOCIATORS OF {Win32_LogonSession.LogonId='3'} WHERE AssocClass = Win32_LoggedOnUser", "Name", "alice"},
+		{"ASSOCIATORS OF {Win32_UserAccount.Domain='box',Name='bob'} WHERE ResultClass = Win32_LogonSession", "LogonId", "4"},
+		{"SELECT * FROM Win32_LogonSession WHERE LogonType = 2 AND LogonId = '4'", "LogonId", "4"},
+	} {
+		if got := list(c.query, c.property); got != c.want {
+			t.Errorf("%s gives %q, want %q", c.query, got, c.want)
+		}
+	}
+}
