@@ -13,6 +13,8 @@ import (
 // administrators alone.
 const lockedSDDL = "O:BAG:BAD:(A;CI;0x6003f;;;BA)"
 
+var locked = settings{security: mustParse(lockedSDDL)}
+
 // load makes the namespaces and classes of the repository. What cannot be read
 // is logged and left out.
 func (m *Manager) load(ctx context.Context) error {
@@ -57,13 +59,13 @@ func (m *Manager) loadNamespace(ctx context.Context, n repository.Namespace) err
 		ns.created, ns.waiting = n.Created, !n.Created
 		m.namespaces[ns.key] = ns
 	}
-	set := *ns.settings.Load()
+	set := ns.original
 	set.encrypt = set.encrypt || n.RequiresEncryption
 	if n.Security != nil {
 		sd, err := security.DecodeSecurityDescriptor(n.Security)
 		if err != nil {
 			m.log.Error("the security of a namespace cannot be read: administrators alone may use it", "namespace", n.Name, "error", err)
-			sd = mustParse(lockedSDDL)
+			sd = locked.security
 		}
 		set.security = sd
 	}

@@ -13,6 +13,14 @@ import (
 // makeNamespace makes a namespace below another one, for a caller: what it
 // inherits of the parent's security stands behind own, which may be nil.
 func (m *Manager) makeNamespace(ctx context.Context, caller cim.Caller, parent *namespace, name string, own *security.SecurityDescriptor, encrypt bool) error {
+	err := m.putNamespace(ctx, parent, name, own, encrypt)
+	if err == nil {
+		m.namespaceChanged(ctx, parent.name, caller, nil, parent.instance(name))
+	}
+	return err
+}
+
+func (m *Manager) putNamespace(ctx context.Context, parent *namespace, name string, own *security.SecurityDescriptor, encrypt bool) error {
 	if !isName(name) {
 		return &cim.Error{Status: cim.ErrInvalidParameter, Path: name, Detail: "a namespace name is a letter, then letters, digits and underscores"}
 	}
@@ -39,7 +47,6 @@ func (m *Manager) makeNamespace(ctx context.Context, caller cim.Caller, parent *
 	m.addCommon(ns)
 	m.namespaces[ns.key] = ns
 	m.mu.Unlock()
-	m.namespaceChanged(ctx, parent.name, caller, nil, parent.instance(name))
 	return nil
 }
 
@@ -53,28 +60,35 @@ func (ns *namespace) instance(child string) *cim.Instance {
 // removeNamespace removes a namespace that a user made, with everything below
 // it. See spec/wmi.md 2.1.
 func (m *Manager) removeNamespace(ctx context.Context, caller cim.Caller, parent *namespace, name string) error {
+	gone, err := m.takeNamespace(ctx, parent, name)
+	if err == nil {
+		m.namespaceChanged(ctx, parent.name, caller, parent.instance(gone.name[len(parent.name)+1:]), nil)
+	}
+	return err
+}
+
+func (m *Manager) takeNamespace(ctx context.Context, parent *namespace, name string) (*namespace, error) {
 	m.changing.Lock()
 	defer m.changing.Unlock()
 	top := m.namespace(parent.name + `\` + name)
 	if top == nil || strings.ContainsAny(name, `\/`) {
-		return cim.ErrNotFound
+		return nil, cim.ErrNotFound
 	}
 	gone := m.tree(top)
 	for _, ns := range gone {
 		if !ns.created {
-			return &cim.Error{Status: cim.ErrInvalidOperation, Path: ns.name, Detail: "the namespace belongs to the service"}
+			return nil, &cim.Error{Status: cim.ErrInvalidOperation, Path: ns.name, Detail: "the namespace belongs to the service"}
 		}
 	}
 	if err := m.forget(ctx, top, gone); err != nil {
-		return err
+		return nil, err
 	}
 	m.mu.Lock()
 	for _, ns := range gone {
 		delete(m.namespaces, ns.key)
 	}
 	m.mu.Unlock()
-	m.namespaceChanged(ctx, parent.name, caller, parent.instance(top.name[len(parent.name)+1:]), nil)
-	return nil
+	return top, nil
 }
 
 // forget removes namespaces, top and those below it, from the repository. Nobody

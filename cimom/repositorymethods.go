@@ -110,6 +110,9 @@ func (m *Manager) replace(ctx context.Context, own *session, force bool, f func(
 	for _, s := range others {
 		delete(m.sessions, s)
 	}
+	for _, ns := range m.namespaces {
+		ns.settings.Store(&locked) // what comes in meanwhile finds no door ajar
+	}
 	m.mu.Unlock()
 	for _, s := range others {
 		s.close()
@@ -130,7 +133,6 @@ func (m *Manager) reload(ctx context.Context) error {
 			delete(m.namespaces, key)
 			continue
 		}
-		ns.settings.Store(&ns.original)
 		ns.writing.Lock()
 		l := ns.layers.clone()
 		clear(l.stored)
@@ -142,6 +144,9 @@ func (m *Manager) reload(ctx context.Context) error {
 	}
 	for _, ns := range m.namespaces {
 		m.addCommon(ns)
+		if ns.settings.Load() == &locked {
+			ns.settings.Store(&ns.original)
+		}
 	}
 	return nil
 }
