@@ -6,8 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -327,5 +329,89 @@ func TestEventsThroughTheManager(t *testing.T) {
 	next(`SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Win32_NTLogEvent'`)
 	if _, err := s.(cim.Subscriber).Subscribe(t.Context(), `SELECT * FROM __InstanceDeletionEvent WHERE TargetInstance ISA 'Win32_LocalTime'`, cim.SubscribeOptions{}); !errors.Is(err, cim.ErrEssRegistrationTooPrecise) {
 		t.Errorf("what the clock does not tell: %v", err)
+	}
+}
+
+// changes subscribes and gives the kinds and names of the events as they come.
+func changes(t *testing.T, s cim.Session, query string) func() string {
+	t.Helper()
+	e, err := s.(cim.Subscriber).Subscribe(t.Context(), query, cim.SubscribeOptions{})
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return func() string {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		list, err := e.Next(ctx, 1)
+		if err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		name, _ := list[0].Get("TargetInstance").Object().Get("Name").Str()
+		return list[0].Class().Name + " " + name
+	}
+}
+
+// TestFileEvents follows one file, which needs no listing of others.
+func TestFileEvents(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "watched.txt")
+	s := session(t, New(Options{}))
+	next := changes(t, s, `SELECT * FROM __InstanceOperationEvent WITHIN 0.1 WHERE TargetInstance ISA 'CIM_DataFile' AND TargetInstance.Name = '`+path+`'`)
+	for _, step := range []struct {
+		what string
+		do   func() error
+	}{
+		{"Creation", func() error { return os.WriteFile(path, []byte("one"), 0o600) }},
+		{"Modification", func() error { return os.WriteFile(path, []byte("longer"), 0o600) }},
+		{"Deletion", func() error { return os.Remove(path) }},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		for got := next(); got != "__Instance"+step.what+"Event "+path; got = next() {
+			if step.what != "Modification" && !strings.Contains(got, "Modification") {
+				t.Fatalf("%s, want the %s of %s", got, step.what, path)
+			}
+		}
+	}
+	if _, err := s.(cim.Subscriber).Subscribe(t.Context(), `SELECT * FROM __InstanceCreationEvent WITHIN 5 WHERE TargetInstance ISA 'CIM_DataFile'`, cim.SubscribeOptions{}); err == nil {
+		t.Error("all files of the machine are polled")
+	}
+}
+
+// changing is a service manager whose services change while they are listed.
+type changing struct {
+	*fakeServices
+	mu sync.Mutex
+}
+
+func (c *changing) List(ctx context.Context, detailed bool) ([]Service, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list, err := c.fakeServices.List(ctx, detailed)
+	return slices.Clone(list), err
+}
+
+func (c *changing) set(name, state string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for n := range c.services {
+		if c.services[n].Name == name {
+			c.services[n].ActiveState = state
+		}
+	}
+}
+
+// TestServiceEvents follows a service that stops.
+func TestServiceEvents(t *testing.T) {
+	services := &changing{fakeServices: newFakeServices()}
+	s := session(t, New(Options{Services: services}))
+	next := changes(t, s, `SELECT * FROM __InstanceModificationEvent WITHIN 0.1 WHERE TargetInstance ISA 'Win32_Service'`+
+		` AND PreviousInstance.State = 'Running' AND TargetInstance.State = 'Stopped'`)
+	services.set("slow", "active")
+	services.set("ssh", "failed")
+	if got := next(); got != "__InstanceModificationEvent ssh" {
+		t.Errorf("the event is %s", got)
 	}
 }

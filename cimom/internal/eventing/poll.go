@@ -60,8 +60,12 @@ func (p *poll) start(ctx context.Context) error {
 	return nil
 }
 
-// some tells whether any class was listed.
+// some tells whether any class was listed, the one that was asked for first of
+// all, unless it has no instances of its own.
 func (p *poll) some() bool {
+	if top := p.classes[cim.Fold(p.query.Class)]; top != nil {
+		return top.ready
+	}
 	for _, s := range p.classes {
 		if s.ready {
 			return true
