@@ -38,7 +38,8 @@ type Options struct {
 	// they are in the repository. Default: only built-in providers.
 	Providers func(namespace, name string) Provider
 	// ProviderCalls bounds how many calls of one provider may be under way; the
-	// next one fails with ErrServerTooBusy. Default: 4096.
+	// next one fails with ErrServerTooBusy. Default: ThreadsPerHost, where
+	// somebody stored a __ProviderHostQuotaConfiguration, else 4096.
 	ProviderCalls int
 	// CreatorCaller gives the caller that a creator of permanent subscriptions
 	// stands for; it is asked each time that events are handled. Administrators
@@ -90,9 +91,6 @@ func New(o Options) *Manager {
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
-	if m.calls = o.ProviderCalls; m.calls <= 0 {
-		m.calls = 4096
-	}
 	if m.server == "" {
 		host, _ := os.Hostname()
 		host, _, _ = strings.Cut(host, ".")
@@ -113,6 +111,9 @@ func New(o Options) *Manager {
 	}
 	if err := m.registerSystem(); err != nil {
 		panic(err) // the classes are constants of this program
+	}
+	if m.calls = o.ProviderCalls; m.calls <= 0 {
+		m.calls = m.storedCalls(context.Background())
 	}
 	m.events = newEvents(m, o.CreatorCaller)
 	return m

@@ -163,3 +163,20 @@ func (s *session) methodSource(e *entry, m *cim.Method) (*source, error) {
 	}
 	return nil, nil
 }
+
+// storedCalls is how many calls a provider may have under way: the calls of one
+// built in are goroutines of the service, so that the documented default for
+// the threads of a process would be too small. See spec/wmi.md 6.3.
+func (m *Manager) storedCalls(ctx context.Context) int {
+	const unset = 4096
+	e := m.namespaces["root"].find("__ProviderHostQuotaConfiguration")
+	if e == nil {
+		return unset
+	}
+	i, err := m.repository.Get(ctx, e.class, cim.ObjectPath{Class: e.class.Name, Singleton: true})
+	if err != nil {
+		return unset
+	}
+	n, _ := i.Get("ThreadsPerHost").Uint()
+	return int(min(max(n, 1), 1<<16)) // #nosec G115 -- bounded
+}
