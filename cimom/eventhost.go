@@ -3,6 +3,7 @@ package cimom
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/casementhq/casement/cim"
@@ -73,7 +74,41 @@ func (ev *events) Target(namespace string, class *cim.Class) eventing.Target {
 	if w, ok := src.provider.(InstanceWatcher); ok {
 		return eventing.Target{Own: w.Watches(e.class)}
 	}
+	if _, ok := src.provider.(EventSource); ok && e.source == nil {
+		return eventing.Target{Own: s.registeredKinds(e, src.name)}
+	}
 	return eventing.Target{}
+}
+
+// registeredKinds are the kinds of events about the instances of a class that
+// its provider is registered for. See spec/wmi.md 6.1.
+func (s *session) registeredKinds(e *entry, provider string) (kinds EventKinds) {
+	lookup := func(name string) *cim.Class { return classOf(s.ns.find(name)) }
+	err := s.manager.registrations(s.ns, provider, func(reg *cim.Instance) {
+		for _, v := range reg.Get("EventQueryList").Elems() {
+			text, _ := v.Str()
+			q, err := wql.ParseEvent(text)
+			if err != nil {
+				continue
+			}
+			from := lookup(q.Class)
+			if from == nil {
+				continue
+			}
+			bound, err := wql.BindEvent(q, from, lookup)
+			if err != nil {
+				continue
+			}
+			classes := bound.Required("TargetInstance")
+			if classes == nil || slices.ContainsFunc(classes, e.class.IsA) {
+				kinds |= eventing.KindsOf(from)
+			}
+		}
+	})
+	if err != nil {
+		s.manager.log.Warn("the registrations of a provider cannot be read", "provider", provider, "namespace", s.ns.name, "error", err)
+	}
+	return kinds
 }
 
 func (ev *events) List(ctx context.Context, caller cim.Caller, namespace string, q *wql.Bound, yield func(*cim.Instance) error) error {
@@ -161,7 +196,7 @@ func (ev *events) Watch(ctx context.Context, caller cim.Caller, namespace string
 	}
 	w, ok := src.provider.(InstanceWatcher)
 	if !ok {
-		return incapable(e, "the provider tells nothing of its instances")
+		return s.watchRegistered(ctx, e, src, emit)
 	}
 	here := shape{class: e.class}
 	return protect(func() error {
@@ -178,6 +213,71 @@ func (ev *events) Watch(ctx context.Context, caller cim.Caller, namespace string
 			return emit(kind, here.make(target), previous)
 		})
 	})
+}
+
+// watchRegistered runs a provider for the events about the instances of a
+// class that it is registered for.
+func (s *session) watchRegistered(ctx context.Context, e *entry, src *source, emit eventing.Emit) error {
+	provider, ok := src.provider.(EventSource)
+	if !ok {
+		return incapable(e, "the provider tells nothing of its instances")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	own := s.registeredKinds(e, src.name)
+	var first error
+	var once sync.Once
+	var runs sync.WaitGroup
+	for _, kind := range []EventKinds{Creation, Modification, Deletion} {
+		at := s.ns.find(kind.ClassName())
+		if own&kind == 0 || at == nil {
+			continue
+		}
+		runs.Go(func() {
+			err := protect(func() error {
+				return provider.Events(ctx, s.request(at, cim.OperationOptions{}, nil, nil), func(i *cim.Instance) error {
+					if !i.Class().IsA(at.class.Name) {
+						return nil
+					}
+					target, err := e.told(i, "TargetInstance")
+					if target == nil || err != nil {
+						return err
+					}
+					previous, err := e.told(i, "PreviousInstance")
+					if err != nil {
+						return err
+					}
+					return emit(kind, target, previous)
+				})
+			})
+			if err != nil {
+				once.Do(func() {
+					first = err
+					cancel()
+				})
+			}
+		})
+	}
+	runs.Wait()
+	return first
+}
+
+// told is the instance of the class in a property of an event; nil for one of
+// another class.
+func (e *entry) told(event *cim.Instance, property string) (*cim.Instance, error) {
+	i := event.Get(property).Object()
+	if i == nil || !cim.EqualFold(i.Class().Name, e.class.Name) {
+		return nil, nil
+	}
+	out := cim.NewInstance(e.class)
+	for n := range i.Len() {
+		if at := e.class.PropertyIndex(i.Class().Properties[n].Name); at >= 0 {
+			if err := out.SetAt(at, i.At(n)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
 }
 
 func (ev *events) HasSource(namespace string, class *cim.Class) bool {

@@ -634,3 +634,81 @@ func TestCreators(t *testing.T) {
 		return slices.Contains(a.got, "again: 25") && slices.Contains(a.as, alice)
 	})
 }
+
+// TestRegisteredEventProvider shows a provider that is not built in: its
+// stored registrations say which events it makes and which consumers it
+// handles.
+func TestRegisteredEventProvider(t *testing.T) {
+	a := newAlarms(t, alarmClasses)
+	m := cimom.New(cimom.Options{Providers: func(_, name string) cimom.Provider {
+		if name == "Outside" {
+			return a
+		}
+		return nil
+	}})
+	defer m.Close()
+	s := open(t, m, `root\cimv2`)
+	put(t, s, cim.Class{Name: "EmailEvent", Superclass: "__ExtrinsicEvent", Properties: []cim.Property{{Name: "Building", Type: cim.String}}}, cim.PutClassOptions{})
+	put(t, s, cim.Class{Name: "Pager", Superclass: "__EventConsumer", Properties: []cim.Property{{Name: "Name", Type: cim.String, Qualifiers: cim.Qualifiers{key()}}}}, cim.PutClassOptions{})
+	create(t, s, "__Win32Provider", map[string]cim.Value{"Name": cim.Str("Outside")})
+	provider := cim.Ref(`__Win32Provider.Name="Outside"`)
+	create(t, s, "__EventProviderRegistration", map[string]cim.Value{"provider": provider, "EventQueryList": cim.Strs([]string{`SELECT * FROM EmailEvent`})})
+	create(t, s, "__EventConsumerProviderRegistration", map[string]cim.Value{"provider": provider, "ConsumerClassNames": cim.Strs([]string{"Pager"})})
+
+	filter := create(t, s, "__EventFilter", map[string]cim.Value{"Query": cim.Str(`SELECT * FROM EmailEvent`), "QueryLanguage": cim.Str("WQL")})
+	consumer := create(t, s, "Pager", map[string]cim.Value{"Name": cim.Str("p")})
+	create(t, s, "__FilterToConsumerBinding", map[string]cim.Value{"Filter": cim.Ref(filter.Relative()), "Consumer": cim.Ref(consumer.Relative())})
+	e := subscribe(t, s, `SELECT * FROM EmailEvent`)
+	eventually(t, "the provider runs for both", func() bool { return a.running() == 2 })
+	if err := a.all(make1(t, s, "EmailEvent", map[string]cim.Value{"Building": cim.Str("24")})); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, e, "EmailEvent")
+	if got := a.take(t, 1); !slices.Equal(got, []string{"p: 24"}) {
+		t.Errorf("the consumer gets %q", got)
+	}
+}
+
+// TestRegisteredInstanceEvents shows a provider that is registered for two of
+// the three kinds of events about its instances: these need no polling.
+func TestRegisteredInstanceEvents(t *testing.T) {
+	a := newAlarms(t, alarmClasses)
+	m := cimom.New(cimom.Options{Providers: func(string, string) cimom.Provider { return a }})
+	defer m.Close()
+	s := open(t, m, `root\cimv2`)
+	for _, name := range []string{"Job", "Task"} {
+		c := keyed(name, "")
+		c.Qualifiers = cim.Qualifiers{{Name: "Dynamic", Value: cim.Bool(true)}, {Name: "Provider", Value: cim.Str("Outside")}}
+		put(t, s, c, cim.PutClassOptions{})
+	}
+	create(t, s, "__Win32Provider", map[string]cim.Value{"Name": cim.Str("Outside")})
+	create(t, s, "__EventProviderRegistration", map[string]cim.Value{"provider": cim.Ref(`__Win32Provider.Name="Outside"`), "EventQueryList": cim.Strs([]string{
+		`SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Job'`, `SELECT * FROM __InstanceDeletionEvent WHERE TargetInstance ISA 'Job'`,
+	})})
+	for _, query := range []string{
+		`SELECT * FROM __InstanceOperationEvent WHERE TargetInstance ISA 'Job'`, `SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Task'`,
+	} {
+		if _, err := s.(cim.Subscriber).Subscribe(t.Context(), query, cim.SubscribeOptions{}); !errors.Is(err, cim.ErrEssRegistrationTooPrecise) {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+	e := subscribe(t, s, `SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Job'`)
+	gone := subscribe(t, s, `SELECT * FROM __InstanceDeletionEvent WHERE TargetInstance ISA 'Job'`)
+	eventually(t, "the provider runs for its two kinds", func() bool { return a.running() == 2 })
+	for _, target := range []*cim.Instance{make1(t, s, "Task", map[string]cim.Value{"Id": cim.Str("t")}), make1(t, s, "Job", map[string]cim.Value{"Id": cim.Str("j")})} {
+		i := make1(t, s, "__InstanceCreationEvent", map[string]cim.Value{"TargetInstance": cim.Obj(target)})
+		if err := a.all(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made := expect(t, e, "__InstanceCreationEvent").Get("TargetInstance").Object()
+	if path, whole := made.Path(); !whole || path.Relative() != `Job.Id="j"` || path.Namespace == "" {
+		t.Errorf("the instance is %v", path)
+	}
+	if event(t, e, soon) != nil || event(t, gone, soon) != nil {
+		t.Error("one creation is more than that")
+	}
+	e.Close()
+	gone.Close()
+	eventually(t, "the provider stops", func() bool { return a.running() == 0 })
+}

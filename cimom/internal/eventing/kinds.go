@@ -14,8 +14,9 @@ const (
 	everyKind = Creation | Modification | Deletion
 )
 
-// className is the class of the intrinsic events of one kind about instances.
-func (k Kinds) className() string {
+// ClassName is the folded name of the class of the intrinsic events of one
+// kind about instances.
+func (k Kinds) ClassName() string {
 	switch k {
 	case Creation:
 		return "__instancecreationevent"
@@ -25,9 +26,9 @@ func (k Kinds) className() string {
 	return "__instancedeletionevent"
 }
 
-// kindsOf are the kinds that events of a class and those below it can have;
+// KindsOf are the kinds that events of a class and those below it can have;
 // none where they are not about instances.
-func kindsOf(class *cim.Class) Kinds {
+func KindsOf(class *cim.Class) Kinds {
 	switch {
 	case class.IsA("__InstanceCreationEvent"):
 		return Creation

@@ -111,7 +111,7 @@ func (s *subscription) plan(class *cim.Class, bound *wql.BoundEvent) ([]plan, er
 			plans = append(plans, s.sourcePlan(c, bound.Constraints, who))
 		}
 	}
-	kinds := kindsOf(class)
+	kinds := KindsOf(class)
 	if kinds == 0 {
 		return plans, nil
 	}

@@ -260,7 +260,7 @@ func (p *poll) emit(ctx context.Context, kind Kinds, target, previous *cim.Insta
 
 // intrinsic publishes an event about an instance that is not changed any more.
 func (f *feed) intrinsic(ctx context.Context, kind Kinds, target, previous *cim.Instance) {
-	class := f.hub.host.Class(f.namespace, kind.className())
+	class := f.hub.host.Class(f.namespace, kind.ClassName())
 	if !f.wants(class) {
 		return
 	}

@@ -45,7 +45,7 @@ func (w *watch) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		class := f.hub.host.Class(f.namespace, kind.className())
+		class := f.hub.host.Class(f.namespace, kind.ClassName())
 		if !f.wants(class) {
 			return nil
 		}
