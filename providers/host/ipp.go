@@ -24,6 +24,9 @@ const (
 	ippPrinterGroup   = 0x04
 	ippFirstValue     = 0x10 // below it are the beginnings of groups
 
+	ippTextWithLanguage = 0x35
+	ippNameWithLanguage = 0x36
+
 	ippKeyword  = 0x44
 	ippCharset  = 0x47
 	ippLanguage = 0x48
@@ -120,18 +123,6 @@ func parseIPP(b []byte) (status uint16, printers []ippGroup, err error) {
 		return 0, nil, errIPP
 	}
 	status, b = binary.BigEndian.Uint16(b[2:]), b[8:]
-	chunk := func() ([]byte, bool) {
-		if len(b) < 2 {
-			return nil, false
-		}
-		n := int(binary.BigEndian.Uint16(b))
-		if len(b) < 2+n {
-			return nil, false
-		}
-		v := b[2 : 2+n]
-		b = b[2+n:]
-		return v, true
-	}
 	var group ippGroup
 	last := ""
 	for len(b) > 0 {
@@ -148,19 +139,49 @@ func parseIPP(b []byte) (status uint16, printers []ippGroup, err error) {
 			}
 			continue
 		}
-		name, ok1 := chunk()
-		value, ok2 := chunk()
-		if !ok1 || !ok2 || len(name) == 0 && last == "" && group != nil {
+		name, rest, ok := ippChunk(b)
+		if !ok || len(name) == 0 && last == "" && group != nil {
 			return 0, nil, errIPP
 		}
+		value, rest, ok := ippChunk(rest)
+		if !ok {
+			return 0, nil, errIPP
+		}
+		b = rest
 		if len(name) > 0 {
 			last = string(name)
+		}
+		if tag == ippTextWithLanguage || tag == ippNameWithLanguage {
+			if value, ok = withoutLanguage(value); !ok {
+				return 0, nil, errIPP
+			}
 		}
 		if group != nil {
 			group[last] = append(group[last], value)
 		}
 	}
 	return 0, nil, errIPP // without an end
+}
+
+// ippChunk cuts off a value behind its length.
+func ippChunk(b []byte) (value, rest []byte, ok bool) {
+	if len(b) < 2 {
+		return nil, nil, false
+	}
+	n := int(binary.BigEndian.Uint16(b))
+	if b = b[2:]; len(b) < n {
+		return nil, nil, false
+	}
+	return b[:n], b[n:], true
+}
+
+// withoutLanguage is the text of a value that names its language first.
+func withoutLanguage(value []byte) (text []byte, ok bool) {
+	_, rest, ok := ippChunk(value)
+	if ok {
+		text, rest, ok = ippChunk(rest)
+	}
+	return text, ok && len(rest) == 0
 }
 
 // askCUPS sends a request to the socket of CUPS below the root; none, where nothing is found.

@@ -27,8 +27,9 @@ const cupsRemote = 0x2
 // printer is a queue of CUPS: what it tells, as attributes of IPP, also where they come from its file.
 type printer struct {
 	ippGroup
-	csName    string
-	isDefault bool
+	csName       string
+	isDefault    bool
+	defaultKnown bool
 }
 
 type printerColumn = column[printer]
@@ -173,7 +174,7 @@ var printerTable = &table[printer]{name: "Win32_Printer", gather: gatherPrinters
 	printerText("Location", "printer-location"),
 	printerText("DriverName", "printer-make-and-model"),
 	{name: "PortName", get: func(r *printer) cim.Value { return strOrNull(withoutSecrets(r.text("device-uri"))) }},
-	{name: "Default", get: func(r *printer) cim.Value { return cim.Bool(r.isDefault) }},
+	printerFlag("Default", func(r *printer) (bool, bool) { return r.isDefault, r.defaultKnown }),
 	printerFlag("Shared", (*printer).shared),
 	{name: "ShareName", get: func(r *printer) cim.Value {
 		if shared, _ := r.shared(); shared {
@@ -186,7 +187,7 @@ var printerTable = &table[printer]{name: "Win32_Printer", gather: gatherPrinters
 	{name: "Attributes", get: func(r *printer) cim.Value {
 		const byDefault, shared, network, local = 0x4, 0x8, 0x10, 0x40
 		remote, ok := r.remote()
-		if !ok {
+		if !ok || !r.defaultKnown {
 			return cim.Value{}
 		}
 		n := uint32(local)
@@ -255,9 +256,10 @@ func withoutSecrets(address string) string {
 // gatherPrinters asks CUPS, and reads its file where it does not run.
 func gatherPrinters(ctx context.Context, p *Provider, _ uint32, q query, f func(*printer) error) error {
 	groups, err := p.askCUPS(ctx, ippRequest(ippGetPrinters, printerAttributes...))
-	byDefault := ""
+	byDefault, defaultKnown := "", true
 	if err == nil && len(groups) > 0 {
-		if one, err := p.askCUPS(ctx, ippRequest(ippGetDefault, "printer-name")); err == nil && len(one) > 0 {
+		one, err := p.askCUPS(ctx, ippRequest(ippGetDefault, "printer-name"))
+		if defaultKnown = err == nil; len(one) > 0 {
 			byDefault = one[0].text("printer-name")
 		}
 	}
@@ -273,7 +275,7 @@ func gatherPrinters(ctx context.Context, p *Provider, _ uint32, q query, f func(
 	id, one := q.text("DeviceID")
 	name := p.hostName()
 	for _, g := range groups {
-		r := &printer{ippGroup: g, csName: name, isDefault: byDefault != "" && g.text("printer-name") == byDefault}
+		r := &printer{ippGroup: g, csName: name, defaultKnown: defaultKnown, isDefault: byDefault != "" && g.text("printer-name") == byDefault}
 		if g.text("printer-name") == "" || one && !cim.EqualFold(g.text("printer-name"), id) {
 			continue
 		}

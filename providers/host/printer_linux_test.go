@@ -42,7 +42,7 @@ func cups(t *testing.T, answers map[byte]string) *Provider {
 const ippOK = "\x01\x01\x00\x00\x00\x00\x00\x01\x01" + "\x47\x00\x12attributes-charset\x00\x05utf-8"
 
 func TestPrintersOfCUPS(t *testing.T) {
-	laser := "\x04" + attribute(0x42, "printer-name", "laser") + attribute(0x41, "printer-info", "The big one") + attribute(0x41, "printer-location", "Hall") +
+	laser := "\x04" + attribute(0x42, "printer-name", "laser") + attribute(0x41, "printer-info", "The big one") + attribute(0x35, "printer-location", "\x00\x02en\x00\x04Hall") +
 		attribute(0x41, "printer-make-and-model", "Maker LP 9") + attribute(0x45, "device-uri", "smb://alice:secret@192.0.2.7/lp") + attribute(0x22, "printer-is-shared", "\x01") +
 		attribute(0x23, "printer-type", "\x00\x00\x00\xdc") + attribute(0x23, "printer-state", "\x00\x00\x00\x05") +
 		attribute(0x44, "printer-state-reasons", "paused") + attribute(0x44, "", "media-empty-error") +
@@ -68,6 +68,8 @@ func TestPrintersOfCUPS(t *testing.T) {
 	if out := all(t, empty, "Win32_Printer", query{}); len(out) != 0 {
 		t.Errorf("printers of a CUPS without any: %v", out)
 	}
+	headless := cups(t, map[byte]string{0x02: ippOK + remote + "\x03", 0x01: "?"})
+	expect(t, only(t, headless, "Win32_Printer", query{}), map[string]string{"Default": "null", "Attributes": "null"})
 	broken := cups(t, map[byte]string{0x02: "no answer"})
 	if out := all(t, broken, "Win32_Printer", query{}); len(out) != 0 {
 		t.Errorf("printers out of nothing: %v", out)
