@@ -151,7 +151,7 @@ func (p *PerUser) start(ctx context.Context, u *user, caller cim.Caller) error {
 	}
 	if err == nil {
 		p.mu.Lock()
-		if u.conns[c] = time.Now(); !u.pool.add(c, maxHosts) {
+		if u.conns[c] = time.Now(); !u.pool.reserve(maxHosts) {
 			err = cim.ErrShuttingDown
 		}
 		p.mu.Unlock()
@@ -160,6 +160,7 @@ func (p *PerUser) start(ctx context.Context, u *user, caller cim.Caller) error {
 		c.close()
 		return failed(err)
 	}
+	u.pool.give(c, true)
 	go func() {
 		<-c.done
 		c.close()

@@ -33,16 +33,15 @@ func (p *pool) wake() {
 	p.freed = make(chan struct{})
 }
 
-// add takes a new connection; false: the pool is closed or full.
-func (p *pool) add(c *conn, most int) bool {
+// reserve counts a connection that will be given when it is ready, so that
+// operations wait for it; false: the pool is closed or full.
+func (p *pool) reserve(most int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || p.all >= most {
 		return false
 	}
 	p.all++
-	p.idle = append(p.idle, c)
-	p.wake()
 	return true
 }
 

@@ -111,6 +111,9 @@ func (g *Registrar) meet(nc net.Conn) {
 	g.mu.Lock()
 	g.strangers--
 	g.mu.Unlock()
+	if err == nil && !p.reserve(maxConnections) {
+		err = &cim.Error{Status: cim.ErrServerTooBusy, Detail: "the provider has as many connections as it may have"}
+	}
 	answer := hello{Register: name, Protocol: Protocol, Welcome: err == nil}
 	if err != nil {
 		answer.Error = faultOf(err)
@@ -119,10 +122,11 @@ func (g *Registrar) meet(nc net.Conn) {
 	line, _ := json.Marshal(answer)
 	ctx, cancel := context.WithTimeout(g.ctx, helloTime)
 	defer cancel()
-	if sent := c.send(ctx, line); sent != nil || err != nil {
+	sent := c.send(ctx, line)
+	if err != nil {
 		return
 	}
-	if !p.add(c, maxConnections) {
+	if p.give(c, sent == nil); sent != nil {
 		return
 	}
 	select {
