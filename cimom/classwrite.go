@@ -32,6 +32,9 @@ func (s *session) putClass(ctx context.Context, class *cim.Class, o cim.PutClass
 	if err := cim.ValidClassName(class.Name); err != nil {
 		return nil, nil, err
 	}
+	if class.Partial {
+		return nil, nil, &cim.Error{Status: cim.ErrIncompleteClass, Detail: "the class has only some of its properties"}
+	}
 	declared, err := s.unamended(class, o.Amended)
 	if err != nil {
 		return nil, nil, err

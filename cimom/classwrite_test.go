@@ -116,6 +116,15 @@ func TestClassWrites(t *testing.T) {
 
 	refuse("a class below itself", cim.ErrCircularReference, keyed("A", "B"), cim.PutClassOptions{Conflict: cim.ForceConflict})
 
+	part, err := s.GetClass(t.Context(), "A", cim.GetOptions{Properties: []string{"Note"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuse("a part of a class", cim.ErrIncompleteClass, *part, cim.PutClassOptions{})
+	if _, err := s.Create(t.Context(), cim.ClassObject(part), cim.OperationOptions{}); !errors.Is(err, cim.ErrInvalidObject) {
+		t.Errorf("a class as an instance: %v", err)
+	}
+
 	wider := keyed("A", "")
 	wider.Properties = append(wider.Properties, cim.Property{Name: "More", Type: cim.Uint32})
 	refuse("T-91: a change of a class with subclasses", cim.ErrClassHasChildren, wider, cim.PutClassOptions{})

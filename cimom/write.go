@@ -247,6 +247,9 @@ func (w *written) create(ctx context.Context, s *session, o cim.OperationOptions
 // property in its type. Those that the caller's class lacks, or that only
 // leaves out, are not wanted.
 func (s *session) writing(from *cim.Instance, only []string) (*written, error) {
+	if from.IsClass() {
+		return nil, &cim.Error{Status: cim.ErrInvalidObject, Path: from.Class().Name, Detail: "it is a class and not an instance"}
+	}
 	e, err := s.class(from.Class().Name)
 	if err != nil {
 		return nil, err
