@@ -328,3 +328,45 @@ func TestEnds(t *testing.T) {
 		t.Errorf("in use after the end: %v", h.ledger.total)
 	}
 }
+
+// TestTenThousandEventsASecond publishes for a second to one reader that keeps
+// up and one that does not read, and looks at what they hold.
+func TestTenThousandEventsASecond(t *testing.T) {
+	host := newFakeHost(t)
+	h, _ := newHub(t, host, Limits{})
+	s := subscribe(t, h, alice, `SELECT * FROM CT_Alarm WHERE Level > 2`)
+	idle := subscribe(t, h, bob, `SELECT * FROM CT_Alarm WHERE Level > 2`)
+	const events, step = 10_000, 100
+	got := make(chan int)
+	go func() {
+		n := 0
+		for n < events {
+			list, err := s.Next(context.Background(), 0)
+			if err != nil {
+				t.Error(err)
+				break
+			}
+			n += len(list)
+		}
+		got <- n
+	}()
+	e := host.new("CT_Alarm", "Building", cim.Str("24"), "Level", cim.U32(4))
+	var most int64
+	began := time.Now()
+	for n := range events / step {
+		for range step {
+			h.Publish(t.Context(), cimv2, admin.Token, e)
+		}
+		most = max(most, s.queue.waiting(), idle.queue.waiting())
+		time.Sleep(time.Until(began.Add(time.Duration(n+1) * step * time.Second / events)))
+	}
+	if n := <-got; n != events {
+		t.Errorf("%d of %d events came", n, events)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("%d events took %v", events, took)
+	}
+	if most > 2_000_000 {
+		t.Errorf("%d bytes waited", most)
+	}
+}
