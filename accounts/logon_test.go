@@ -331,3 +331,13 @@ func TestGuessesAtTheSameMomentAreCounted(t *testing.T) {
 		t.Errorf("%d of 100 guesses at once were looked at, %d are free", n, pairFree)
 	}
 }
+
+// TestUnixToken: a user of the system without an account is a plain user with a
+// SID of its own, and a member of the groups that every caller has.
+func TestUnixToken(t *testing.T) {
+	s := newTestStore(t)
+	tok, err := s.UnixToken(1234, "ann", security.LogonInteractive)
+	if err != nil || tok.User.String() != "S-1-22-1-1234" || tok.Has(security.SIDAdministrators) || !tok.Has(security.SIDAuthenticatedUsers) || !tok.Has(security.SIDEveryone) {
+		t.Errorf("%+v, %v", tok, err)
+	}
+}

@@ -69,6 +69,23 @@ func (s *Store) ForeignToken(f Foreign, logon security.LogonType) (security.Toke
 	return t, nil
 }
 
+// UnixToken is the token of a user of this machine's system who has no account
+// here: a plain user, with the SID S-1-22-1-uid. Only what the system itself
+// says of a process may be believed for it.
+func (s *Store) UnixToken(uid uint32, name string, logon security.LogonType) (security.Token, error) {
+	st, err := s.current()
+	if err != nil {
+		return security.Token{}, logonError(name, err)
+	}
+	sid, err := security.NewSID(22, 1, uid)
+	if err != nil {
+		return security.Token{}, logonError(name, err)
+	}
+	t := st.token(sid, nil, logon)
+	t.UserName, t.Domain = name, "Unix User"
+	return t, nil
+}
+
 // accountSID reports whether sid is one of a domain (S-1-5-21-…).
 func accountSID(sid security.SID) bool {
 	sub := sid.SubAuthorities()

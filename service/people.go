@@ -160,15 +160,11 @@ func (p *people) localToken(uid uint32) (*security.Token, error) {
 		}
 		return &t, err
 	}
-	sid, err := security.ParseSID("S-1-22-1-" + strconv.FormatUint(uint64(uid), 10))
-	if err != nil {
-		return nil, err
-	}
 	name := strconv.FormatUint(uint64(uid), 10)
 	if u, err := user.LookupId(name); err == nil {
 		name = u.Username
 	}
-	t, err := p.store.ForeignToken(accounts.Foreign{User: sid, UserName: name, Domain: "Unix User"}, security.LogonInteractive)
+	t, err := p.store.UnixToken(uid, name, security.LogonInteractive)
 	return &t, err
 }
 
