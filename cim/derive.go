@@ -9,6 +9,15 @@ const (
 	MaxKeys       = 256
 )
 
+// The limits that the documentation does not give: they keep a class from
+// costing more than its text.
+const (
+	MaxMethods    = 1024 // inherited ones included
+	MaxQualifiers = 256  // that one element declares
+	MaxParameters = 256  // in or out, of one method
+	MaxDerivation = 256  // superclasses above each other
+)
+
 // Derive makes the whole class that a declaration below super means: what it
 // inherits, with the qualifiers that descend, and what it declares or
 // overrides. The declaration may repeat what it inherits; a qualifier with the
@@ -22,7 +31,7 @@ const (
 // exist is not asked, nor whether the name is reserved for the system.
 func Derive(super, declared *Class) (*Class, error) {
 	d := derivation{super: super, declared: declared}
-	for _, step := range []func() error{d.line, d.classQualifiers, d.properties, d.methods, d.whole} {
+	for _, step := range []func() error{d.size, d.line, d.classQualifiers, d.properties, d.methods, d.whole} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -44,6 +53,28 @@ func (d *derivation) fail(status Status, element, why string) error {
 		path += "." + element
 	}
 	return &Error{Status: status, Path: path, Detail: why}
+}
+
+// size refuses a declaration that is too large, before its elements are compared
+// with each other.
+func (d *derivation) size() error {
+	switch c := d.declared; {
+	case len(c.Properties) > MaxProperties:
+		return d.tooManyProperties()
+	case len(c.Methods) > MaxMethods:
+		return d.tooManyMethods()
+	case d.super != nil && len(d.super.Derivation) >= MaxDerivation:
+		return d.fail(ErrTooMuchData, "", "a class has at most 256 superclasses above each other")
+	}
+	return nil
+}
+
+func (d *derivation) tooManyProperties() error {
+	return d.fail(ErrTooManyProperties, "", "a class has at most 1024 properties")
+}
+
+func (d *derivation) tooManyMethods() error {
+	return d.fail(ErrTooMuchData, "", "a class has at most 1024 methods")
 }
 
 // line checks the name and takes over the line of superclasses.
@@ -109,7 +140,10 @@ func (d *derivation) classQualifiers() error {
 func (d *derivation) whole() error {
 	c := &d.class
 	if len(c.Properties) > MaxProperties {
-		return d.fail(ErrTooManyProperties, "", "a class has at most 1024 properties")
+		return d.tooManyProperties()
+	}
+	if len(c.Methods) > MaxMethods {
+		return d.tooManyMethods()
 	}
 	keys, refs := 0, 0
 	for i := range c.Properties {

@@ -3,8 +3,10 @@ package cim_test
 import (
 	"errors"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/casementhq/casement/cim"
 )
@@ -208,5 +210,56 @@ func TestValidClassName(t *testing.T) {
 		if err := cim.ValidClassName(name); cim.StatusOf(err) != want || err != nil && !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", name, err, want)
 		}
+	}
+}
+
+// TestDeriveLimits: what is too large is refused at once. 200,000 members
+// compared with each other would take minutes.
+func TestDeriveLimits(t *testing.T) {
+	const huge = 200_000
+	names := make([]string, huge)
+	for i := range names {
+		names[i] = "N" + strconv.Itoa(i)
+	}
+	c := func() *cim.Class { return &cim.Class{Name: "Huge"} }
+	properties, methods, qualifiers, parameters := c(), c(), c(), c()
+	parameters.Methods = []cim.Method{{Name: "Do"}}
+	for _, n := range names {
+		properties.Properties = append(properties.Properties, property(n, cim.Uint8))
+		methods.Methods = append(methods.Methods, cim.Method{Name: n})
+		qualifiers.Qualifiers = append(qualifiers.Qualifiers, flag(n))
+		parameters.Methods[0].In = append(parameters.Methods[0].In, cim.Parameter{Name: n, Type: cim.Uint8})
+	}
+	for name, tt := range map[string]struct {
+		class *cim.Class
+		want  cim.Status
+	}{
+		"properties": {properties, cim.ErrTooManyProperties}, "methods": {methods, cim.ErrTooMuchData},
+		"qualifiers": {qualifiers, cim.ErrTooMuchData}, "parameters": {parameters, cim.ErrTooMuchData},
+	} {
+		began := time.Now()
+		if _, err := cim.Derive(nil, tt.class); cim.StatusOf(err) != tt.want {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("%s: refused after %v", name, took)
+		}
+	}
+	last := mustDerive(t, nil, &cim.Class{Name: "C0"})
+	for n := 1; ; n++ {
+		next, err := cim.Derive(last, &cim.Class{Name: "C" + strconv.Itoa(n), Superclass: last.Name})
+		if err != nil {
+			if cim.StatusOf(err) != cim.ErrTooMuchData || n != cim.MaxDerivation+1 {
+				t.Errorf("class %d of a line: %v", n, err)
+			}
+			break
+		}
+		last = next
+	}
+	half := c()
+	half.Methods = methods.Methods[:600]
+	super := mustDerive(t, nil, half)
+	if _, err := cim.Derive(super, &cim.Class{Name: "More", Superclass: "Huge", Methods: methods.Methods[600:1100]}); cim.StatusOf(err) != cim.ErrTooMuchData {
+		t.Errorf("1100 methods with the inherited ones: %v", err)
 	}
 }

@@ -101,6 +101,9 @@ func (d *derivation) checkMethod(m *Method) error {
 
 // parameters checks one list of parameters.
 func (d *derivation) parameters(m *Method, list *[]Parameter) error {
+	if len(*list) > MaxParameters {
+		return d.fail(ErrTooMuchData, m.Name, "a method has at most 256 parameters")
+	}
 	*list = slices.Clone(*list)
 	for i := range *list {
 		p := &(*list)[i]

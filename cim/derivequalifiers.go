@@ -24,6 +24,9 @@ var onlyTrue = map[string]bool{"key": true, "indexed": true, "dynamic": true, "s
 
 // qualifiers merges what an element declares into what it inherits.
 func (d *derivation) qualifiers(element string, above, declared Qualifiers) (Qualifiers, error) {
+	if len(declared) > MaxQualifiers {
+		return nil, d.fail(ErrTooMuchData, element, "an element has at most 256 qualifiers")
+	}
 	out := above
 	for i, q := range declared {
 		if _, twice := declared[:i].Get(q.Name); twice {

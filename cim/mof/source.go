@@ -18,8 +18,8 @@ const (
 	MaxNesting      = 64       // instances within instances, WBEM_MAX_OBJECT_NESTING
 	MaxIncludeDepth = 16       // texts that include each other
 	MaxMembers      = 4096     // properties and methods that one class declares; [cim.Derive] permits fewer properties
-	MaxQualifiers   = 256      // of one element
-	MaxParameters   = 256      // of one method
+	MaxQualifiers   = cim.MaxQualifiers
+	MaxParameters   = cim.MaxParameters
 )
 
 // binaryMagic begins a binary MOF file ("FOMB").
