@@ -60,6 +60,7 @@ func (s *session) find(ctx context.Context, path cim.ObjectPath, o cim.Operation
 	if err != nil {
 		return found{}, err
 	}
+	missing := &cim.Error{Status: cim.ErrNotFound, Path: path.String()}
 	for _, e := range s.ns.lineage(base) {
 		if e.class.IsAbstract() {
 			continue
@@ -74,6 +75,10 @@ func (s *session) find(ctx context.Context, path cim.ObjectPath, o cim.Operation
 		r := s.request(e, o, sh.wanted(e.class), own)
 		i, err := s.pick(ctx, e, r)
 		if errors.Is(err, cim.ErrNotFound) {
+			var said *cim.Error
+			if errors.As(err, &said) && said.Detail != "" {
+				missing.Detail = said.Detail
+			}
 			continue
 		}
 		if err != nil {
@@ -88,7 +93,7 @@ func (s *session) find(ctx context.Context, path cim.ObjectPath, o cim.Operation
 		}
 		return found{sh.make(i), e, whole}, nil
 	}
-	return found{}, &cim.Error{Status: cim.ErrNotFound, Path: path.String()}
+	return found{}, missing
 }
 
 // rebase turns constraints of a class into those of a subclass of it.
@@ -159,7 +164,7 @@ func (s *session) GetClass(ctx context.Context, name string, o cim.GetOptions) (
 	}
 	e := s.ns.find(name)
 	if e == nil {
-		return nil, s.fail(cim.ErrNotFound, operation, name)
+		return nil, s.fail(&cim.Error{Status: cim.ErrNotFound, Detail: "there is no class " + name}, operation, name)
 	}
 	class := s.localized(e.class, o.Amended)
 	if o.Properties != nil {

@@ -143,7 +143,7 @@ func useNotes(t *testing.T, p cimom.Provider, folder string) {
 	if err := s.Delete(t.Context(), path("new"), cim.OperationOptions{}); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Get(t.Context(), path("new"), cim.GetOptions{}); !errors.Is(err, cim.ErrNotFound) {
+	if _, err := s.Get(t.Context(), path("new"), cim.GetOptions{}); !errors.Is(err, cim.ErrNotFound) || !strings.Contains(err.Error(), "there is no such note") {
 		t.Errorf("after Delete: %v", err)
 	}
 	if _, err := s.Get(t.Context(), path("../todo"), cim.GetOptions{}); err == nil || strings.Contains(err.Error(), "milk") {

@@ -29,6 +29,9 @@ var note = cim.NewClass("Example_Note", nil).Dynamic().
 	Method("CountWords", cim.Uint32, cim.Out("Words", cim.Uint32)).
 	Build(`root\cimv2`)
 
+// errNoNote is an answer whose text the caller sees.
+var errNoNote = &cim.Error{Status: cim.ErrNotFound, Detail: "there is no such note"}
+
 // notes serves the notes of a folder, which it cannot leave.
 type notes struct{ folder *os.Root }
 
@@ -70,7 +73,7 @@ func nameIn(path cim.ObjectPath) string {
 func (n notes) read(r *cimom.Request, name string) (*cim.Instance, error) {
 	info, err := n.folder.Stat(name + ".txt")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, cim.ErrNotFound
+		return nil, errNoNote
 	}
 	if err != nil {
 		return nil, err
@@ -108,7 +111,7 @@ func (n notes) write(i *cim.Instance, flags int) error {
 	case errors.Is(err, fs.ErrExist):
 		return cim.ErrAlreadyExists
 	case errors.Is(err, fs.ErrNotExist):
-		return cim.ErrNotFound
+		return errNoNote
 	case err != nil:
 		return err
 	}
@@ -119,7 +122,7 @@ func (n notes) write(i *cim.Instance, flags int) error {
 func (n notes) Delete(_ context.Context, _ *cimom.Request, path cim.ObjectPath) error {
 	err := n.folder.Remove(nameIn(path) + ".txt")
 	if errors.Is(err, fs.ErrNotExist) {
-		return cim.ErrNotFound
+		return errNoNote
 	}
 	return err
 }

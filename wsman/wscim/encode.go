@@ -151,7 +151,7 @@ func (e *Encoder) AppendProperty(dst []byte, i *cim.Instance, property, index in
 		if index > len(elems) {
 			return dst, nil
 		}
-		return e.set.appendElement(dst, p, elems[index-1], 0)
+		return e.appendElement(dst, p, elems[index-1], 0)
 	}
 	return dst, nil
 }
@@ -167,7 +167,7 @@ func (e *Encoder) AppendText(dst []byte, v cim.Value) ([]byte, error) {
 	if v.IsNull() || v.Type().IsArray() || v.Type() == cim.Object {
 		return dst, nil
 	}
-	return e.set.appendContent(dst, v)
+	return e.appendContent(dst, v)
 }
 
 // AppendFragment appends a projected instance as Windows does for a query that
@@ -194,12 +194,12 @@ func (e *Encoder) appendProperties(dst []byte, props []encodedProperty, i *cim.I
 			}
 		case v.Type().IsArray():
 			for _, elem := range v.Elems() {
-				if dst, err = e.set.appendElement(dst, p, elem, depth); err != nil {
+				if dst, err = e.appendElement(dst, p, elem, depth); err != nil {
 					return dst, err
 				}
 			}
 		default:
-			if dst, err = e.set.appendElement(dst, p, v, depth); err != nil {
+			if dst, err = e.appendElement(dst, p, v, depth); err != nil {
 				return dst, err
 			}
 		}
@@ -207,12 +207,12 @@ func (e *Encoder) appendProperties(dst []byte, props []encodedProperty, i *cim.I
 	return dst, nil
 }
 
-func (s *Encoders) appendElement(dst []byte, p *encodedProperty, v cim.Value, depth int) (_ []byte, err error) {
+func (e *Encoder) appendElement(dst []byte, p *encodedProperty, v cim.Value, depth int) (_ []byte, err error) {
 	if v.Type() == cim.Object && !v.IsNull() {
-		return s.appendEmbedded(dst, p, v.Object(), depth+1)
+		return e.set.appendEmbedded(dst, p, v.Object(), depth+1)
 	}
 	dst = append(dst, p.start...)
-	if dst, err = s.appendContent(dst, v); err != nil {
+	if dst, err = e.appendContent(dst, v); err != nil {
 		return dst, err
 	}
 	return append(dst, p.end...), nil
@@ -238,7 +238,9 @@ func (s *Encoders) appendEmbedded(dst []byte, p *encodedProperty, i *cim.Instanc
 	return append(dst, p.objectEnd...), nil
 }
 
-func (s *Encoders) appendContent(dst []byte, v cim.Value) ([]byte, error) {
+// appendContent appends the text of a scalar. A reference without a namespace
+// is one into the namespace of the class.
+func (e *Encoder) appendContent(dst []byte, v cim.Value) ([]byte, error) {
 	switch t := v.Type(); t {
 	case cim.String, cim.Untyped:
 		text, _ := v.Str()
@@ -252,7 +254,10 @@ func (s *Encoders) appendContent(dst []byte, v cim.Value) ([]byte, error) {
 		if err != nil {
 			return dst, err
 		}
-		return s.AppendEPR(dst, path), nil
+		if path.Namespace == "" {
+			path.Namespace = e.class.Namespace
+		}
+		return e.set.AppendEPR(dst, path), nil
 	case cim.Char16:
 		n, _ := v.Uint()
 		r := rune(n)
@@ -302,7 +307,7 @@ func (s *Encoders) AppendEPR(dst []byte, p cim.ObjectPath) []byte {
 			dst = appendSelector(dst, NamespaceSelector, strings.ReplaceAll(namespace, `\`, "/"))
 		}
 		for _, k := range p.Keys {
-			dst = s.appendKey(dst, k)
+			dst = s.appendKey(dst, k, namespace)
 		}
 		dst = append(dst, "</w:SelectorSet>"...)
 	}
@@ -320,13 +325,17 @@ func appendSelector(dst []byte, name, value string) []byte {
 }
 
 // appendKey appends one key as a selector; a reference becomes an endpoint
-// reference inside it, a datetime keeps its 25 characters.
-func (s *Encoders) appendKey(dst []byte, k cim.Key) []byte {
+// reference inside it, into namespace where it names none; a datetime keeps its
+// 25 characters.
+func (s *Encoders) appendKey(dst []byte, k cim.Key, namespace string) []byte {
 	if k.Value.Type() == cim.Reference {
 		text, _ := k.Value.Str()
 		if path, err := cim.ParsePath(text); err == nil {
 			dst = append(dst, `<w:Selector Name="`...)
 			dst = soap.AppendAttr(dst, k.Name)
+			if path.Namespace == "" {
+				path.Namespace = namespace
+			}
 			dst = append(dst, `"><a:EndpointReference>`...)
 			dst = s.AppendEPR(dst, path)
 			return append(dst, "</a:EndpointReference></w:Selector>"...)

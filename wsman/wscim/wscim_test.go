@@ -145,6 +145,28 @@ func TestLexical(t *testing.T) {
 }
 
 // A null array stands once with xsi:nil="true". [MS-WSMV] 3.1.4.1.26.
+// A reference without a namespace is into the namespace of the class that holds it.
+func TestReferenceWithoutNamespace(t *testing.T) {
+	holder := (&cim.Class{Name: "Binding", Namespace: `root\subscription`, Properties: []cim.Property{{Name: "Filter", Type: cim.Reference}}}).Seal()
+	for reference, want := range map[string]string{
+		`__EventFilter.Name="a"`:              "/wmi/root/subscription/__EventFilter<",
+		`root\default:__EventFilter.Name="a"`: "/wmi/root/default/__EventFilter<",
+	} {
+		i := cim.NewInstance(holder)
+		if err := i.Set("Filter", cim.Ref(reference)); err != nil {
+			t.Fatal(err)
+		}
+		text, err := new(Encoders).For(holder).AppendInstance(nil, i)
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %s, %v", reference, text, err)
+		}
+	}
+	pair := cim.ObjectPath{Namespace: `root\subscription`, Class: "Pair", Keys: []cim.Key{{Name: "One", Value: cim.Ref(`Part.Name="a"`)}}}
+	if text := string(new(Encoders).AppendEPR(nil, pair)); !strings.Contains(text, "/wmi/root/subscription/Part<") {
+		t.Errorf("a reference in a key: %s", text)
+	}
+}
+
 func TestNullArrayStandsOnce(t *testing.T) {
 	i := full(t)
 	var set Encoders
