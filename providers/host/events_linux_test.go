@@ -98,6 +98,7 @@ func TestProcessTraces(t *testing.T) {
 		if sid := i.Get("Sid").Elems(); len(sid) < 12 || !sid[0].Equal(cim.U8(1)) {
 			t.Errorf("told %v: the SID is %v", told, i.Get("Sid"))
 		}
+		time.Sleep(traceInterval + 500*time.Millisecond) // until the other one has seen it, too
 		if err := c.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
