@@ -233,11 +233,8 @@ func (st *storage) prepare(r *Request, i *cim.Instance) error {
 // checkConsumer asks the provider of the class of a logical consumer, or of the
 // class that it derives from.
 func (st *storage) checkConsumer(r *Request, c *cim.Class, i *cim.Instance) error {
-	ns := st.manager.namespace(r.Namespace)
-	if ns == nil {
-		return nil
-	}
-	for e := ns.find(c.Name); e != nil; e = e.super {
+	// Not by the name of the namespace: its lock is held, and the manager's comes first.
+	for e := r.session.ns.find(c.Name); e != nil; e = e.super {
 		if e.source == nil {
 			continue
 		}
