@@ -40,3 +40,7 @@ func (ns *namespace) check(caller cim.Caller, rights uint32) error {
 	}
 	return nil
 }
+
+func isAdministrator(caller cim.Caller) bool {
+	return caller.Token != nil && caller.Token.Has(security.SIDAdministrators)
+}

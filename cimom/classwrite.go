@@ -48,6 +48,8 @@ func (s *session) putClass(ctx context.Context, class *cim.Class, o cim.PutClass
 	t := ns.table.Load()
 	old := t.classes[cim.Fold(class.Name)]
 	switch {
+	case old != nil && old.source == s.manager.system:
+		return nil, nil, errSystemClass
 	case o.Mode == cim.ClassCreateOnly && old != nil:
 		return nil, nil, cim.ErrAlreadyExists
 	case o.Mode == cim.ClassUpdateOnly && old == nil:
@@ -73,6 +75,10 @@ func (s *session) putClass(ctx context.Context, class *cim.Class, o cim.PutClass
 	}
 	return classOf(old), ns.find(class.Name).class, nil
 }
+
+// errSystemClass refuses changes of what the manager itself needs, such as the
+// class that resets the repository.
+var errSystemClass = &cim.Error{Status: cim.ErrInvalidOperation, Detail: "the classes of the system are neither changed nor deleted"}
 
 func classOf(e *entry) *cim.Class {
 	if e == nil {
@@ -214,8 +220,8 @@ func (s *session) deleteClass(ctx context.Context, name string) (*cim.Class, err
 	switch {
 	case old == nil:
 		return nil, cim.ErrNotFound
-	case strings.HasPrefix(name, "__"):
-		return nil, &cim.Error{Status: cim.ErrInvalidOperation, Detail: "system classes are not deleted"}
+	case strings.HasPrefix(name, "__"), old.source == m.system:
+		return nil, errSystemClass
 	case len(t.subs[old]) > 0:
 		return nil, &cim.Error{Status: cim.ErrClassHasChildren, Detail: "delete the subclasses first"}
 	}

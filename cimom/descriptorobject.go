@@ -38,6 +38,9 @@ func DescriptorObject(sd *security.SecurityDescriptor, named func(string) *cim.C
 	group, err2 := person(sd.Group)
 	err := errors.Join(err1, err2, i.Set("Owner", owner), i.Set("Group", group),
 		i.Set("ControlFlags", cim.U32(uint32(sd.Control|security.SelfRelative))))
+	if sd.DACL == nil {
+		return i, err
+	}
 	list := []cim.Value{}
 	for _, a := range sd.DACL.ACEs {
 		entry := cim.NewInstance(ace)

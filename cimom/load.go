@@ -2,7 +2,9 @@ package cimom
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cimom/repository"
@@ -63,6 +65,9 @@ func (m *Manager) loadNamespace(ctx context.Context, n repository.Namespace) err
 	set.encrypt = set.encrypt || n.RequiresEncryption
 	if n.Security != nil {
 		sd, err := security.DecodeSecurityDescriptor(n.Security)
+		if err == nil && sd.DACL == nil {
+			err = errors.New("it has no DACL and would let everybody in")
+		}
 		if err != nil {
 			m.log.Error("the security of a namespace cannot be read: administrators alone may use it", "namespace", n.Name, "error", err)
 			sd = locked.security
@@ -92,6 +97,10 @@ func (m *Manager) loadClasses(ctx context.Context, ns *namespace) error {
 	l := ns.layers.clone()
 	clear(l.stored)
 	for _, c := range classes {
+		if strings.HasPrefix(c.Name, "__") { // nobody can have stored it here
+			m.log.Error("a class of the system is not taken out of the repository", "namespace", ns.name, "class", c.Name)
+			continue
+		}
 		if c.Declaration != nil {
 			c.Declaration.Namespace, c.Declaration.Server = ns.name, m.server
 			c.Declaration.Seal()

@@ -16,8 +16,11 @@ func (s *session) localized(c *cim.Class, amended bool) *cim.Class {
 		return c
 	}
 	for _, locale := range append(slices.Clip(s.options.Locales), fallbackLocale) {
+		if !isLocalized(locale) {
+			continue
+		}
 		ns := s.manager.namespace(s.ns.name + `\` + locale)
-		if ns == nil {
+		if ns == nil || ns.check(s.caller, rightEnable) != nil {
 			continue
 		}
 		for _, name := range append([]string{c.Name}, c.Derivation...) {

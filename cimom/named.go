@@ -41,6 +41,13 @@ func (m *Manager) builtinSource(name string) *source {
 	return m.sources[n]
 }
 
+// hasClassesOf tells whether a built-in provider serves classes of the
+// namespace, which is its registration there. Elsewhere it needs a stored one:
+// who may write classes in some namespace must not reach every provider.
+func (ns *namespace) hasClassesOf(src *source) bool {
+	return slices.ContainsFunc(ns.all(), func(e *entry) bool { return e.source == src })
+}
+
 // named finds the provider that the Provider qualifier of a class names. It
 // fails with ErrProviderNotFound where nobody is registered by that name,
 // ErrProviderDisabled, ErrInvalidProviderRegistration where the registration
@@ -55,7 +62,7 @@ func (m *Manager) named(ns *namespace, e *entry, name string) (*source, error) {
 	}
 	reg, err := m.registration(ns, name)
 	if errors.Is(err, cim.ErrNotFound) {
-		if src := m.builtinSource(name); src != nil {
+		if src := m.builtinSource(name); src != nil && ns.hasClassesOf(src) {
 			return src, nil
 		}
 		return fail(cim.ErrProviderNotFound, "no provider "+name+" is registered in "+ns.name)

@@ -6,17 +6,7 @@ import (
 	"slices"
 
 	"github.com/casementhq/casement/cim"
-	"github.com/casementhq/casement/security"
 )
-
-// register writes a registration: administrators alone may. What is built in
-// has no record and cannot be changed. See spec/wmi.md 6.1.
-func (p *systemProvider) register(r *Request, write func(*storage) error) error {
-	if r.Caller.Token == nil || !r.Caller.Token.Has(security.SIDAdministrators) {
-		return &cim.Error{Status: cim.ErrAccessDenied, Detail: "only administrators register providers"}
-	}
-	return write(&storage{p.manager})
-}
 
 // listRegistrations yields those that are stored and those of the built-in
 // providers, which are made up from the interfaces that they implement.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cimom/repository"
-	"github.com/casementhq/casement/security"
 )
 
 // repositoryMethod runs a method of Casement_Repository. Compile acts with the
@@ -20,7 +19,7 @@ func (p *systemProvider) repositoryMethod(ctx context.Context, r *Request, metho
 	}
 	m := p.manager
 	root := m.namespace(r.Namespace)
-	if root == nil || r.Caller.Token == nil || !r.Caller.Token.Has(security.SIDAdministrators) {
+	if root == nil || !isAdministrator(r.Caller) {
 		return cim.Result{}, &cim.Error{Status: cim.ErrAccessDenied, Detail: "only administrators look after the repository"}
 	}
 	if err := root.check(r.Caller, rightFullWrite); err != nil {

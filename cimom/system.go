@@ -99,7 +99,7 @@ func (p *systemProvider) Create(ctx context.Context, r *Request, i *cim.Instance
 		}
 		return p.manager.makeNamespace(ctx, r.Caller, parent, name, nil, false)
 	case c.IsA("__Provider"), c.IsA("__ProviderRegistration"):
-		return p.register(r, func(st *storage) error { return st.Create(ctx, r, i) })
+		return (&storage{p.manager}).Create(ctx, r, i)
 	case isSetting(c):
 		return &cim.Error{Status: cim.ErrAlreadyExists, Path: c.Name}
 	}
@@ -115,7 +115,7 @@ func (p *systemProvider) Put(ctx context.Context, r *Request, i *cim.Instance) e
 		_, err := p.Get(ctx, r, path)
 		return err
 	case c.IsA("__Provider"), c.IsA("__ProviderRegistration"):
-		return p.register(r, func(st *storage) error { return st.Put(ctx, r, i) })
+		return st.Put(ctx, r, i)
 	case isSetting(c):
 		err := st.Put(ctx, r, i)
 		if errors.Is(err, cim.ErrNotFound) {
@@ -139,9 +139,7 @@ func (p *systemProvider) Delete(ctx context.Context, r *Request, path cim.Object
 			return cim.ErrInvalidNamespace
 		}
 		return p.manager.removeNamespace(ctx, r.Caller, parent, name)
-	case c.IsA("__Provider"), c.IsA("__ProviderRegistration"):
-		return p.register(r, func(st *storage) error { return st.Delete(ctx, r, path) })
-	case isSetting(c):
+	case c.IsA("__Provider"), c.IsA("__ProviderRegistration"), isSetting(c):
 		return (&storage{p.manager}).Delete(ctx, r, path)
 	}
 	return incapableSystem(r)

@@ -211,8 +211,12 @@ func (s *session) delete(ctx context.Context, path cim.ObjectPath, o cim.Operati
 
 // mayWrite checks the right to write instances of a class: stored ones need
 // Partial Write, namespaces Full Write, what a provider keeps Provider Write.
-// Full Write is enough for all. See [MS-WMI] 5.2.
+// Full Write is enough for all. Registrations, those of derived classes too, are
+// for administrators. See [MS-WMI] 5.2 and spec/wmi.md 6.1.
 func (s *session) mayWrite(e *entry) error {
+	if (e.class.IsA("__Provider") || e.class.IsA("__ProviderRegistration")) && !isAdministrator(s.caller) {
+		return &cim.Error{Status: cim.ErrAccessDenied, Path: e.class.Name, Detail: "only administrators register providers"}
+	}
 	right := rightWriteProvider
 	switch src, err := s.source(e); {
 	case e.class.IsA("__NAMESPACE"):

@@ -142,6 +142,8 @@ func (h *Hub) NamespaceRemoved(namespace string) {
 	prefix := cim.Fold(namespace) + ":"
 	below := cim.Fold(namespace) + `\`
 	h.forget(func(key string) bool { return strings.HasPrefix(key, prefix) || strings.HasPrefix(key, below) })
+	// One of that name that is made later is another, with its own rights.
+	h.lasting.change(func(*lasting) {}, func(k *link) bool { return strings.HasPrefix(cim.Fold(k.events)+`\`, below) })
 }
 
 // Forget ends all that is made of what is stored, which is another
