@@ -432,6 +432,14 @@ func TestRegisteredProviders(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("disabled", list(), cim.ErrProviderDisabled)
+	// the page of the class says of both: not used
+	for _, name := range []string{"InitializationTimeoutInterval", "OperationTimeoutInterval"} {
+		err = errors.Join(err, provider.Set(name, cim.Time("00000000000000.000001:000")))
+	}
+	if err := errors.Join(err, provider.Set("Enabled", cim.Bool(true)), s.Put(t.Context(), provider, cim.PutOptions{})); err != nil {
+		t.Fatal(err)
+	}
+	expect("enabled again, with timeouts of a microsecond", list(), 0)
 	user := caller(false, security.SIDAuthenticatedUsers)
 	if err := setSD(t, s, sdBytes(t, "O:BAG:BAD:(A;;0x6003f;;;BA)(A;;0x1f;;;AU)")); err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package cimom
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/casementhq/casement/cim"
 )
@@ -26,11 +27,14 @@ func newSource(p Provider, name string, calls int) *source {
 	return &source{provider: p, name: name, slots: make(chan struct{}, calls)}
 }
 
-// during makes a call of the provider. One with too many calls under way,
+// during makes a call of the provider for r. One with too many calls under way,
 // because they hang, gets no more.
-func (s *source) during(f func() error) error {
+func (s *source) during(r *Request, f func() error) error {
 	if s.slots == nil {
 		return f()
+	}
+	if err := checkArchitecture(r.Context); err != nil {
+		return err
 	}
 	select {
 	case s.slots <- struct{}{}:
@@ -39,6 +43,30 @@ func (s *source) during(f func() error) error {
 	}
 	defer func() { <-s.slots }()
 	return f()
+}
+
+// checkArchitecture looks at the context values that choose between a provider
+// of 32 bits and one of 64. Every provider is of the width of this program; one
+// of another that is required is not at hand, and one that is only preferred
+// gives way. See spec/wmi.md 4.7.
+func checkArchitecture(values cim.NamedArray) error {
+	const width, must = "__ProviderArchitecture", "__RequiredArchitecture"
+	bad := func(name, want string) error {
+		return &cim.Error{Status: cim.ErrInvalidParameter, Detail: "the context value " + name + " is " + want}
+	}
+	asked, err := values.Get(width).As(cim.Uint32)
+	bits, given := asked.Uint()
+	if err != nil || given && bits != 32 && bits != 64 {
+		return bad(width, "32 or 64")
+	}
+	force, err := values.Get(must).As(cim.Boolean)
+	if err != nil {
+		return bad(must, "a boolean")
+	}
+	if required, _ := force.Bool(); required && given && bits != strconv.IntSize {
+		return &cim.Error{Status: cim.ErrProviderLoadFailure, Detail: "the provider is not there in " + strconv.FormatUint(bits, 10) + " bits"}
+	}
+	return nil
 }
 
 // incapable is the error of an operation that the provider does not have or is
@@ -57,7 +85,7 @@ func (s *source) list(ctx context.Context, e *entry, r *Request, yield func(*cim
 	if !s.lists() {
 		return incapable(e, "the provider lists no instances")
 	}
-	return s.during(func() error { return s.provider.(InstanceLister).List(ctx, r, yield) })
+	return s.during(r, func() error { return s.provider.(InstanceLister).List(ctx, r, yield) })
 }
 
 func (s *source) gets() bool {
@@ -67,7 +95,7 @@ func (s *source) gets() bool {
 
 // get reads one instance; gets was asked before.
 func (s *source) get(ctx context.Context, r *Request, path cim.ObjectPath) (i *cim.Instance, err error) {
-	err = s.during(func() error {
+	err = s.during(r, func() error {
 		i, err = s.provider.(InstanceGetter).Get(ctx, r, path)
 		return err
 	})
@@ -81,22 +109,22 @@ func (s *source) walk(ctx context.Context, e *entry, r *Request, path cim.Object
 	if !ok {
 		return s.list(ctx, e, r, yield)
 	}
-	return s.during(func() error { return walker.Walk(ctx, r, path, role, yield) })
+	return s.during(r, func() error { return walker.Walk(ctx, r, path, role, yield) })
 }
 
 // change calls the writer of the provider; denied says that the registration
 // does not permit it.
-func (s *source) change(e *entry, denied bool, f func(InstanceWriter) error) error {
+func (s *source) change(e *entry, r *Request, denied bool, f func(InstanceWriter) error) error {
 	w, ok := s.provider.(InstanceWriter)
 	if !ok || denied {
 		return incapable(e, "instances of the class cannot be written")
 	}
-	return s.during(func() error { return f(w) })
+	return s.during(r, func() error { return f(w) })
 }
 
 // invoke runs a method.
 func (s *source) invoke(ctx context.Context, r *Request, path cim.ObjectPath, method string, in cim.Arguments) (result cim.Result, err error) {
-	err = s.during(func() error {
+	err = s.during(r, func() error {
 		result, err = s.provider.(MethodInvoker).Invoke(ctx, r, path, method, in)
 		return err
 	})

@@ -80,8 +80,9 @@ func (s *session) put(ctx context.Context, instance *cim.Instance, o cim.PutOpti
 			return err
 		}
 	}
-	err = w.source.change(w.entry, w.source.noPut, func(writer InstanceWriter) error {
-		return writer.Put(ctx, s.request(w.entry, o.OperationOptions, w.wanted, keys), w.instance)
+	r := s.request(w.entry, o.OperationOptions, w.wanted, keys)
+	err = w.source.change(w.entry, r, w.source.noPut, func(writer InstanceWriter) error {
+		return writer.Put(ctx, r, w.instance)
 	})
 	if o.Mode == cim.CreateOrUpdate && errors.Is(err, cim.ErrNotFound) {
 		return w.create(ctx, s, o.OperationOptions)
@@ -161,8 +162,9 @@ func (s *session) putAbove(ctx context.Context, above *entry, w *written, o cim.
 		}
 		wanted[n] = w.wanted[at]
 	}
-	return src.change(above, src.noPut, func(writer InstanceWriter) error {
-		return writer.Put(ctx, s.request(above, o.OperationOptions, wanted, nil), part)
+	r := s.request(above, o.OperationOptions, wanted, nil)
+	return src.change(above, r, src.noPut, func(writer InstanceWriter) error {
+		return writer.Put(ctx, r, part)
 	})
 }
 
@@ -198,8 +200,9 @@ func (s *session) delete(ctx context.Context, path cim.ObjectPath, o cim.Operati
 		if err == nil {
 			at := f.path
 			at.Class = e.class.Name
-			err = src.change(e, src.noDelete, func(w InstanceWriter) error {
-				return w.Delete(ctx, s.request(e, o, nil, nil), at)
+			r := s.request(e, o, nil, nil)
+			err = src.change(e, r, src.noDelete, func(w InstanceWriter) error {
+				return w.Delete(ctx, r, at)
 			})
 		}
 		if n == 0 {
@@ -242,8 +245,9 @@ type written struct {
 }
 
 func (w *written) create(ctx context.Context, s *session, o cim.OperationOptions) error {
-	return w.source.change(w.entry, w.source.noPut, func(writer InstanceWriter) error {
-		return writer.Create(ctx, s.request(w.entry, o, nil, nil), w.instance)
+	r := s.request(w.entry, o, nil, nil)
+	return w.source.change(w.entry, r, w.source.noPut, func(writer InstanceWriter) error {
+		return writer.Create(ctx, r, w.instance)
 	})
 }
 
