@@ -63,6 +63,7 @@ type Provider struct {
 	loads     loadMeter
 	pci       pciDatabase
 	samples   samples
+	watch     processWatch
 }
 
 var (

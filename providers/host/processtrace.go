@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/casementhq/casement/cim"
@@ -73,14 +74,118 @@ type tracer struct {
 	began, over func(trace) error
 }
 
+// processWatch follows the processes of a machine once for all who want to know of them.
+type processWatch struct {
+	life sync.Mutex // held while the watch begins or ends
+	end  func()
+
+	mu       sync.Mutex
+	watchers map[*watcher]struct{}
+	failed   error // why the watch is over, for those who come too late to be told
+}
+
+// watcher is one who wants to know.
+type watcher struct {
+	began, over func(trace) error
+	failed      chan error
+}
+
+// fail ends a watcher with the first error.
+func (w *watcher) fail(err error) {
+	select {
+	case w.failed <- err:
+	default:
+	}
+}
+
+// each gives every watcher one trace, or the end of the watch.
+func (s *processWatch) each(f func(*watcher) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for w := range s.watchers {
+		if err := f(w); err != nil {
+			w.fail(err)
+		}
+	}
+}
+
 // traceProcesses calls began and over with processes as they begin and end: at once where the kernel tells, otherwise
 // within a second, and then without those that were gone by that time.
 func (p *Provider) traceProcesses(ctx context.Context, began, over func(trace) error) error {
+	w := &watcher{began: began, over: over, failed: make(chan error, 1)}
+	s := &p.watch
+	s.life.Lock()
+	s.mu.Lock()
+	first := len(s.watchers) == 0
+	if first {
+		s.watchers, s.failed = map[*watcher]struct{}{}, nil
+	}
+	s.watchers[w] = struct{}{}
+	if s.failed != nil {
+		w.fail(s.failed)
+	}
+	s.mu.Unlock()
+	if first {
+		s.end = p.startWatch(context.WithoutCancel(ctx))
+	}
+	s.life.Unlock()
+	defer func() {
+		s.life.Lock()
+		defer s.life.Unlock()
+		s.mu.Lock()
+		delete(s.watchers, w)
+		last := len(s.watchers) == 0
+		s.mu.Unlock()
+		if last {
+			s.end()
+		}
+	}()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case err := <-w.failed:
+		return err
+	}
+}
+
+// startWatch begins the watch; end ends it and waits until nothing of it is left. It returns when what there is has been
+// seen.
+func (p *Provider) startWatch(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ready, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		err := p.followProcesses(ctx, sync.OnceFunc(func() { close(ready) }))
+		if ctx.Err() == nil {
+			p.watch.mu.Lock()
+			p.watch.failed = err
+			p.watch.mu.Unlock()
+			p.watch.each(func(*watcher) error { return err })
+		}
+	}()
+	select {
+	case <-ready:
+	case <-done:
+	}
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// followProcesses follows the processes until ctx ends; ready is called when those that there are have been seen.
+func (p *Provider) followProcesses(ctx context.Context, ready func()) error {
 	table, err := p.openProcs()
 	if err != nil {
 		return err
 	}
-	t := tracer{table: table, known: map[int]trace{}, began: func(trace) error { return nil }, over: over}
+	t := tracer{
+		table: table, known: map[int]trace{}, began: func(trace) error { return nil },
+		over: func(one trace) error {
+			p.watch.each(func(w *watcher) error { return w.over(one) })
+			return nil
+		},
+	}
 	told := make(chan nl.ProcessEvent, 1024)
 	if p.system.processes != nil {
 		quit := make(chan struct{})
@@ -98,7 +203,11 @@ func (p *Provider) traceProcesses(ctx context.Context, began, over func(trace) e
 	if err := t.look(ctx); err != nil {
 		return err
 	}
-	t.began = began
+	t.began = func(one trace) error {
+		p.watch.each(func(w *watcher) error { return w.began(one) })
+		return nil
+	}
+	ready()
 	clock := time.NewTicker(traceInterval)
 	defer clock.Stop()
 	for {
