@@ -22,7 +22,7 @@ func (s *subscription) attach(ctx context.Context, p plan) error {
 	s.mu.Unlock()
 	if closed {
 		s.hub.detach(f, s)
-		return &cim.Error{Status: cim.ErrCallCancelled}
+		return f.failed()
 	}
 	if f.ready == nil {
 		return nil
@@ -33,6 +33,21 @@ func (s *subscription) attach(ctx context.Context, p plan) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// failed is why a subscription ended while it was attached: the feed could not
+// start, or somebody closed it.
+func (f *feed) failed() error {
+	if f.ready != nil {
+		select {
+		case <-f.ready:
+			if f.failure != nil {
+				return f.failure
+			}
+		default:
+		}
+	}
+	return &cim.Error{Status: cim.ErrCallCancelled}
 }
 
 // join makes s a member of the feed of a plan.

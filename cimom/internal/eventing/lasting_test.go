@@ -246,7 +246,7 @@ func TestConsumersAreApart(t *testing.T) {
 			t.Errorf("events handled: %v", count)
 		}
 		failures, overflows := 0, 0
-		for e := within(t, told, time.Millisecond); e != nil; e = within(t, told, time.Millisecond) {
+		for e := within(t, told, time.Second); e != nil; e = within(t, told, time.Second) {
 			consumer, _ := e.Get("IntendedConsumer").Str()
 			switch e.Class().Name {
 			case "__ConsumerFailureEvent":

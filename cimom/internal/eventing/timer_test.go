@@ -79,6 +79,8 @@ func TestMissedFirings(t *testing.T) {
 			t.Errorf("with SkipIfPassed NumFirings is %d", got)
 		}
 		// stopped for a while
+		synctest.Wait()
+		skipped.queue.take(0)
 		stopped := time.Now().Add(-4500 * time.Millisecond)
 		h.Stored(cimv2, interval(host, "merged", 1000, false), stopped)
 		h.Stored(cimv2, interval(host, "skipped", 1000, true), stopped)
