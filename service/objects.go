@@ -19,6 +19,7 @@ import (
 	"github.com/casementhq/casement/internal/peercred"
 	"github.com/casementhq/casement/internal/systemd"
 	"github.com/casementhq/casement/providers/host"
+	"github.com/casementhq/casement/providers/ipmi"
 	"github.com/casementhq/casement/providers/netfirewall"
 	"github.com/casementhq/casement/providers/stdregprov"
 	"github.com/casementhq/casement/security"
@@ -98,6 +99,9 @@ func (s *objects) registerAll(state *State, o Options, p *people) error {
 	}
 	if err := s.Register(fw); err != nil {
 		return fmt.Errorf("register the classes of the firewall: %w", err)
+	}
+	if err := s.Register(ipmi.New(ipmi.Options{Store: ipmi.OpenStore(state.Dir), Domain: s.Server(), Log: o.Logger})); err != nil {
+		return fmt.Errorf("register the classes of IPMI: %w", err)
 	}
 	return registerConsumers(s.Manager, o, p)
 }
