@@ -87,7 +87,7 @@ func (p *people) openFolder(_ context.Context, creator cim.Caller, path string) 
 	if err != nil {
 		return nil, err
 	}
-	if !creator.Token.Has(security.SIDAdministrators) && !p.hasUnixUser(creator.Token.User) {
+	if !p.hasOwnFiles(creator.Token) {
 		return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the creator of the consumer is mapped to no Unix user"}
 	}
 	if id.UID != own.UID {
@@ -96,8 +96,13 @@ func (p *people) openFolder(_ context.Context, creator cim.Caller, path string) 
 	return consumers.OwnFolder(path)
 }
 
-// hasUnixUser tells whether an account is mapped to a Unix user by name.
-func (p *people) hasUnixUser(sid security.SID) bool {
+// hasOwnFiles tells whether one who runs as the service's own user may have the
+// files of that user, the state of the service among them: administrators, and
+// accounts that were given that user by name.
+func (p *people) hasOwnFiles(token *security.Token) bool {
+	if token.Has(security.SIDAdministrators) {
+		return true
+	}
 	users, err := p.store.Users()
-	return err == nil && slices.ContainsFunc(users, func(u accounts.User) bool { return u.SID == sid && u.UnixUser != "" })
+	return err == nil && slices.ContainsFunc(users, func(u accounts.User) bool { return u.SID == token.User && u.UnixUser != "" })
 }

@@ -42,6 +42,15 @@ func TestWhoseFilesAreChanged(t *testing.T) {
 	if !may() {
 		t.Error("the service's own user may not change its files")
 	}
+	if _, err := store.AddUser(accounts.NewUser{Name: "reader", Password: "Passw0rd!x"}); err != nil {
+		t.Fatal(err)
+	}
+	if token, err = store.Token("reader", accounts.TokenOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if may() {
+		t.Error("an account that is no administrator and mapped to nobody changes the files of the service")
+	}
 	if _, err := p.files(cim.Caller{}); err == nil {
 		t.Error("files are changed for nobody at all")
 	}

@@ -178,8 +178,11 @@ func (s *objects) admit(ctx context.Context, p *people, uid uint32, namespace, p
 		return &cim.Error{Status: cim.ErrAccessDenied, Path: provider, Detail: "its SecurityDescriptor is NULL: only the service's own user may be this provider"}
 	}
 	sd, err := security.ParseSDDL(text)
+	if err == nil && sd.DACL == nil {
+		err = errors.New("it has no DACL and would admit everybody")
+	}
 	if err != nil {
-		return &cim.Error{Status: cim.ErrInvalidProviderRegistration, Path: provider, Detail: "its SecurityDescriptor is no SDDL", Err: err}
+		return &cim.Error{Status: cim.ErrInvalidProviderRegistration, Path: provider, Detail: "its SecurityDescriptor is no SDDL with a DACL", Err: err}
 	}
 	token, err := p.localToken(uid)
 	if err != nil {

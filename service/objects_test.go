@@ -43,6 +43,7 @@ func TestWhoMayBeAProvider(t *testing.T) {
 		instance of __Win32Provider { Name = "Null"; HostingModel = "Decoupled:Com"; };
 		instance of __Win32Provider { Name = "Inside"; HostingModel = "NetworkServiceHost"; SecurityDescriptor = "O:BAG:BAD:(A;;0x1;;;WD)"; };
 		instance of __Win32Provider { Name = "Broken"; HostingModel = "Decoupled:Com"; SecurityDescriptor = "everybody"; };
+		instance of __Win32Provider { Name = "NoDACL"; HostingModel = "Decoupled:Com"; SecurityDescriptor = "O:BAG:BA"; };
 		instance of __Win32Provider { Name = "Nobody"; HostingModel = "Decoupled:Com"; SecurityDescriptor = "O:BAG:BAD:"; };
 	`)
 	p := &people{store: state.Accounts, state: state}
@@ -58,6 +59,7 @@ func TestWhoMayBeAProvider(t *testing.T) {
 		{"Null", own, nil}, {"Null", 0, nil}, {"Null", 54321, cim.ErrAccessDenied},
 		{"Inside", own, cim.ErrAccessDenied},
 		{"Broken", own, cim.ErrInvalidProviderRegistration},
+		{"NoDACL", 54321, cim.ErrInvalidProviderRegistration},
 		{"Nobody", own, cim.ErrAccessDenied},
 		{"Absent", own, cim.ErrProviderNotRegistered},
 		{"CasementHost", own, cim.ErrAccessDenied},

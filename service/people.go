@@ -197,7 +197,8 @@ func (p *people) accountOf(uid uint32) (sid security.SID, domain, name string, o
 }
 
 // files gives a caller who runs as the service's own Unix user that user's
-// files. Those of others are out of this process's reach.
+// files, where hasOwnFiles lets it. Those of others are out of this process's
+// reach.
 func (p *people) files(c cim.Caller) (host.FileActor, error) {
 	id, err := p.unixIdentity(c)
 	if err != nil {
@@ -205,6 +206,9 @@ func (p *people) files(c cim.Caller) (host.FileActor, error) {
 	}
 	if int64(id.UID) != int64(os.Geteuid()) {
 		return nil, fmt.Errorf("the service runs as another Unix user than %s", id.UnixUser)
+	}
+	if !p.hasOwnFiles(c.Token) {
+		return nil, fmt.Errorf("the account %s is mapped to no Unix user, and what the service keeps is its own", c.Token.UserName)
 	}
 	return host.OwnFiles{}, nil
 }
