@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -264,4 +265,43 @@ func FuzzReply(f *testing.F) {
 			t.Fatalf("%v: written and read again it differs: %v", i, err)
 		}
 	})
+}
+
+// poor is a listener without descriptors for the first connections.
+type poor struct {
+	net.Listener
+	left int
+}
+
+func (p *poor) Accept() (net.Conn, error) {
+	if p.left > 0 {
+		p.left--
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return p.Listener.Accept()
+}
+
+// TestAcceptGoesOn: a connection that could not be accepted does not end the
+// registrar.
+func TestAcceptGoesOn(t *testing.T) {
+	g := NewRegistrar(RegistrarOptions{
+		UID:   func(net.Conn) (uint32, error) { return 0, nil },
+		Admit: func(context.Context, uint32, string, string) error { return nil },
+	})
+	l, err := net.Listen("unix", t.TempDir()+"/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- g.Serve(&poor{l, 2}) }()
+	t.Cleanup(func() {
+		if err := errors.Join(g.Close(), <-served); err != nil {
+			t.Error(err)
+		}
+	})
+	serve(t, ServeOptions{
+		Provider: suite(t), Name: "Suite", Namespace: cimtest.Namespace,
+		Dial: func(context.Context) (io.ReadWriteCloser, error) { return net.Dial("unix", l.Addr().String()) },
+	})
+	connected(t, g)
 }

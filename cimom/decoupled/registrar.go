@@ -21,7 +21,8 @@ const (
 	maxStrangers   = 64   // connections that have not registered yet
 	maxProviders   = 1024 // providers
 	helloTime      = 10 * time.Second
-	maxName        = 255 // bytes of the name of a provider
+	maxName        = 255                    // bytes of the name of a provider
+	acceptPause    = 100 * time.Millisecond // after a connection that could not be accepted
 )
 
 // RegistrarOptions are the options of a Registrar.
@@ -82,8 +83,16 @@ func (g *Registrar) Serve(l net.Listener) error {
 			l.Close()
 			return nil
 		}
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return err
+		}
+		if err != nil { // as when there are no descriptors for a while
+			g.o.Logger.Warn("no provider can connect for a moment", "error", err)
+			select {
+			case <-g.ctx.Done():
+			case <-time.After(acceptPause):
+			}
+			continue
 		}
 		if !g.enter() {
 			nc.Close()
