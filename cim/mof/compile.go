@@ -173,7 +173,7 @@ func (c *compiler) apply(ctx context.Context, o *Object) error {
 		err = c.target.DeleteInstance(ctx, namespace, o.Delete.Path)
 	}
 	if err != nil && !(o.Delete != nil && o.Delete.NoFail && missing(err)) {
-		return located(err, o)
+		return located(err, o, namespace)
 	}
 	return nil
 }
@@ -183,12 +183,12 @@ func missing(err error) bool {
 }
 
 // located gives an error of the target its place in the text.
-func located(err error, o *Object) error {
+func located(err error, o *Object, namespace string) error {
 	var known *Error
 	if errors.As(err, &known) {
 		return known
 	}
-	return &Error{Code: cim.StatusOf(err), Position: o.Position, Detail: o.describe() + because(err), Err: err}
+	return &Error{Code: cim.StatusOf(err), Position: o.Position, Detail: o.describe() + " " + namespace + because(err), Err: err}
 }
 
 // because is what an error of the target says that its status does not.
@@ -200,17 +200,17 @@ func because(err error) string {
 	return ""
 }
 
-// describe names an object in a message.
+// describe begins a message about an object, which its namespace ends.
 func (o *Object) describe() string {
 	switch {
 	case o.Class != nil:
-		return "class " + o.Class.Declared.Name + " was not stored"
+		return "class " + o.Class.Declared.Name + " was not stored in"
 	case o.Instance != nil:
-		return "instance of " + o.Instance.Class + " was not stored"
+		return "instance of " + o.Instance.Class + " was not stored in"
 	case o.Delete.Class != "":
-		return "class " + o.Delete.Class + " was not deleted"
+		return "class " + o.Delete.Class + " was not deleted from"
 	}
-	return o.Delete.Path.Relative() + " was not deleted"
+	return o.Delete.Path.Relative() + " was not deleted from"
 }
 
 func (c *compiler) putClass(ctx context.Context, namespace string, o *Object) error {
@@ -305,7 +305,7 @@ func (c *compiler) class(ctx context.Context, namespace, name string) (*cim.Clas
 func (c *compiler) instance(ctx context.Context, namespace string, d *Instance) (*cim.Instance, error) {
 	class, err := c.class(ctx, namespace, d.Class)
 	if err != nil {
-		return nil, &Error{Code: cim.StatusOf(err), Position: d.Position, Detail: "the class " + d.Class + " cannot be read" + because(err), Err: err}
+		return nil, &Error{Code: cim.StatusOf(err), Position: d.Position, Detail: "the class " + d.Class + " cannot be read in " + namespace + because(err), Err: err}
 	}
 	i := cim.NewInstance(class)
 	for n := range d.Values {

@@ -192,7 +192,7 @@ func TestTableOutput(t *testing.T) {
 		t.Errorf("second batch %q", got)
 	}
 	list := printed(t, "list", "h", things(t)[:1])
-	if !strings.Contains(list, "Host   : h\nName   : a <b>") || strings.Contains(list, "\x1b") {
+	if !strings.Contains(list, "Host    : h\nName    : a <b>") || !strings.Contains(list, "Inner   : [Inner]\nInner.X : -5\n") || strings.Contains(list, "\x1b") {
 		t.Errorf("list:\n%s", list)
 	}
 }
@@ -219,7 +219,7 @@ func TestNarrowTerminal(t *testing.T) {
 	if err := w.write("", things(t)); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(b.String(), "Name   : a") {
+	if !strings.HasPrefix(b.String(), "Name    : a") {
 		t.Errorf("%s", b.String())
 	}
 }

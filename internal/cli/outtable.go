@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/security"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
@@ -72,7 +73,7 @@ func (t *tableRows) begin(host string, batch []*cim.Instance) {
 		}
 		total += t.widths[n]
 	}
-	if t.width > 0 && total > t.width {
+	if len(names) == 0 || t.width > 0 && total > t.width {
 		t.list = true
 	}
 	if t.list {
@@ -110,7 +111,28 @@ func (t *tableRows) cell(host string, i *cim.Instance, n int) string {
 		}
 		n--
 	}
+	if sid := sidText(t.cols.names[n], i.At(n)); sid != "" {
+		return sid
+	}
 	return printable(cellText(i.At(n)))
+}
+
+// sidText is a SID in its usual form, for the properties that hold one in binary
+// form, as CreatorSID does; else "".
+func sidText(name string, v cim.Value) string {
+	if v.Type() != cim.Uint8.Array() || !strings.HasSuffix(cim.Fold(name), cim.Fold("SID")) {
+		return ""
+	}
+	binary := make([]byte, len(v.Elems()))
+	for n, e := range v.Elems() {
+		b, _ := e.Uint()
+		binary[n] = byte(b) // #nosec G115 -- the elements are bytes
+	}
+	sid, size, err := security.DecodeSID(binary)
+	if err != nil || size != len(binary) {
+		return ""
+	}
+	return sid.String()
 }
 
 func (t *tableRows) tableRow(host string, i *cim.Instance) {
@@ -156,26 +178,41 @@ func (t *tableRows) listRow(host string, i *cim.Instance) {
 		t.buf = append(t.buf, '\n')
 	}
 	t.began = true
+	type line struct{ name, value string }
+	var lines []line
 	width := 0
-	for _, name := range t.cols.names {
-		width = max(width, text.StringWidth(name))
-	}
 	put := func(name, value string) {
-		t.buf = append(t.buf, name...)
-		t.pad(max(0, width-text.StringWidth(name)))
-		t.buf = append(t.buf, " : "...)
-		t.buf = append(append(t.buf, value...), '\n')
+		name = printable(name)
+		width = max(width, text.StringWidth(name))
+		lines = append(lines, line{name, value})
 	}
 	if host != "" {
 		put(hostColumn, printable(host))
 	}
+	if len(t.cols.names) == 0 {
+		put(i.Class().Name, "no properties")
+	}
 	for n, name := range t.cols.names {
-		put(printable(name), printable(cellText(i.At(n))))
+		put(name, t.cell("", i, n))
+		if o := i.At(n).Object(); o != nil {
+			for m, p := range o.Class().Properties {
+				if v := o.At(m); !v.IsNull() {
+					put(name+"."+p.Name, printable(cellText(v)))
+				}
+			}
+		}
+	}
+	for _, l := range lines {
+		t.buf = append(t.buf, l.name...)
+		t.pad(width - text.StringWidth(l.name))
+		t.buf = append(t.buf, " : "...)
+		t.buf = append(append(t.buf, l.value...), '\n')
 	}
 }
 
 // cellText is a value for people and for CSV: NULL is empty, datetimes are in
-// ISO 8601 form, the elements of an array stand in braces.
+// ISO 8601 form, the elements of an array stand in braces, an embedded object
+// shows its path where it has one.
 func cellText(v cim.Value) string {
 	if v.IsNull() {
 		return ""
@@ -189,6 +226,11 @@ func cellText(v cim.Value) string {
 	}
 	if d, ok := v.DateTime(); ok {
 		return isoTime(d)
+	}
+	if o := v.Object(); o != nil {
+		if path, whole := o.Path(); whole {
+			return path.Relative()
+		}
 	}
 	return v.String()
 }

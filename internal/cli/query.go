@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/casementhq/casement"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cim/wql"
 	"github.com/spf13/cobra"
 )
 
@@ -28,6 +30,7 @@ type rowFlags struct {
 	namespace string
 	batch     int
 	format    *string
+	classes   bool // the rows are classes
 }
 
 func (f *rowFlags) flags(c *cobra.Command) {
@@ -47,7 +50,11 @@ func (f *rowFlags) run(ctx context.Context, s Streams, hosts []string, ask func(
 		return err
 	}
 	defer d.close() //nolint:errcheck // a trace that cannot be closed harms nothing
-	out := &rows{out: newRows(*f.format, s.Out), many: len(hosts) > 1}
+	print := newRows(*f.format, s.Out)
+	if f.classes {
+		print = classRows(*f.format, print)
+	}
+	out := &rows{out: print, many: len(hosts) > 1}
 	err = f.each(ctx, s, d, hosts, func(ctx context.Context, host string, c *casement.Connection) error {
 		session, err := c.Session(ctx, namespaceOf(f.namespace))
 		if err != nil {
@@ -82,14 +89,22 @@ func namespaceOf(name string) string {
 	return string(b)
 }
 
+// isEventQuery tells whether a query that is no data query asks for events.
+func isEventQuery(query string) bool {
+	_, err := wql.ParseEvent(query)
+	return err == nil
+}
+
 func newQuery(s Streams) *cobra.Command {
 	var f rowFlags
 	c := &cobra.Command{
 		Use: "query HOST WQL", Short: "Run a WQL query on one or many hosts",
-		Long: "Run a WQL query on one host, several with commas between, or those of --hosts." + remoteHelp + rowsHelp,
+		Long: "Run a WQL query on one host, several with commas between, or those of --hosts. The rows of a schema query\n(SELECT * FROM meta_class) are classes; events come from 'casement wmi subscribe'." + remoteHelp + rowsHelp,
 		Example: "  casement query here 'SELECT Name, ProcessId FROM Win32_Process'\n" +
 			"  casement query web1,web2 \"SELECT * FROM Win32_Service WHERE State = 'Stopped'\" -o json\n" +
-			"  casement query --hosts servers.txt 'SELECT FreeSpace FROM Win32_LogicalDisk' -o csv",
+			"  casement query --hosts servers.txt 'SELECT FreeSpace FROM Win32_LogicalDisk' -o csv\n" +
+			"  casement query here \"ASSOCIATORS OF {Win32_Service.Name='cron.service'} WHERE ResultClass=Win32_Process\"\n" +
+			"  casement query here \"SELECT * FROM meta_class WHERE __this ISA 'CIM_LogicalDevice'\"",
 		Args: operands(1, 2, "a host and a query"),
 	}
 	f.flags(c)
@@ -101,9 +116,14 @@ func newQuery(s Streams) *cobra.Command {
 		if len(rest) != 1 {
 			return usageError("%s wants one query after HOST, in quotes, or --hosts and one query (see '%s --help')", c.CommandPath(), c.CommandPath())
 		}
-		return f.run(c.Context(), s, hosts, func(ctx context.Context, session cim.Session) (cim.Enumerator, error) {
+		f.classes = wql.IsSchema(rest[0])
+		err = f.run(c.Context(), s, hosts, func(ctx context.Context, session cim.Session) (cim.Enumerator, error) {
 			return session.Query(ctx, rest[0], cim.QueryOptions{Batch: f.batch})
 		})
+		if errors.Is(err, cim.ErrInvalidQuery) && isEventQuery(rest[0]) {
+			err = fmt.Errorf("%w; events come from 'casement wmi subscribe'", err)
+		}
+		return err
 	}
 	return c
 }

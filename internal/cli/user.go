@@ -37,11 +37,21 @@ func group(c *cobra.Command) *cobra.Command {
 	c.Args = cobra.ArbitraryArgs
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return usageError("%s needs a subcommand (see '%s --help')", c.CommandPath(), c.CommandPath())
+			return usageError("%s needs a subcommand: %s (see '%s --help')", c.CommandPath(), subcommandNames(c), c.CommandPath())
 		}
-		return usageError("%s has no subcommand %q (see '%s --help')", c.CommandPath(), args[0], c.CommandPath())
+		return usageError("%s has no subcommand %q; it has %s (see '%s --help')", c.CommandPath(), args[0], subcommandNames(c), c.CommandPath())
 	}
 	return c
+}
+
+func subcommandNames(c *cobra.Command) string {
+	var names []string
+	for _, sub := range c.Commands() {
+		if !sub.Hidden {
+			names = append(names, sub.Name())
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // exactly, atLeast check the number of operands and name them.

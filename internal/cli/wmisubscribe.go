@@ -14,7 +14,7 @@ func wmiSubscribe(s Streams) *cobra.Command {
 	var f wmiFlags
 	var count int
 	c := &cobra.Command{Use: "subscribe WQL", Short: "Print events as they come", Args: operands(1, 1, "a query, in quotes"),
-		Long: "Wait for the events that a WQL event query names, and print each as it comes, until Ctrl-C, --count\nevents or --timeout." + remoteHelp +
+		Long: "Wait for the events that a WQL event query names, and print each as it comes, until Ctrl-C, --count\nevents or --timeout. __CLASS says what happened. A table names embedded objects by their paths; list\nand json show what is in them." + remoteHelp +
 			"\n\nExit codes: 0 stopped by Ctrl-C or --count, 1 the subscription failed or --timeout was over, 2 wrong command line.",
 		Example: "  casement wmi subscribe \"SELECT * FROM __InstanceModificationEvent WITHIN 5 WHERE TargetInstance ISA 'Win32_Service'\" -o json\n" +
 			"  casement wmi subscribe 'SELECT * FROM Win32_ProcessStartTrace' --count 1"}
@@ -34,7 +34,7 @@ func wmiSubscribe(s Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printEvents(ctx, newRows(*format, s.Out), e, count)
+			return printEvents(ctx, eventRows(*format, newRows(*format, s.Out)), e, count)
 		})
 		if ctx.Err() != nil && c.Context().Err() == nil && errors.Is(err, context.Canceled) {
 			return nil // Ctrl-C

@@ -57,6 +57,7 @@ type mofLine struct {
 	neutral       string // -MOF:
 	localized     string // -MFL:
 	passwordGiven bool
+	stored        bool // something was, when it failed
 }
 
 var (
@@ -184,7 +185,7 @@ func (m *MOFCompiler) Run(ctx context.Context, args []string) int {
 	fmt.Fprintf(m.Out, "Parsing MOF file: %s\n", l.file)
 	text, f, included, err := readMOF(l.file)
 	if err != nil {
-		return m.failed(err, exitSyntax)
+		return m.failed(err, exitSyntax, false)
 	}
 	fmt.Fprintln(m.Out, "MOF file has been successfully parsed")
 	switch {
@@ -196,23 +197,26 @@ func (m *MOFCompiler) Run(ctx context.Context, args []string) int {
 		err = m.store(ctx, l, text, f, included)
 	}
 	if err != nil {
-		return m.failed(err, exitFailed)
+		return m.failed(err, exitFailed, l.stored)
 	}
 	fmt.Fprintln(m.Out, "Done!")
 	return exitStored
 }
 
-// failed says what went wrong with the text, or with an object of it, and gives
-// the exit code for it.
-func (m *MOFCompiler) failed(err error, code int) int {
+// failed says what went wrong with the text, or with an object of it, and whether
+// something was stored before, and gives the exit code for it.
+func (m *MOFCompiler) failed(err error, code int, stored bool) int {
 	var at *mof.Error
 	if !errors.As(err, &at) {
 		fmt.Fprintf(m.Err, "mofcomp: %v\n", err)
 		return exitFailed
 	}
-	kind, rest := "error", "The objects in front of this one are stored."
+	kind, rest := "error", "Nothing was stored."
 	if code == exitSyntax {
-		kind, rest = "error SYNTAX", "Nothing was stored."
+		kind = "error SYNTAX"
+	}
+	if stored {
+		rest = "The objects in front of this one are stored."
 	}
 	fmt.Fprintf(m.Err, "%s (%d:%d): %s 0x%08X %s: %s\n", at.File, at.Line, at.Column, kind, uint32(at.Code), at.Code.Name(), at.Detail)
 	if at.Err != nil {
@@ -285,6 +289,7 @@ func (m *MOFCompiler) store(ctx context.Context, l *mofLine, text []byte, f *mof
 		defer target.Close()
 		err = mof.Compile(ctx, f, target, mof.Options{
 			Namespace: l.namespace, ClassFlags: classFlags[l.class], InstanceFlags: instanceFlags[l.instance],
+			Progress: func(_ *mof.Object, _ string, err error) { l.stored = l.stored || err == nil },
 		})
 	} else {
 		err = l.compileThere(ctx, root, text, included)
@@ -321,6 +326,7 @@ func (l *mofLine) compileThere(ctx context.Context, root cim.Session, text []byt
 	if code == 0 {
 		return nil
 	}
+	l.stored = len(result.Out.Get("Objects").Elems()) > 0
 	e := &mof.Error{Code: cim.Status(code)} // #nosec G115 -- a status is 32 bits
 	e.File, _ = result.Out.Get("File").Str()
 	if e.File == "" {

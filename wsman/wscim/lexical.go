@@ -1,6 +1,8 @@
 package wscim
 
 import (
+	"bytes"
+
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/wsman/internal/soap"
 )
@@ -106,6 +108,9 @@ func (d *Decoder) lexicalValue(r *soap.Reader, pend int) (cim.Value, error) {
 		}
 		return cim.Null(t), r.Skip()
 	}
+	if isClassTyped(r) {
+		return d.single(r, cim.Object)
+	}
 	depth := r.Depth()
 	from := len(d.arena)
 	for {
@@ -133,6 +138,23 @@ func (d *Decoder) lexicalValue(r *soap.Reader, pend int) (cim.Value, error) {
 			return d.lexicalComplex(r, depth, pend)
 		}
 	}
+}
+
+// isClassTyped tells whether the xsi:type of an element names a class.
+func isClassTyped(r *soap.Reader) bool {
+	if len(r.Attrs()) == 0 {
+		return false
+	}
+	t, ok := r.Attr(soap.XSI, "type")
+	if !ok {
+		return false
+	}
+	q, ok := r.QName(t)
+	if !ok || !bytes.HasSuffix(q.Local, []byte("_Type")) {
+		return false
+	}
+	_, ok = ParseURI(r.URI(q.Space))
+	return ok
 }
 
 // lexicalComplex reads an element with children; r stands at the first child.

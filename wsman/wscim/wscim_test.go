@@ -135,6 +135,11 @@ func TestLexical(t *testing.T) {
 	if size := got.Get("Inner").Object().Get("Size"); size.String() != "7" {
 		t.Errorf("Inner.Size = %v, want 7", size)
 	}
+	for o := got.Get("Inner").Object(); o != nil; o = o.Get("Deep").Object() {
+		if o.Class().Name != "Spoon" {
+			t.Errorf("an embedded object is of %q, want Spoon", o.Class().Name)
+		}
+	}
 	again := decode(t, &d, xml)
 	if again.Class() != got.Class() {
 		t.Error("two instances of the same shape do not share their class")
@@ -144,7 +149,6 @@ func TestLexical(t *testing.T) {
 	}
 }
 
-// A null array stands once with xsi:nil="true". [MS-WSMV] 3.1.4.1.26.
 // A reference without a namespace is into the namespace of the class that holds it.
 func TestReferenceWithoutNamespace(t *testing.T) {
 	holder := (&cim.Class{Name: "Binding", Namespace: `root\subscription`, Properties: []cim.Property{{Name: "Filter", Type: cim.Reference}}}).Seal()
@@ -167,6 +171,7 @@ func TestReferenceWithoutNamespace(t *testing.T) {
 	}
 }
 
+// A null array stands once with xsi:nil="true". [MS-WSMV] 3.1.4.1.26.
 func TestNullArrayStandsOnce(t *testing.T) {
 	i := full(t)
 	var set Encoders
