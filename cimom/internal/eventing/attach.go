@@ -3,6 +3,7 @@ package eventing
 import (
 	"context"
 	"maps"
+	"strings"
 
 	"github.com/casementhq/casement/cim"
 )
@@ -61,6 +62,10 @@ func (h *Hub) join(s *subscription, p plan) (*feed, error) {
 		return h.joinOwn(s), nil
 	}
 	f := h.feeds[p.key]
+	if f == nil && p.general != nil && h.runs(p.general.key) >= mostRuns {
+		p = *p.general
+		f = h.feeds[p.key]
+	}
 	if f == nil {
 		f = &feed{hub: h, namespace: s.namespace, key: p.key, members: map[*subscription]struct{}{}, ready: make(chan struct{})}
 		h.feeds[p.key] = f
@@ -71,6 +76,20 @@ func (h *Hub) join(s *subscription, p plan) (*feed, error) {
 	f.members[s] = struct{}{}
 	f.rebuild()
 	return f, nil
+}
+
+// mostRuns is how often the event provider of a class runs for one caller, with
+// other constraints each time, before it runs without any for all that follow.
+const mostRuns = 4
+
+// runs counts the feeds of an event provider for one caller; h.mu is held.
+func (h *Hub) runs(base string) (n int) {
+	for key := range h.feeds {
+		if strings.HasPrefix(key, base) {
+			n++
+		}
+	}
+	return n
 }
 
 // joinOwn makes s a member of the feed of what the manager writes; h.mu is

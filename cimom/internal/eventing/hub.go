@@ -36,6 +36,7 @@ type Hub struct {
 	host   Host
 	log    *slog.Logger
 	ledger *ledger
+	turns  turns
 	work   sync.WaitGroup // goroutines of feeds and consumers
 
 	own atomic.Pointer[map[string]*feed] // what the manager writes, by folded namespace

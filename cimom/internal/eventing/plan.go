@@ -88,9 +88,12 @@ func (s *subscription) charge() error {
 // plan is one feed that a subscription needs: its key and what runs for it.
 // The zero plan is the feed of what the manager writes.
 type plan struct {
-	key  string
-	run  func(f *feed) runner
-	poll bool
+	key string
+	// of a source with constraints: what has none of them, and can stand in for
+	// it, as the filter of the subscription sees every event anyway
+	general *plan
+	run     func(f *feed) runner
+	poll    bool
 }
 
 // runner is what fills a feed.
@@ -149,10 +152,19 @@ func (s *subscription) plan(class *cim.Class, bound *wql.BoundEvent) ([]plan, er
 func (s *subscription) sourcePlan(class *cim.Class, constraints []wql.Constraint, who string) plan {
 	// what the event class is called in a constraint is where the base has it,
 	// and those below it have it at the same place
-	key := "source " + cim.Fold(s.namespace) + ":" + cim.Fold(class.Name) + " " + constraintsKey(constraints) + who
-	return plan{key: key, run: func(f *feed) runner {
-		return &source{feed: f, class: class, constraints: constraints, caller: s.caller}
-	}}
+	base := "source " + cim.Fold(s.namespace) + ":" + cim.Fold(class.Name) + " " + who
+	planOf := func(key string, constraints []wql.Constraint) plan {
+		return plan{key: key, run: func(f *feed) runner {
+			return &source{feed: f, class: class, constraints: constraints, caller: s.caller}
+		}}
+	}
+	general := planOf(base, nil)
+	if len(constraints) == 0 {
+		return general
+	}
+	p := planOf(base+" "+constraintsKey(constraints), constraints)
+	p.general = &general
+	return p
 }
 
 func constraintsKey(list []wql.Constraint) string {

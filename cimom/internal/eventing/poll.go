@@ -161,7 +161,12 @@ func (p *poll) one(ctx context.Context, bound *wql.Bound, kinds Kinds) error {
 	}
 	s.round = p.rounds
 	s.turn++
-	err := p.feed.hub.host.List(ctx, p.caller, p.feed.namespace, bound, func(i *cim.Instance) error {
+	give, err := p.feed.hub.turns.take(ctx, p.user)
+	if err != nil {
+		return err
+	}
+	defer give()
+	err = p.feed.hub.host.List(ctx, p.caller, p.feed.namespace, bound, func(i *cim.Instance) error {
 		if !bound.Match(i) {
 			return nil
 		}
