@@ -144,6 +144,17 @@ func (h *Hub) NamespaceRemoved(namespace string) {
 	h.forget(func(key string) bool { return strings.HasPrefix(key, prefix) || strings.HasPrefix(key, below) })
 	// One of that name that is made later is another, with its own rights.
 	h.lasting.change(func(*lasting) {}, func(k *link) bool { return strings.HasPrefix(cim.Fold(k.events)+`\`, below) })
+	h.mu.Lock()
+	var gone []*Subscription
+	for s := range h.open {
+		if strings.HasPrefix(cim.Fold(s.namespace)+`\`, below) {
+			gone = append(gone, s)
+		}
+	}
+	h.mu.Unlock()
+	for _, s := range gone {
+		s.end(&cim.Error{Status: cim.ErrInvalidNamespace, Detail: "the namespace was deleted"})
+	}
 }
 
 // Forget ends all that is made of what is stored, which is another

@@ -197,7 +197,7 @@ func (l *lasting) subscribe(ctx context.Context, k *link, s *subscription, filte
 	if s.caller, err = h.host.Creator(k.creator); err != nil {
 		return err
 	}
-	if err := h.host.Check(k.events, s.caller); err != nil {
+	if err := h.host.Check(s.namespace, s.caller); err != nil {
 		return err
 	}
 	return s.begin(ctx, isAdministrator(s.caller))

@@ -311,6 +311,17 @@ func TestEnds(t *testing.T) {
 	if list, err := denied.Next(t.Context(), 1); !errors.Is(err, cim.ErrAccessDenied) {
 		t.Errorf("after the right was taken away: %v, %v", list, err)
 	}
+	gone := subscribe(t, h, bob, `SELECT * FROM CT_Alarm`)
+	h.NamespaceRemoved(`root\away\CIMV2`)
+	h.NamespaceRemoved(`root\cim`)
+	h.Publish(t.Context(), cimv2, admin.Token, host.new("CT_Alarm"))
+	h.NamespaceRemoved(`ROOT`)
+	if list, err := gone.Next(t.Context(), 1); len(list) != 1 || err != nil {
+		t.Errorf("what came before the namespace went: %v, %v", list, err)
+	}
+	if _, err := gone.Next(t.Context(), 1); !errors.Is(err, cim.ErrInvalidNamespace) {
+		t.Errorf("after the namespace went: %v", err)
+	}
 	waiting := subscribe(t, h, bob, `SELECT * FROM CT_Alarm`)
 	end := make(chan error)
 	go func() {
