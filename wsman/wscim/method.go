@@ -34,11 +34,13 @@ func (s *Encoders) AppendParameters(dst []byte, i *cim.Instance, uri string, out
 	dst = soap.AppendAttr(dst, uri)
 	dst = append(dst, `"`+declarations+`>`...)
 	outer := ` xmlns:o="` + string(soap.AppendAttr(nil, uri)) + `"`
+	resource, _ := ParseURI(uri)
+	owner := &cim.Class{Namespace: resource.Namespace} // into whose namespace references are
 	for n, p := range i.Class().Properties {
 		if i.At(n).IsNull() && !output {
 			continue
 		}
-		e := Encoder{set: s, props: []encodedProperty{encodeProperty(n, "p:"+p.Name, "o:"+p.Name, outer)}}
+		e := Encoder{set: s, class: owner, props: []encodedProperty{encodeProperty(n, "p:"+p.Name, "o:"+p.Name, outer)}}
 		if dst, err = e.appendProperties(dst, e.props, i, 0); err != nil {
 			return dst, err
 		}

@@ -3,6 +3,7 @@ package wsmanserver
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/wsman"
@@ -19,20 +20,33 @@ func (c *call) cimEnumerate(ctx context.Context) (wsman.Body, error) {
 	if err := c.checkEnumerate(m); err != nil {
 		return nil, err
 	}
+	ctx, done := c.bounded(ctx)
+	defer done()
+	s, release, err := c.outliving(ctx, 0, func(life context.Context) (*cimSource, error) { return c.openSource(life, m) })
+	if err != nil {
+		return nil, err
+	}
+	return c.start(ctx, m, s, s.cancel, release)
+}
+
+// outliving opens a source that outlives this request, which can only cut its
+// opening: an operation of the caller, which release gives back. It ends after
+// expires, if that is not 0.
+func (c *call) outliving(ctx context.Context, expires time.Duration, open func(context.Context) (*cimSource, error)) (s *cimSource, release func(), err error) {
 	owner := userKey(c.caller.Token)
-	release, err := c.server.ledger.Operation(owner, c.resource.plugin)
+	release, err = c.server.ledger.Operation(owner, c.resource.plugin)
 	if err != nil && c.server.enums.makeRoom(owner) {
 		release, err = c.server.ledger.Operation(owner, c.resource.plugin)
 	}
 	if err != nil {
-		return nil, c.operationQuota(err)
+		return nil, nil, c.operationQuota(err)
 	}
-	ctx, done := c.bounded(ctx)
-	defer done()
-	// The enumeration outlives this request, which can only cut its opening.
 	life, cancel := context.WithCancel(c.server.base)
+	if expires > 0 {
+		life, cancel = context.WithTimeout(c.server.base, expires)
+	}
 	cut := context.AfterFunc(ctx, cancel)
-	s, err := c.openSource(life, m)
+	s, err = open(life)
 	if !cut() && err == nil {
 		s.close()
 		err = ctx.Err()
@@ -41,11 +55,12 @@ func (c *call) cimEnumerate(ctx context.Context) (wsman.Body, error) {
 		cancel()
 		release()
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			err = ctx.Err()
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	return c.start(ctx, m, s, cancel, release)
+	s.ended, s.cancel = life.Done(), cancel
+	return s, release, nil
 }
 
 func (c *call) openSource(ctx context.Context, m *wsman.Enumerate) (*cimSource, error) {

@@ -335,6 +335,9 @@ type cimSource struct {
 	mode     wsman.EnumerationMode
 	rest     []*cim.Instance
 	finished error // what the enumerator ended with
+
+	ended  <-chan struct{} // closed at the end of what the source runs on
+	cancel context.CancelFunc
 }
 
 func (s *cimSource) spaces() []soap.NS { return nil }

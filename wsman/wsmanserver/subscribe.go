@@ -20,42 +20,22 @@ func (c *call) cimSubscribe(ctx context.Context) (wsman.Body, error) {
 	if err := c.checkSubscribe(m); err != nil {
 		return nil, err
 	}
-	owner := userKey(c.caller.Token)
-	release, err := c.server.ledger.Operation(owner, c.resource.plugin)
-	if err != nil && c.server.enums.makeRoom(owner) {
-		release, err = c.server.ledger.Operation(owner, c.resource.plugin)
-	}
-	if err != nil {
-		return nil, c.operationQuota(err)
-	}
 	ctx, done := c.bounded(ctx)
 	defer done()
-	// The subscription outlives this request, which can only cut its opening.
-	life, cancel := context.WithCancel(c.server.base)
-	if m.Expires > 0 {
-		life, cancel = context.WithTimeout(c.server.base, m.Expires)
-	}
-	cut := context.AfterFunc(ctx, cancel)
-	s, err := c.openEvents(life, m.Filter.Text)
-	if !cut() && err == nil {
-		s.close()
-		err = ctx.Err()
-	}
+	s, release, err := c.outliving(ctx, m.Expires, func(life context.Context) (*cimSource, error) { return c.openEvents(life, m.Filter.Text) })
 	if err != nil {
-		cancel()
-		release()
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
 		return nil, err
 	}
 	e := &enumeration{
-		id: "uuid:" + wsman.NewUUID(), owner: owner, resource: c.msg.ResourceURI, source: s, release: release, cancel: cancel,
+		id: "uuid:" + wsman.NewUUID(), owner: userKey(c.caller.Token), resource: c.msg.ResourceURI, source: s, release: release, cancel: s.cancel,
 		idle: time.Duration(c.snap.WinRM.Service.EnumerationTimeoutms) * time.Millisecond,
 	}
 	c.server.enums.add(e)
 	if m.Expires > 0 {
-		context.AfterFunc(life, func() { c.server.enums.end(e) })
+		go func() {
+			<-s.ended
+			c.server.enums.end(e)
+		}()
 	}
 	// Events that came while the answer is on its way are kept for the first
 	// Pull; if the answer is lost, the subscription ends for want of Pulls.
