@@ -184,7 +184,8 @@ func (p *Provider) readDir(ctx context.Context, dir string, f func(name string) 
 	if !cleanPath(strings.TrimSuffix(dir, "/")) && dir != "/" {
 		return nil
 	}
-	d, err := os.Open(filepath.Join(p.root, dir))
+	// Only a directory is opened: a pipe would wait for a writer for ever, and the opening of a device can do things.
+	d, err := os.OpenFile(filepath.Join(p.root, dir), os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil //nolint:nilerr // nothing that could be seen is there
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -231,5 +232,37 @@ func TestShareMethods(t *testing.T) {
 	remove("PUB", "0")
 	if out := all(t, p, "Win32_Share", named("Pub")); len(out) != 0 {
 		t.Errorf("the share is still there: %v", out)
+	}
+}
+
+// A pipe where a directory is expected keeps nobody waiting for a writer.
+func TestPipeIsNoDirectory(t *testing.T) {
+	dir := t.TempDir()
+	pipe, home := filepath.Join(dir, "pipe"), filepath.Join(dir, "home")
+	if err := errors.Join(unix.Mkfifo(pipe, 0o666), os.Mkdir(home, 0o777), unix.Mkfifo(filepath.Join(home, "conf.d"), 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan []string, 2)
+	go func() {
+		var names []string
+		_ = New(Options{}).readDir(context.Background(), pipe+"/", func(name string) error { names = append(names, name); return nil })
+		done <- names
+	}()
+	go func() { done <- (&Provider{root: dir}).names("home", "conf.d") }()
+	for range 2 {
+		select {
+		case names := <-done:
+			if len(names) > 0 {
+				t.Errorf("a pipe has the entries %q", names)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("a pipe is waited for")
+		}
+	}
+	// whoever waits is let go
+	for _, p := range []string{pipe, filepath.Join(home, "conf.d")} {
+		if fd, err := unix.Open(p, unix.O_RDWR|unix.O_NONBLOCK, 0); err == nil {
+			unix.Close(fd)
+		}
 	}
 }

@@ -49,15 +49,16 @@ const maxEntries = 4096
 
 // names are the entries of a folder of configuration files in order; none where it is not there. See readSmall.
 func (p *Provider) names(home, dir string) []string {
+	const flags = os.O_RDONLY | syscall.O_NONBLOCK
 	if home == "" {
-		return entryNames(os.Open(filepath.Join(p.root, dir)))
+		return entryNames(os.OpenFile(filepath.Join(p.root, dir), flags, 0))
 	}
 	top, err := os.OpenRoot(filepath.Join(p.root, home))
 	if err != nil {
 		return nil
 	}
 	defer top.Close()
-	return entryNames(top.Open(dir))
+	return entryNames(top.OpenFile(dir, flags, 0))
 }
 
 func entryNames(f *os.File, err error) []string {
