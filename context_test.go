@@ -72,4 +72,3 @@ func TestArchitecture(t *testing.T) {
 		t.Errorf("what the manager itself serves: %d, %v", len(list), err)
 	}
 }
-

@@ -41,8 +41,19 @@ func AppendInstance(dst []byte, i *cim.Instance) []byte {
 	if i.IsClass() {
 		return AppendClass(dst, i.Class(), PrintOptions{})
 	}
+	return AppendQualifiedInstance(dst, i, nil, nil)
+}
+
+// AppendQualifiedInstance is AppendInstance with qualifiers of the instance and
+// of properties of it, by name; a property with qualifiers is printed without a
+// value where it has none.
+func AppendQualifiedInstance(dst []byte, i *cim.Instance, qualifiers cim.Qualifiers, properties map[string]cim.Qualifiers) []byte {
 	p := printer{dst}
-	p.values(i, 0)
+	if len(qualifiers) > 0 {
+		p.qualifiers(qualifiers, false)
+		p.text("\n")
+	}
+	p.values(i, properties, 0)
 	p.text(";\n")
 	return p.b
 }
@@ -312,7 +323,7 @@ func (p *printer) value(v cim.Value, depth int) {
 		}
 		p.text("}")
 	case t == cim.Object:
-		p.values(v.Object(), depth)
+		p.values(v.Object(), nil, depth)
 	case t == cim.Boolean:
 		p.text(strings.ToUpper(v.String()))
 	case t == cim.Char16:
@@ -327,20 +338,31 @@ func (p *printer) value(v cim.Value, depth int) {
 	}
 }
 
-// values prints an instance up to its closing brace.
-func (p *printer) values(i *cim.Instance, depth int) {
+// values prints an instance up to its closing brace, with the qualifiers of its
+// properties.
+func (p *printer) values(i *cim.Instance, qualifiers map[string]cim.Qualifiers, depth int) {
 	c := i.Class()
 	p.text("instance of ", c.Name, "\n")
 	p.indent(depth)
 	p.text("{\n")
 	for n := range i.Len() {
 		v := i.At(n)
-		if v.IsNull() && c.Properties[n].Default.IsNull() {
+		name := c.Properties[n].Name
+		own := qualifiers[name]
+		set := !v.IsNull() || !c.Properties[n].Default.IsNull()
+		if !set && len(own) == 0 {
 			continue
 		}
 		p.indent(depth + 1)
-		p.text(c.Properties[n].Name, " = ")
-		p.value(v, depth+1)
+		if len(own) > 0 {
+			p.qualifiers(own, false)
+			p.text(" ")
+		}
+		p.text(name)
+		if set {
+			p.text(" = ")
+			p.value(v, depth+1)
+		}
 		p.text(";\n")
 	}
 	p.indent(depth)

@@ -268,7 +268,8 @@ func (l *mofLine) split(f *mof.File) error {
 }
 
 // store compiles the text into the repository of the target: object by object
-// where the way to it carries classes, else the text as a whole over there.
+// where the way to it carries classes or the text is large, else the text as a
+// whole over there.
 func (m *MOFCompiler) store(ctx context.Context, l *mofLine, text []byte, f *mof.File, included map[string]string) error {
 	if l.target.User != "" && !l.passwordGiven && m.Password != nil {
 		var err error
@@ -282,11 +283,19 @@ func (m *MOFCompiler) store(ctx context.Context, l *mofLine, text []byte, f *mof
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer root.Close()
-	if _, ok := root.(cim.ClassWriter); ok {
-		target := mof.NewSessions(func(ctx context.Context, namespace string) (cim.Session, error) {
+	size := len(text)
+	for _, text := range included {
+		size += len(text)
+	}
+	if _, classes := root.(cim.ClassWriter); classes || size > mostText {
+		sessions := mof.NewSessions(func(ctx context.Context, namespace string) (cim.Session, error) {
 			return m.Connector.Session(ctx, l.target, namespace)
 		})
-		defer target.Close()
+		defer sessions.Close()
+		var target mof.Target = sessions
+		if !classes {
+			target = &repositoryTarget{sessions, root}
+		}
 		err = mof.Compile(ctx, f, target, mof.Options{
 			Namespace: l.namespace, ClassFlags: classFlags[l.class], InstanceFlags: instanceFlags[l.instance],
 			Progress: func(_ *mof.Object, _ string, err error) { l.stored = l.stored || err == nil },
