@@ -53,6 +53,10 @@ func TestIPMILife(t *testing.T) {
 	if err := json.Unmarshal([]byte(query()), &rows); err != nil || len(rows) != 1 || rows[0].CurrentReading != 1220 || rows[0].UnitModifier != -2 {
 		t.Errorf("the reading: %v %+v", err, rows)
 	}
+	// A DMTF URI leads to root\hardware, and the class of CIM to the one derived from it.
+	cli(t, "", "winrm", "enumerate", "cimv2/CIM_NumericSensor").want(t, 0, "NumericSensor", "CurrentReading = 1220", "UnitModifier = -2", "DeviceID = 2.0.32")
+	cli(t, "", "winrm", "get", "cimv2/NumericSensor?SystemCreationClassName=ComputerSystem+SystemName=bmc1+CreationClassName=NumericSensor+DeviceID=3.0.32").want(t, 0, "CurrentReading = -50")
+	cli(t, "", "casement", "query", ".", "SELECT * FROM Microsoft_IPMI", "-n", `root\wmi`).want(t, 0, "bmc1")
 	cli(t, "", "casement", "ipmi", "disable", "bmc1").want(t, 0, "disabled")
 	if row := ipmiRows(t)["bmc1"]; row.State != "disabled" {
 		t.Errorf("status: %+v", row)
