@@ -26,6 +26,9 @@ func (m *Manager) putNamespace(ctx context.Context, parent *namespace, name stri
 	}
 	m.changing.Lock()
 	defer m.changing.Unlock()
+	if parent.deleted.Load() { // since the operation began
+		return cim.ErrInvalidNamespace
+	}
 	full := parent.name + `\` + name
 	if m.namespace(full) != nil {
 		return &cim.Error{Status: cim.ErrAlreadyExists, Path: full}
