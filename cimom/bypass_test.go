@@ -1,7 +1,9 @@
 package cimom_test
 
 import (
+	"context"
 	"errors"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -265,5 +267,46 @@ func TestSubscriptionToANamespaceMadeAnew(t *testing.T) {
 			t.Fatal("it fires for who may not read there any more")
 		}
 		n = 1000
+	}
+}
+
+// A Restore that its caller gives up half-way ends all the same: the namespaces
+// are those of the backup or those from before, and none is lost.
+func TestRestoreThatIsGivenUp(t *testing.T) {
+	dir := t.TempDir()
+	repo, err := repository.Open(filepath.Join(dir, "repository"), repository.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer repo.Close()
+	m := cimom.New(cimom.Options{Repository: repo, Backups: filepath.Join(dir, "backups")})
+	defer m.Close()
+	root := open(t, m, "root")
+	create(t, root, "__NAMESPACE", map[string]cim.Value{"Name": cim.Str("Extra")})
+	put(t, open(t, m, `root\extra`), keyed("A", ""), cim.PutClassOptions{})
+	if _, err := call1(t, root, "Backup", text("Name", "b")); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 60 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*500*time.Microsecond)
+		_, _ = root.Invoke(ctx, cim.ObjectPath{Class: "Casement_Repository"}, "Restore",
+			cim.Arguments{text("Name", "b"), {Name: "Force", Value: cim.Bool(true)}}, cim.OperationOptions{})
+		cancel()
+		if _, err := call1(t, root, "Verify"); err != nil { // waits its turn behind the one that was given up
+			t.Fatal(err)
+		}
+		var failure error
+		for range 100 {
+			var s cim.Session
+			if s, failure = m.Open(t.Context(), user(), `root\extra`, cim.OpenOptions{}); failure == nil {
+				_, failure = s.GetClass(t.Context(), "A", cim.GetOptions{})
+				s.Close()
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if failure != nil {
+			t.Fatalf("after %v: %v", time.Duration(n)*500*time.Microsecond, failure)
+		}
 	}
 }

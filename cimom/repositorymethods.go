@@ -116,7 +116,9 @@ func (m *Manager) replace(ctx context.Context, own *session, force bool, f func(
 	for _, s := range others {
 		s.close()
 	}
-	if err := errors.Join(f(), m.reload(ctx)); err != nil {
+	err := f()
+	ctx = context.WithoutCancel(ctx) // else a caller who gives up leaves the manager without namespaces
+	if err := errors.Join(err, m.reload(ctx)); err != nil {
 		return err
 	}
 	return m.events.reload(ctx)
