@@ -8,6 +8,9 @@ import "os"
 // because the file would grow with them.
 const mapped = 0
 
+// noFollow is nothing where folders with others in them are not shared.
+const noFollow = 0
+
 // lockFile opens the lock file. The lock itself is the one that bbolt takes on
 // the database.
 func lockFile(name string) (*os.File, error) {

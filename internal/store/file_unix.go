@@ -16,6 +16,9 @@ import (
 // Addresses cost nothing where there are enough of them.
 const mapped = maxSize * int(^uint(0)>>63)
 
+// noFollow refuses to open what is a symbolic link.
+const noFollow = syscall.O_NOFOLLOW
+
 // lockFile opens the lock file and locks it without waiting. The kernel
 // releases it when the process ends, however it ends.
 func lockFile(name string) (*os.File, error) {

@@ -126,6 +126,9 @@ func openFile(path string, o Options, check bool) (f file, err error) {
 		NoStatistics:    true,
 		InitialMmapSize: mapped,
 		OpenFile: func(name string, flag int, mode os.FileMode) (fd *os.File, err error) {
+			if !check { // it was made just now: a link is somebody else's
+				flag |= noFollow
+			}
 			fd, err = os.OpenFile(name, flag, mode)
 			f.fd = fd
 			return fd, err
