@@ -219,6 +219,9 @@ func (t *compileTarget) putNamespace(ctx context.Context, s *session, i *cim.Ins
 		if own, err = namespaceSDDL(text); err != nil {
 			return path, err
 		}
+		if own.SACL != nil && !s.caller.Token.HasPrivilege(security.SeSecurity) {
+			return path, &cim.Error{Status: cim.ErrAccessDenied, Detail: "what is audited in a namespace needs SeSecurityPrivilege"}
+		}
 	}
 	encrypt := o.Qualifiers.True("RequiresEncryption")
 	exists := s.manager.namespace(s.ns.name+`\`+name) != nil

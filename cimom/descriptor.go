@@ -9,6 +9,9 @@ import (
 // access.go and 0x40 and 0x80, which count for events.
 const everyRight uint32 = 0x600FF
 
+// everyAuditFlag are those of an entry that has accesses recorded.
+const everyAuditFlag = everyFlag | security.AuditSuccess | security.AuditFailure
+
 // everyFlag are the flags that an entry of a namespace may have. See
 // [W: namespace-ace-flag-constants] in spec/wmi.md 5.7.
 const everyFlag = security.ContainerInherit | security.NoPropagate | security.InheritOnly | security.Inherited
@@ -49,6 +52,15 @@ func checkDescriptor(sd *security.SecurityDescriptor) error {
 			return fail("has an entry that is for children only and goes to none")
 		}
 	}
+	if sd.SACL == nil {
+		return nil
+	}
+	for _, a := range sd.SACL.ACEs {
+		if a.Type != security.SystemAudit || a.Flags&^everyAuditFlag != 0 || a.Mask&^everyRight != 0 ||
+			a.Flags&security.InheritOnly != 0 && a.Flags&security.ContainerInherit == 0 {
+			return fail("has an entry for auditing that namespaces do not have")
+		}
+	}
 	return nil
 }
 
@@ -58,12 +70,21 @@ func inherit(parent, own *security.SecurityDescriptor) *security.SecurityDescrip
 	sd := &security.SecurityDescriptor{Owner: parent.Owner, Group: parent.Group, Control: security.DACLPresent, DACL: &security.ACL{}}
 	if own != nil {
 		sd.Owner, sd.Group = own.Owner, own.Group
-		sd.DACL.ACEs = append(sd.DACL.ACEs, explicit(own)...)
+		sd.DACL.ACEs, sd.SACL = explicit(own.DACL), own.SACL
 	}
-	if parent.DACL == nil {
-		return sd
+	sd.DACL.ACEs = append(sd.DACL.ACEs, descending(parent.DACL)...)
+	if more := descending(parent.SACL); len(more) > 0 {
+		sd.SACL = &security.ACL{ACEs: append(explicit(sd.SACL), more...)}
 	}
-	for _, a := range parent.DACL.ACEs {
+	return sd
+}
+
+// descending are the entries of a list that a new child has.
+func descending(parent *security.ACL) (list []security.ACE) {
+	if parent == nil {
+		return nil
+	}
+	for _, a := range parent.ACEs {
 		if a.Flags&security.ContainerInherit == 0 {
 			continue
 		}
@@ -71,18 +92,18 @@ func inherit(parent, own *security.SecurityDescriptor) *security.SecurityDescrip
 			a.Flags &^= security.ContainerInherit | security.NoPropagate
 		}
 		a.Flags = a.Flags&^security.InheritOnly | security.Inherited
-		sd.DACL.ACEs = append(sd.DACL.ACEs, a)
+		list = append(list, a)
 	}
-	return sd
+	return list
 }
 
 // explicit are the entries that were not inherited, those that deny in front.
-func explicit(sd *security.SecurityDescriptor) (list []security.ACE) {
-	if sd.DACL == nil {
+func explicit(acl *security.ACL) (list []security.ACE) {
+	if acl == nil {
 		return nil
 	}
 	for _, deny := range []bool{true, false} {
-		for _, a := range sd.DACL.ACEs {
+		for _, a := range acl.ACEs {
 			if a.Flags&security.Inherited == 0 && (a.Type == security.AccessDenied) == deny {
 				list = append(list, a)
 			}
@@ -91,19 +112,30 @@ func explicit(sd *security.SecurityDescriptor) (list []security.ACE) {
 	return list
 }
 
-// replaceDACL is the descriptor of a namespace after SetSD: of the new one only
+// replaceLists is the descriptor of a namespace after SetSD: of the new one only
 // the entries count that are not inherited; what the namespace inherited
-// stays.
-func replaceDACL(old, given *security.SecurityDescriptor) *security.SecurityDescriptor {
+// stays. The SACL is replaced where the caller may do that.
+func replaceLists(old, given *security.SecurityDescriptor, audit bool) *security.SecurityDescriptor {
 	sd := *old
-	sd.DACL = &security.ACL{ACEs: explicit(given)}
+	sd.DACL = replaced(old.DACL, given.DACL)
 	sd.Control |= security.DACLPresent
-	if old.DACL != nil {
-		for _, a := range old.DACL.ACEs {
-			if a.Flags&security.Inherited != 0 {
-				sd.DACL.ACEs = append(sd.DACL.ACEs, a)
-			}
+	if audit {
+		if sd.SACL = replaced(old.SACL, given.SACL); len(sd.SACL.ACEs) == 0 {
+			sd.SACL = nil
+			sd.Control &^= security.SACLPresent
 		}
 	}
 	return &sd
+}
+
+func replaced(old, given *security.ACL) *security.ACL {
+	acl := &security.ACL{ACEs: explicit(given)}
+	if old != nil {
+		for _, a := range old.ACEs {
+			if a.Flags&security.Inherited != 0 {
+				acl.ACEs = append(acl.ACEs, a)
+			}
+		}
+	}
+	return acl
 }

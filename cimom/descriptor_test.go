@@ -30,7 +30,7 @@ func FuzzSetSD(f *testing.F) {
 			}
 			return
 		}
-		stored := replaceDACL(defaultSecurity, sd)
+		stored := replaceLists(defaultSecurity, sd, true)
 		child := inherit(stored, sd)
 		for _, one := range []*security.SecurityDescriptor{stored, child, inherit(child, nil)} {
 			b, err := one.Bytes()

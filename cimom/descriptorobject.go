@@ -38,18 +38,21 @@ func DescriptorObject(sd *security.SecurityDescriptor, named func(string) *cim.C
 	group, err2 := person(sd.Group)
 	err := errors.Join(err1, err2, i.Set("Owner", owner), i.Set("Group", group),
 		i.Set("ControlFlags", cim.U32(uint32(sd.Control|security.SelfRelative))))
-	if sd.DACL == nil {
-		return i, err
+	for name, acl := range map[string]*security.ACL{"DACL": sd.DACL, "SACL": sd.SACL} {
+		if acl == nil {
+			continue
+		}
+		list := []cim.Value{}
+		for _, a := range acl.ACEs {
+			entry := cim.NewInstance(ace)
+			who, werr := person(a.SID)
+			err = errors.Join(err, werr, entry.Set("AccessMask", cim.U32(a.Mask)), entry.Set("AceFlags", cim.U32(uint32(a.Flags))),
+				entry.Set("AceType", cim.U32(uint32(a.Type))), entry.Set("Trustee", who))
+			list = append(list, cim.Obj(entry))
+		}
+		err = errors.Join(err, i.Set(name, cim.Array(cim.Object, list)))
 	}
-	list := []cim.Value{}
-	for _, a := range sd.DACL.ACEs {
-		entry := cim.NewInstance(ace)
-		who, werr := person(a.SID)
-		err = errors.Join(err, werr, entry.Set("AccessMask", cim.U32(a.Mask)), entry.Set("AceFlags", cim.U32(uint32(a.Flags))),
-			entry.Set("AceType", cim.U32(uint32(a.Type))), entry.Set("Trustee", who))
-		list = append(list, cim.Obj(entry))
-	}
-	return i, errors.Join(err, i.Set("DACL", cim.Array(cim.Object, list)))
+	return i, err
 }
 
 // descriptorOf reads a __SecurityDescriptor object: ErrInvalidObject for what
@@ -66,33 +69,42 @@ func descriptorOf(i *cim.Instance) (*security.SecurityDescriptor, error) {
 	if sd.Group, err = trusteeOf(i.Get("Group").Object()); err != nil {
 		return nil, err
 	}
-	if i.Get("DACL").IsNull() {
-		return sd, nil
+	if sd.DACL, err = listOf(i.Get("DACL")); err != nil {
+		return nil, err
 	}
-	sd.DACL = &security.ACL{}
-	for _, v := range i.Get("DACL").Elems() {
+	sd.SACL, err = listOf(i.Get("SACL"))
+	return sd, err
+}
+
+// listOf reads an array of __ACE objects; nil for NULL.
+func listOf(entries cim.Value) (*security.ACL, error) {
+	if entries.IsNull() {
+		return nil, nil
+	}
+	acl := &security.ACL{}
+	for _, v := range entries.Elems() {
 		entry := v.Object()
 		if entry == nil {
-			return nil, badObject("an entry of the DACL is NULL")
+			return nil, badObject("an entry of the list is NULL")
 		}
 		mask, _ := entry.Get("AccessMask").Uint()
 		flags, _ := entry.Get("AceFlags").Uint()
 		kind, _ := entry.Get("AceType").Uint()
 		if flags > 0xFF || kind > 0xFF || mask > 0xFFFF_FFFF {
-			return nil, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "a number in an entry of the DACL is too large"}
+			return nil, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "a number in an entry of the list is too large"}
 		}
 		who, err := trusteeOf(entry.Get("Trustee").Object())
 		if err != nil {
 			return nil, err
 		}
 		if who.IsZero() {
-			return nil, badObject("an entry of the DACL names nobody")
+			return nil, badObject("an entry of the list names nobody")
 		}
-		sd.DACL.ACEs = append(sd.DACL.ACEs, security.ACE{
+		acl.ACEs = append(acl.ACEs, security.ACE{
 			Type: security.ACEType(kind), Flags: security.ACEFlags(flags), Mask: uint32(mask), SID: who, // #nosec G115 -- checked above
 		})
 	}
-	return sd, nil
+	return acl, nil
 }
 
 // trusteeOf reads a __Trustee object: its SID as bytes or as text; zero for

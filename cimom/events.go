@@ -276,7 +276,7 @@ func (s *session) raise(ctx context.Context, i *cim.Instance) (ok bool, err erro
 	if e == nil || !e.class.IsA("__ExtrinsicEvent") || e.class.IsA("__SystemEvent") {
 		return false, nil
 	}
-	if err := s.ns.check(s.caller, rightEnable|rightFullWrite); err != nil {
+	if err := s.manager.admit(s.ns, s.caller, rightEnable|rightFullWrite); err != nil {
 		return true, err
 	}
 	if e.class.IsAbstract() {

@@ -61,6 +61,7 @@ type Manager struct {
 	storage   *source // of what is stored
 	system    *source // of the system classes that the manager serves
 	events    *events
+	audit     auditor
 
 	repository *repository.Repository
 	owned      bool // the repository is in memory and the manager's own
@@ -91,6 +92,7 @@ func New(o Options) *Manager {
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
+	m.audit = auditor{log: m.log, now: time.Now, accesses: map[access]*repeats{}}
 	if m.server == "" {
 		host, _ := os.Hostname()
 		host, _, _ = strings.Cut(host, ".")
@@ -141,7 +143,7 @@ func (m *Manager) Open(ctx context.Context, caller cim.Caller, name string, o ci
 	if ns == nil {
 		return nil, &cim.Error{Status: cim.ErrInvalidNamespace, Operation: "Open", Namespace: name}
 	}
-	if err := ns.check(caller, rightEnable); err != nil {
+	if err := m.admit(ns, caller, rightEnable); err != nil {
 		return nil, m.describe(err, "Open", ns.name, "")
 	}
 	s := &session{manager: m, ns: ns, caller: caller, options: o, shared: newShared()}

@@ -22,7 +22,7 @@ func (p *systemProvider) repositoryMethod(ctx context.Context, r *Request, metho
 	if root == nil || !isAdministrator(r.Caller) {
 		return cim.Result{}, &cim.Error{Status: cim.ErrAccessDenied, Detail: "only administrators look after the repository"}
 	}
-	if err := root.check(r.Caller, rightFullWrite); err != nil {
+	if err := m.admit(root, r.Caller, rightFullWrite); err != nil {
 		return cim.Result{}, err
 	}
 	done := cim.Result{ReturnValue: cim.U32(0)}

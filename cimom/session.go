@@ -77,7 +77,7 @@ func (s *session) begin(ctx context.Context, rights uint32) error {
 	if s.ns.deleted.Load() {
 		return &cim.Error{Status: cim.ErrInvalidNamespace, Detail: "the namespace was deleted"}
 	}
-	return s.ns.check(s.caller, rights)
+	return s.manager.admit(s.ns, s.caller, rights)
 }
 
 // fail makes the error of an operation.

@@ -17,19 +17,34 @@ func (p *systemProvider) thisNamespace(r *Request) (*cim.Instance, error) {
 	if !r.Wants("SECURITY_DESCRIPTOR") {
 		return i, nil
 	}
-	b, err := p.readSecurity(r, ns)
+	b, err := p.securityBytes(r, ns)
 	if err != nil {
 		return nil, err
 	}
 	return i, i.Set("SECURITY_DESCRIPTOR", byteArray(b))
 }
 
-// readSecurity is the namespace's descriptor as bytes; it needs Read Security.
-func (p *systemProvider) readSecurity(r *Request, ns *namespace) ([]byte, error) {
-	if err := ns.check(r.Caller, rightReadControl); err != nil {
+// readSecurity is the namespace's descriptor; it needs Read Security, and
+// SeSecurityPrivilege for what is audited, which others do not see.
+func (p *systemProvider) readSecurity(r *Request, ns *namespace) (*security.SecurityDescriptor, error) {
+	if err := p.manager.admit(ns, r.Caller, rightReadControl); err != nil {
 		return nil, err
 	}
-	return ns.settings.Load().security.Bytes()
+	sd := *ns.settings.Load().security
+	if !r.Caller.Token.HasPrivilege(security.SeSecurity) {
+		sd.SACL = nil
+		sd.Control &^= security.SACLPresent | security.SACLDefaulted | security.SACLInheritRequired | security.SACLAutoInherited | security.SACLProtected
+	}
+	return &sd, nil
+}
+
+// securityBytes is what readSecurity gives, as bytes.
+func (p *systemProvider) securityBytes(r *Request, ns *namespace) ([]byte, error) {
+	sd, err := p.readSecurity(r, ns)
+	if err != nil {
+		return nil, err
+	}
+	return sd.Bytes()
 }
 
 // securityMethod runs a method of __SystemSecurity. See spec/wmi.md 5.7.
@@ -48,14 +63,15 @@ func (p *systemProvider) securityMethod(ctx context.Context, r *Request, method 
 		done.Out = cim.NamedArray{{Name: "rights", Value: cim.S32(int32(rights & everyRight))}} // #nosec G115 -- a mask of 19 bits
 		return done, nil
 	case "getsd":
-		b, err := p.readSecurity(r, ns)
+		b, err := p.securityBytes(r, ns)
 		done.Out = cim.NamedArray{{Name: "SD", Value: byteArray(b)}}
 		return done, err
 	case "getsecuritydescriptor":
-		if _, err := p.readSecurity(r, ns); err != nil {
+		sd, err := p.readSecurity(r, ns)
+		if err != nil {
 			return cim.Result{}, err
 		}
-		i, err := descriptorObject(ns, ns.settings.Load().security)
+		i, err := descriptorObject(ns, sd)
 		done.Out = cim.NamedArray{{Name: "Descriptor", Value: cim.Obj(i)}}
 		return done, err
 	case "setsd":
@@ -81,12 +97,18 @@ func (p *systemProvider) securityMethod(ctx context.Context, r *Request, method 
 	return cim.Result{}, cim.ErrMethodDisabled
 }
 
-// writeSecurity needs Edit Security.
+// writeSecurity needs Edit Security, and SeSecurityPrivilege for what is
+// audited: with it a descriptor without a SACL ends the auditing, without it the
+// SACL stays. See spec/wmi.md 5.7.
 func (p *systemProvider) writeSecurity(ctx context.Context, r *Request, ns *namespace, sd *security.SecurityDescriptor) error {
-	if err := ns.check(r.Caller, rightWriteDAC); err != nil {
+	if err := p.manager.admit(ns, r.Caller, rightWriteDAC); err != nil {
 		return err
 	}
-	return p.manager.setSecurity(ctx, ns, func(set *settings) { set.security = replaceDACL(set.security, sd) })
+	privileged := r.Caller.Token.HasPrivilege(security.SeSecurity)
+	if sd.SACL != nil && !privileged {
+		return &cim.Error{Status: cim.ErrAccessDenied, Detail: "to change what is audited needs SeSecurityPrivilege"}
+	}
+	return p.manager.setSecurity(ctx, ns, func(set *settings) { set.security = replaceLists(set.security, sd, privileged) })
 }
 
 func bytesOf(v cim.Value) ([]byte, bool) {

@@ -228,11 +228,10 @@ func (s *session) mayWrite(e *entry) error {
 		right = rightPartialWrite
 	}
 	err := s.ns.check(s.caller, rightEnable|right)
-	if err != nil && right != rightFullWrite {
-		if s.ns.check(s.caller, rightEnable|rightFullWrite) == nil {
-			return nil
-		}
+	if err != nil && right != rightFullWrite && s.ns.check(s.caller, rightEnable|rightFullWrite) == nil {
+		err = nil
 	}
+	s.manager.audit.note(s.ns, s.caller, right, err == nil)
 	return err
 }
 
