@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/casementhq/casement/cim/mof"
 )
 
 // section is the text below a heading of the second level, up to the next one.
@@ -21,9 +23,10 @@ func section(t *testing.T, text, heading string) string {
 }
 
 var (
-	quoted  = regexp.MustCompile("`([^`\n]+)`")
-	flowGo  = regexp.MustCompile(`(?:[a-z]+/)*[a-z_]+\.go`)
-	rowHead = regexp.MustCompile(`(?m)^\| ([^|]+) \|`)
+	quoted    = regexp.MustCompile("`([^`\n]+)`")
+	flowGo    = regexp.MustCompile(`(?:[a-z]+/)*[a-z_]+\.go`)
+	managerGo = regexp.MustCompile(`[a-z_/]+\.go`)
+	rowHead   = regexp.MustCompile(`(?m)^\| ([^|]+) \|`)
 )
 
 // TestArchitectureIsAsBuilt: the page names every package but those below internal, no package that is not there, and in the
@@ -65,11 +68,43 @@ func TestArchitectureIsAsBuilt(t *testing.T) {
 			t.Errorf("the flow of a request names %s: %v", f, err)
 		}
 	}
+	for _, heading := range []string{"One query in the object manager", "One event"} {
+		files := managerGo.FindAllString(section(t, page, heading), -1)
+		if len(files) < 5 {
+			t.Errorf("the flow %q names %d files only", heading, len(files))
+		}
+		for _, f := range files {
+			if _, err := os.Stat(filepath.Join(root(t), "cimom", f)); err != nil {
+				t.Errorf("the flow %q names %s: %v", heading, f, err)
+			}
+		}
+	}
 	client := section(t, page, "One query through the client")
 	for _, m := range quoted.FindAllStringSubmatch(client, -1) {
 		if strings.HasPrefix(m[1], "wsman") && !slices.ContainsFunc(own, func(p *pkg) bool { return filepath.Base(p.rel()) == m[1] }) {
 			t.Errorf("the flow of a query names %s, which is no package", m[1])
 		}
+	}
+}
+
+var mofBlock = regexp.MustCompile("(?s)```mof\n(.*?)```")
+
+// TestDocumentedMOFParses: what the pages show as MOF is MOF.
+func TestDocumentedMOFParses(t *testing.T) {
+	found := 0
+	for _, name := range tracked(t) {
+		if !strings.HasSuffix(name, ".md") {
+			continue
+		}
+		for _, block := range mofBlock.FindAllStringSubmatch(read(t, name), -1) {
+			found++
+			if _, err := mof.Parse(name, []byte(block[1]), mof.ParseOptions{}); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no page shows MOF")
 	}
 }
 

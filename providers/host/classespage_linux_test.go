@@ -91,7 +91,9 @@ func everyClass(t *testing.T) []*cim.Class {
 	bmcs := ipmi.New(ipmi.Options{})
 	defer bmcs.Close()
 	all := slices.Concat(New(Options{}).Classes(), reg.Classes(), fw.Classes(), cons.Classes(), bmcs.Classes())
-	all = slices.DeleteFunc(all, func(c *cim.Class) bool { return c.IsAbstract() || !c.Qualifiers.True("Dynamic") && !c.IsA("__Event") && !c.IsA("__EventConsumer") })
+	all = slices.DeleteFunc(all, func(c *cim.Class) bool {
+		return c.IsAbstract() || !c.Qualifiers.True("Dynamic") && !c.IsA("__Event") && !c.IsA("__EventConsumer")
+	})
 	slices.SortFunc(all, func(a, b *cim.Class) int {
 		return cmp.Or(cmp.Compare(cim.Fold(a.Namespace), cim.Fold(b.Namespace)), cmp.Compare(cim.Fold(a.Name), cim.Fold(b.Name)))
 	})
