@@ -171,7 +171,7 @@ func (b *bmc) dial(ctx context.Context) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.WithTimeout(answerTime).WithRetry(attempts - 1).WithCipherSuiteID(suites...)
+	c.WithTimeout(answerTime).WithRetry(attempts - 1).WithCipherSuiteID(suites...).WithUDPProxy(guarded(ctx, b.device))
 	if err := c.Connect(ctx); err != nil {
 		farewell(c)
 		if strings.Contains(err.Error(), client.ErrRAKPAuthentication.Error()) {
