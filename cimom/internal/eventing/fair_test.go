@@ -16,7 +16,7 @@ import (
 // slowHost takes ten seconds for every list.
 type slowHost struct {
 	*fakeHost
-	mu        sync.Mutex
+	mu        sync.Mutex // beside that of fakeHost
 	now, most map[security.SID]int // listings of a user at a time
 }
 
@@ -66,7 +66,10 @@ func TestPollsAtOnce(t *testing.T) {
 			t.Errorf("the poll of another user began after %v", took)
 		}
 		all.Wait()
-		if got := host.most[alice.Token.User]; got != pollsAtOnce {
+		host.mu.Lock()
+		got := host.most[alice.Token.User]
+		host.mu.Unlock()
+		if got != pollsAtOnce {
 			t.Errorf("%d polls of one user at a time, want %d", got, pollsAtOnce)
 		}
 	})
