@@ -141,7 +141,7 @@ func TestLargeMOF(t *testing.T) {
 		lines := strings.Count(text, "\n")
 		write(text + "class Big_Late { [key] string Id; };\nclass Big_Bad : Big_None { };\nclass Big_Never { [key] string Id; };\n")
 		code, out := compile(path, `-N:root\big`+path)
-		if where := fmt.Sprintf("large.mof (%d:1): error 0x8004100D WBEM_E_INVALID_SUPERCLASS: class Big_Bad was not stored: the superclass Big_None does not exist", lines+2); code != 1 || !strings.Contains(out, where) {
+		if where := fmt.Sprintf("large.mof (%d:1): error 0x8004100D WBEM_E_INVALID_SUPERCLASS: class Big_Bad was not stored in root\\big%s: the superclass Big_None does not exist", lines+2, path); code != 1 || !strings.Contains(out, where) {
 			t.Errorf("%s: want %q: %d, %s", path, where, code, out)
 		}
 		write(strings.Repeat(" ", 70<<10) + `#pragma deleteclass("Big_Late", FAIL)` + "\n" + `#pragma deleteclass("Big_Late", NOFAIL)` + "\n" +

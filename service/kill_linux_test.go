@@ -25,7 +25,7 @@ func killTime() time.Duration {
 	if os.Getenv("CASEMENT_SOAK") != "" {
 		return time.Minute
 	}
-	return 3 * time.Second
+	return 6 * time.Second
 }
 
 // TestKilledService kills a service at random moments while its settings,
@@ -76,7 +76,7 @@ func runAndKill(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	_, _ = io.ReadFull(alive, make([]byte, 1)) // it begins
-	time.Sleep(time.Duration(rand.IntN(120)) * time.Millisecond)
+	time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
 	_ = cmd.Process.Kill()
 	rest, _ := io.ReadAll(alive)
 	_ = cmd.Wait()
