@@ -157,7 +157,8 @@ func isStatic(c *cim.Class) bool {
 // See docs/objects.md.
 func (s *session) source(e *entry) (*source, error) {
 	switch {
-	case e.class.IsA("__NAMESPACE"): // one that a user derived makes namespaces too
+	case e.class.IsA("__NAMESPACE"), // one that a user derived makes namespaces too
+		e.source != nil && isSetting(e.class):
 		return s.manager.system, nil
 	case e.source != nil && (hasInstances(e.source.provider) || !isStatic(e.class)):
 		return e.source, nil

@@ -148,7 +148,11 @@ func (p *systemProvider) Delete(ctx context.Context, r *Request, path cim.Object
 // isSetting tells whether the only instance of a class is stored when somebody
 // changes it.
 func isSetting(c *cim.Class) bool {
-	return c.IsA("__CacheControl") || cim.EqualFold(c.Name, "__ArbitratorConfiguration") || cim.EqualFold(c.Name, "__ProviderHostQuotaConfiguration")
+	switch cim.Fold(c.Name) {
+	case "__arbitratorconfiguration", "__providerhostquotaconfiguration", "scriptingstandardconsumersetting":
+		return true
+	}
+	return c.IsA("__CacheControl")
 }
 
 func incapableSystem(r *Request) error {

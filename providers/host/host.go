@@ -104,7 +104,7 @@ func (p *Provider) Classes() []*cim.Class {
 	needed := map[string]bool{}
 	for _, c := range schema() {
 		_, filled := p.sources[cim.Fold(c.Name)]
-		if _, told := eventTables[cim.Fold(c.Name)]; filled || told || parameterClasses[c.Name] {
+		if _, told := eventTables[cim.Fold(c.Name)]; filled || told || otherClasses[c.Name] {
 			needed[c.Name] = true
 			for _, d := range c.Derivation {
 				needed[d] = true
@@ -119,8 +119,11 @@ func (p *Provider) Classes() []*cim.Class {
 	return out
 }
 
-// parameterClasses have no instances; they are parameters of methods.
-var parameterClasses = map[string]bool{"Win32_ProcessStartup": true}
+// otherClasses are not filled here: Win32_ProcessStartup is a parameter of a method, and the object manager keeps the
+// setting.
+var otherClasses = map[string]bool{"Win32_ProcessStartup": true, settingClass: true}
+
+const settingClass = "ScriptingStandardConsumerSetting"
 
 // hostName is the node name of this machine; "" where unknown.
 func (p *Provider) hostName() string {
