@@ -16,7 +16,7 @@ import (
 // slowHost takes ten seconds for every list.
 type slowHost struct {
 	*fakeHost
-	mu        sync.Mutex // beside that of fakeHost
+	mu        sync.Mutex           // beside that of fakeHost
 	now, most map[security.SID]int // listings of a user at a time
 }
 
