@@ -125,15 +125,20 @@ func (h *Hub) spawn(f func()) (ok bool) {
 // drive runs what fills a feed.
 func (f *feed) drive(ctx context.Context, r runner) {
 	defer f.cancel()
-	f.failure = r.start(ctx)
+	f.failure = guarded(ctx, r.start)
 	close(f.ready)
 	err := f.failure
 	if err == nil {
-		err = r.run(ctx)
+		err = guarded(ctx, r.run)
 	}
 	if err != nil && ctx.Err() == nil {
 		f.fail(err)
 	}
+}
+
+func guarded(ctx context.Context, f func(context.Context) error) (err error) {
+	defer caught(&err)
+	return f(ctx)
 }
 
 // detach takes s off a feed; the last one ends what runs.

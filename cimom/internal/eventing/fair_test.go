@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,5 +106,54 @@ func TestRunsOfASource(t *testing.T) {
 		if got := host.running("CT_LoudAlarm"); got != 0 {
 			t.Errorf("%d run on after the last subscription", got)
 		}
+	})
+}
+
+// brokenHost panics where it is asked for a class, once it is told to.
+type brokenHost struct {
+	*fakeHost
+	broken atomic.Bool
+}
+
+func (h *brokenHost) Class(namespace, name string) *cim.Class {
+	if h.broken.Load() {
+		panic("a mistake")
+	}
+	return h.fakeHost.Class(namespace, name)
+}
+
+func (h *brokenHost) Target(namespace string, class *cim.Class) Target {
+	if h.broken.Load() {
+		panic("another mistake")
+	}
+	return h.fakeHost.Target(namespace, class)
+}
+
+// TestMistakesEndNothing shows that a panic over a query, an event or a poll
+// stays with it.
+func TestMistakesEndNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := &brokenHost{fakeHost: newFakeHost(t)}
+		h := New(Options{Host: host})
+		defer h.Close()
+		one := subscribe(t, h, alice, `SELECT * FROM CT_LoudAlarm`)
+		poll := subscribe(t, h, alice, `SELECT * FROM __InstanceCreationEvent WITHIN 1 WHERE TargetInstance ISA 'CT_SubJob'`)
+		synctest.Wait()
+		alarm := host.new("CT_LoudAlarm", "Building", cim.Str("1"))
+		host.broken.Store(true)
+		if _, err := h.Subscribe(t.Context(), cimv2, `SELECT * FROM CT_Alarm`, bob); err == nil {
+			t.Error("a subscription began")
+		}
+		if err := host.emits("CT_LoudAlarm", alarm); err != nil {
+			t.Error(err)
+		}
+		if _, err := poll.Next(t.Context(), 1); err == nil {
+			t.Error("the poll went on")
+		}
+		host.broken.Store(false)
+		if err := host.emits("CT_LoudAlarm", alarm); err != nil {
+			t.Error(err)
+		}
+		next(t, one)
 	})
 }

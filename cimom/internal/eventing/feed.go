@@ -129,6 +129,7 @@ type publication struct {
 
 // publish gives an event to every subscription that wants it.
 func (f *feed) publish(ctx context.Context, p publication) {
+	defer f.survive(p.event.Class())
 	r := f.table.Load().of(p.event.Class())
 	if len(r.list) == 0 {
 		return

@@ -27,7 +27,8 @@ func parse(query string) (*wql.EventQuery, error) {
 
 // begin binds the query and attaches the subscription to the feeds that can
 // have its events.
-func (s *subscription) begin(ctx context.Context, mayPoll bool) error {
+func (s *subscription) begin(ctx context.Context, mayPoll bool) (err error) {
+	defer caught(&err)
 	h := s.hub
 	class := h.host.Class(s.namespace, s.query.Class)
 	if class == nil {
