@@ -20,16 +20,20 @@ const (
 	// answerTime bounds one attempt to get an answer, and attempts how often it is made.
 	answerTime = time.Second
 	attempts   = 4
-	// restTime is how long a connection may rest.
-	restTime = 15 * time.Second
-	// lifeTime is how long a connection is used. It is below the 30 seconds after which the library would send
-	// requests of its own between those of ours.
-	lifeTime = 25 * time.Second
-	// retryTime is how long a BMC that did not answer is left alone.
-	retryTime = 15 * time.Second
 	// closeTime bounds the farewell.
 	closeTime = time.Second
 )
+
+// pace is how long things last between a BMC and us.
+type pace struct {
+	rest  time.Duration // of a connection that nobody uses
+	life  time.Duration // of a connection that is used
+	retry time.Duration // a BMC that did not answer is left alone
+}
+
+// usualPace renews a connection before the 30 seconds are over after which the library would send requests of its own
+// between those of ours.
+var usualPace = pace{rest: 15 * time.Second, life: 25 * time.Second, retry: 15 * time.Second}
 
 // suites are the cipher suites that are tried, the best first: those that encrypt. See [IPMI] 22.15.2.
 var suites = []types.CipherSuiteID{17, 3}
@@ -39,23 +43,25 @@ type bmc struct {
 	device Device
 	number int // of the device file, for the BMC of this machine
 	log    *slog.Logger
+	pace   pace
 	turn   chan struct{} // holds one element while nobody has the turn
 
 	// Guarded by the turn.
 	client  *client.Client
 	opened  time.Time
 	sensors sensorCache
-	partial bool // records must be read in parts
-	closed  bool
+	partial bool        // records must be read in parts
+	rest    *time.Timer // closes the connection
 
-	rest   *time.Timer // closes the connection
-	state  sync.Mutex
-	failed time.Time // when it did not answer
+	state  sync.Mutex // guards the rest
+	failed time.Time  // when it did not answer
 	why    error
+	closed bool
+	cancel context.CancelFunc // of the request that is under way
 }
 
-func newBMC(d Device, number int, log *slog.Logger) *bmc {
-	b := &bmc{device: d, number: number, log: log, turn: make(chan struct{}, 1)}
+func newBMC(d Device, number int, log *slog.Logger, p pace) *bmc {
+	b := &bmc{device: d, number: number, log: log, pace: p, turn: make(chan struct{}, 1)}
 	b.turn <- struct{}{}
 	return b
 }
@@ -65,17 +71,16 @@ var errGone = errors.New("the device was removed")
 
 // use runs f when it is this caller's turn and the BMC is connected. An error of f other than one of the BMC's
 // answers ends the connection. What fails is logged once until the BMC answers again.
-func (b *bmc) use(ctx context.Context, f func(c *client.Client) error) (err error) {
+func (b *bmc) use(ctx context.Context, f func(ctx context.Context, c *client.Client) error) (err error) {
 	select {
 	case <-b.turn:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { b.turn <- struct{}{} }()
-	if b.closed {
-		return errGone
-	}
-	if err := b.recent(); err != nil {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := b.begin(cancel); err != nil {
 		return err
 	}
 	if b.rest != nil {
@@ -92,13 +97,13 @@ func (b *bmc) use(ctx context.Context, f func(c *client.Client) error) (err erro
 			}
 		}
 		if b.client != nil {
-			b.rest = time.AfterFunc(restTime, b.rested)
+			b.rest = time.AfterFunc(b.pace.rest, b.rested)
 		}
 	}()
 	if err := b.connect(ctx); err != nil {
 		return err
 	}
-	err = f(b.client)
+	err = f(ctx, b.client)
 	if err == nil || answered(err) {
 		b.remember(nil)
 	}
@@ -114,13 +119,18 @@ func answered(err error) bool {
 	return errors.As(err, &ours)
 }
 
-// recent is the error of an attempt shortly before.
-func (b *bmc) recent() error {
+// begin notes how to end the request that is to be made. It fails where there is to be none: the device was removed,
+// or did not answer shortly before.
+func (b *bmc) begin(cancel context.CancelFunc) error {
 	b.state.Lock()
 	defer b.state.Unlock()
-	if b.why != nil && time.Since(b.failed) < retryTime {
+	if b.closed {
+		return errGone
+	}
+	if b.why != nil && time.Since(b.failed) < b.pace.retry {
 		return b.why
 	}
+	b.cancel = cancel
 	return nil
 }
 
@@ -140,7 +150,7 @@ func (b *bmc) remember(err error) {
 
 // connect makes sure that there is a connection that will last.
 func (b *bmc) connect(ctx context.Context) error {
-	if b.client != nil && time.Since(b.opened) < lifeTime {
+	if b.client != nil && time.Since(b.opened) < b.pace.life {
 		return nil
 	}
 	b.disconnect()
@@ -211,10 +221,15 @@ func (b *bmc) rested() {
 	}
 }
 
-// close ends the connection for good; it waits for the request that is under way.
+// close ends the connection for good, and the request that is under way.
 func (b *bmc) close() {
-	<-b.turn
+	b.state.Lock()
 	b.closed = true
+	if b.cancel != nil {
+		b.cancel()
+	}
+	b.state.Unlock()
+	<-b.turn
 	if b.rest != nil {
 		b.rest.Stop()
 	}

@@ -46,7 +46,7 @@ func (p *Provider) Put(ctx context.Context, r *cimom.Request, i *cim.Instance) e
 	if err != nil {
 		return err
 	}
-	err = b.use(ctx, func(conn *client.Client) error {
+	err = b.use(ctx, func(ctx context.Context, conn *client.Client) error {
 		all, err := b.list(ctx, conn)
 		if err != nil {
 			return err
@@ -184,7 +184,7 @@ func (p *Provider) ofKey(key, value string) (*bmc, error) {
 
 // clearLog deletes the records of a log; how it went is the return value.
 func (p *Provider) clearLog(ctx context.Context, b *bmc, _ cim.Arguments) (cim.Result, error) {
-	err := b.use(ctx, func(conn *client.Client) error { return clearSEL(ctx, conn) })
+	err := b.use(ctx, func(ctx context.Context, conn *client.Client) error { return clearSEL(ctx, conn) })
 	result := uint32(clearSuccess)
 	switch code, refused := completion(err); {
 	case err == nil:
@@ -224,7 +224,7 @@ func requestWith(data, size string) func(context.Context, *bmc, cim.Arguments) (
 			responder = uint64(types.BMC_SA)
 		}
 		var response []byte
-		err := b.use(ctx, func(conn *client.Client) error {
+		err := b.use(ctx, func(ctx context.Context, conn *client.Client) error {
 			answer, err := conn.RawCommand(at(ctx, uint8(responder), uint8(lun)), types.NetFn(netFn), uint8(command), bytes, "")
 			if err == nil {
 				response = append([]byte{0}, answer.Response...)
@@ -268,7 +268,7 @@ func attention(ctx context.Context, b *bmc, _ cim.Arguments) (cim.Result, error)
 		return cim.Result{}, &cim.Error{Status: cim.ErrNotSupported, Path: "Microsoft_IPMI.SMS_Attention", Detail: "only the BMC of this machine tells it"}
 	}
 	set := false
-	err := b.use(ctx, func(conn *client.Client) error {
+	err := b.use(ctx, func(ctx context.Context, conn *client.Client) error {
 		flags, err := conn.GetMessageFlags(ctx)
 		if err == nil {
 			set = flags.ReceiveMessageQueueAvailable || flags.EventMessageBufferFull || flags.WatchdogPreTimeoutInterruptOccurred ||

@@ -1,7 +1,9 @@
 package ipmi
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +19,8 @@ type Local struct {
 	Devices []string
 	// Drivers are the kernel's drivers that are bound to a BMC: ipmi_si, ipmi_ssif or any other.
 	Drivers []string
+	// Hidden tells that the firmware's tables are there and only root may read them.
+	Hidden bool
 }
 
 // Found tells whether there is a BMC.
@@ -24,6 +28,9 @@ func (l Local) Found() bool { return len(l.Sources) > 0 }
 
 // String tells how it was found.
 func (l Local) String() string {
+	if !l.Found() && l.Hidden {
+		return "no /dev/ipmi*; the tables of the firmware are for root to read"
+	}
 	if !l.Found() {
 		return "no SPMI table of ACPI, no SMBIOS type 38 and no /dev/ipmi*"
 	}
@@ -36,12 +43,12 @@ const mostTable = 1 << 20
 // Discover looks for a BMC of this machine: what the firmware declares and what the kernel found. root is "/" but in
 // tests. What may not be read, or is damaged, is not found.
 func Discover(root string) (l Local) {
-	if b, ok := readTable(filepath.Join(root, "sys/firmware/acpi/tables/SPMI")); ok {
+	if b, ok := l.readTable(filepath.Join(root, "sys/firmware/acpi/tables/SPMI")); ok {
 		if i, err := parseSPMI(b); err == nil {
 			l.Sources = append(l.Sources, "SPMI table of ACPI ("+i.String()+")")
 		}
 	}
-	if i, ok := discoverSMBIOS(root); ok {
+	if i, ok := l.discoverSMBIOS(root); ok {
 		l.Sources = append(l.Sources, "SMBIOS type 38 ("+i.String()+")")
 	}
 	for _, pattern := range []string{"dev/ipmi[0-9]*", "dev/ipmi/[0-9]*", "dev/ipmidev/[0-9]*"} {
@@ -68,9 +75,9 @@ func Discover(root string) (l Local) {
 }
 
 // discoverSMBIOS reads the whole table, or the structure that sysfs has alone.
-func discoverSMBIOS(root string) (Interface, bool) {
+func (l *Local) discoverSMBIOS(root string) (Interface, bool) {
 	for _, name := range []string{"sys/firmware/dmi/tables/DMI", "sys/firmware/dmi/entries/38-0/raw"} {
-		if b, ok := readTable(filepath.Join(root, name)); ok {
+		if b, ok := l.readTable(filepath.Join(root, name)); ok {
 			if i, ok, err := parseSMBIOS(b); ok && err == nil {
 				return i, true
 			}
@@ -79,9 +86,10 @@ func discoverSMBIOS(root string) (Interface, bool) {
 	return 0, false
 }
 
-func readTable(path string) ([]byte, bool) {
+func (l *Local) readTable(path string) ([]byte, bool) {
 	f, err := os.Open(path)
 	if err != nil {
+		l.Hidden = l.Hidden || errors.Is(err, fs.ErrPermission)
 		return nil, false
 	}
 	defer f.Close()

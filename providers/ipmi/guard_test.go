@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/casementhq/casement/cim"
@@ -69,13 +70,13 @@ func relay(t *testing.T, d Device, change func(answer []byte) [][]byte) Device {
 func TestForgedAnswersAreDropped(t *testing.T) {
 	sim := ipmisim.Start(t, ipmisim.Machine())
 	var old []byte
-	within := 0
+	var within atomic.Int32
 	d := relay(t, device(sim, "bmc"), func(answer []byte) [][]byte {
 		kind, body, ok := payload(answer)
 		if !ok || kind != payloadIPMI|encrypted|signed {
 			return [][]byte{answer}
 		}
-		within++
+		within.Add(1)
 		cut := bytes.Clone(answer)
 		cut[rmcpSize+10], cut[rmcpSize+11] = 3, 0
 		changed := bytes.Clone(answer)
@@ -91,8 +92,8 @@ func TestForgedAnswersAreDropped(t *testing.T) {
 	})
 	h := newHost(t, d)
 	all := query(t, h.admin(), "SELECT Name, CurrentReading FROM NumericSensor WHERE Name = 'CPU Temp'")
-	if len(all) != 1 || all[0].Get("CurrentReading").String() != "45" || within < 5 {
-		t.Errorf("%d sensors after %d answers", len(all), within)
+	if len(all) != 1 || all[0].Get("CurrentReading").String() != "45" || within.Load() < 5 {
+		t.Errorf("%d sensors after %d answers", len(all), within.Load())
 	}
 }
 

@@ -84,10 +84,10 @@ func Probe(ctx context.Context, d Device, root string) (Answer, error) {
 		}
 		number, _ = deviceNumber(l.Devices[0])
 	}
-	b := newBMC(d, number, slog.New(slog.DiscardHandler))
+	b := newBMC(d, number, slog.New(slog.DiscardHandler), usualPace)
 	defer b.close()
 	var c computer
-	err := b.use(ctx, func(conn *client.Client) (err error) {
+	err := b.use(ctx, func(ctx context.Context, conn *client.Client) (err error) {
 		c, err = readComputer(ctx, conn)
 		return err
 	})

@@ -38,6 +38,7 @@ type Provider struct {
 	root   string
 	domain string
 	log    *slog.Logger
+	pace   pace
 
 	mu     sync.Mutex
 	bmcs   map[string]*bmc // by folded name
@@ -54,7 +55,7 @@ var (
 
 // New makes a provider. It asks no BMC.
 func New(o Options) *Provider {
-	p := &Provider{store: o.Store, root: o.Root, domain: o.Domain, log: o.Log, bmcs: map[string]*bmc{}}
+	p := &Provider{store: o.Store, root: o.Root, domain: o.Domain, log: o.Log, pace: usualPace, bmcs: map[string]*bmc{}}
 	if p.root == "" {
 		p.root = "/"
 	}
@@ -67,7 +68,7 @@ func New(o Options) *Provider {
 // ProviderName is the name by which the provider is known.
 func (p *Provider) ProviderName() string { return ProviderName }
 
-// Close ends the connections to all BMCs, after the requests that are under way.
+// Close ends the connections to all BMCs and the requests that are under way.
 func (p *Provider) Close() error {
 	p.mu.Lock()
 	p.closed = true
@@ -112,7 +113,7 @@ func (p *Provider) enabled() (out []*bmc, err error) {
 		key := cim.Fold(d.Name)
 		b := old[key]
 		if b == nil || b.device != d || b.number != number {
-			b = newBMC(d, number, p.log)
+			b = newBMC(d, number, p.log, p.pace)
 		} else {
 			delete(old, key)
 		}
@@ -180,7 +181,7 @@ func (c *call) each(ctx context.Context, key string, gather func(ctx context.Con
 		if name, _ := only.Str(); fixed && !cim.EqualFold(name, c.keyOf(key, b.device)) {
 			continue
 		}
-		err := b.use(ctx, func(conn *client.Client) error { return gather(ctx, b, conn) })
+		err := b.use(ctx, func(ctx context.Context, conn *client.Client) error { return gather(ctx, b, conn) })
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

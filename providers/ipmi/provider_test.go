@@ -312,3 +312,75 @@ func TestListIsFollowed(t *testing.T) {
 		t.Errorf("the log does not say why:\n%s", h.log)
 	}
 }
+
+func TestBMCComesBack(t *testing.T) {
+	sim := ipmisim.Start(t, ipmisim.Machine())
+	h := newHost(t, device(sim, "bmc"))
+	h.p.pace.retry = 0
+	s := h.admin()
+	if n := len(query(t, s, "SELECT * FROM RecordLog")); n != 1 {
+		t.Fatalf("%d logs", n)
+	}
+	sim.Stop()
+	_, err := tryQuery(t, s, "SELECT * FROM RecordLog")
+	is(t, "while it is away", err, cim.ErrFailed)
+	sim.Restart()
+	if n := len(query(t, s, "SELECT * FROM RecordLog")); n != 1 {
+		t.Errorf("%d logs when it is back", n)
+	}
+	if log := h.log.String(); strings.Count(log, "does not answer") != 1 || strings.Count(log, "answers again") != 1 {
+		t.Errorf("the log:\n%s", log)
+	}
+}
+
+// A connection that nobody uses is closed, and one that lived long enough is renewed.
+func TestConnectionsEnd(t *testing.T) {
+	sim := ipmisim.Start(t, ipmisim.Machine())
+	h := newHost(t, device(sim, "bmc"))
+	h.p.pace = pace{rest: 10 * time.Millisecond, life: time.Nanosecond}
+	s := h.admin()
+	for range 3 {
+		if n := len(query(t, s, "SELECT * FROM NumericSensor")); n != 3 {
+			t.Fatalf("%d sensors", n)
+		}
+	}
+	b := h.p.bmcs["bmc"]
+	for range 200 {
+		<-b.turn
+		open := b.client != nil
+		b.turn <- struct{}{}
+		if !open {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("the connection is still open")
+}
+
+// A request that is under way ends with the provider.
+func TestCloseEndsRequests(t *testing.T) {
+	d := relay(t, Device{Name: "bmc", Host: "127.0.0.1", Port: 9, User: "u", Password: "p"}, func([]byte) [][]byte { return nil })
+	h := newHost(t, d)
+	s := h.admin()
+	done := make(chan error, 1)
+	go func() {
+		_, err := tryQuery(t, s, "SELECT * FROM NumericSensor")
+		done <- err
+	}()
+	for range 200 {
+		h.p.mu.Lock()
+		b := h.p.bmcs["bmc"]
+		h.p.mu.Unlock()
+		if b != nil && len(b.turn) == 0 {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	began := time.Now()
+	if err := h.manager.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err == nil || time.Since(began) > 3*time.Second {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+}

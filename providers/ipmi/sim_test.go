@@ -45,6 +45,7 @@ type host struct {
 	store   *Store
 	log     *logText
 	manager *cimom.Manager
+	p       *Provider
 }
 
 func newHost(t *testing.T, devices ...Device) *host {
@@ -65,7 +66,8 @@ func newHost(t *testing.T, devices ...Device) *host {
 			t.Error("the log has the password of the BMC")
 		}
 	})
-	if err := h.manager.Register(New(Options{Store: h.store, Root: t.TempDir(), Domain: "here", Log: log})); err != nil {
+	h.p = New(Options{Store: h.store, Root: t.TempDir(), Domain: "here", Log: log})
+	if err := h.manager.Register(h.p); err != nil {
 		t.Fatal(err)
 	}
 	return h
