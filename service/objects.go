@@ -103,6 +103,9 @@ func (s *objects) registerAll(state *State, o Options, p *people) error {
 	if err := s.Register(ipmi.New(ipmi.Options{Store: ipmi.OpenStore(state.Dir), Domain: s.Server(), Log: o.Logger})); err != nil {
 		return fmt.Errorf("register the classes of IPMI: %w", err)
 	}
+	if err := s.Register(&connected{s.registrar}); err != nil {
+		return fmt.Errorf("register the class of connected providers: %w", err)
+	}
 	return registerConsumers(s.Manager, o, p)
 }
 

@@ -112,7 +112,7 @@ func (p *parser) predicate() (Expr, error) {
 	}
 	v, ok := p.constant()
 	if !ok {
-		return nil, invalid(p.tok.at, "a constant is missing")
+		return nil, invalid(p.tok.at, "a constant is missing: a property is compared with a constant, never with another property")
 	}
 	if err := p.advance(); err != nil {
 		return nil, err

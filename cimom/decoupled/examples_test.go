@@ -54,6 +54,9 @@ func TestExampleProviders(t *testing.T) {
 					t.Fatal("the provider does not connect")
 				}
 			}
+			if c := g.Connected(); len(c) != 1 || c[0].Namespace != `root\cimv2` || c[0].Provider != "ExampleNotes" || c[0].Count < 1 {
+				t.Errorf("connected: %+v", c)
+			}
 			p := g.Provider(`root\cimv2`, "ExampleNotes").(*remote)
 			p.classes = []*cim.Class{note}
 			useNotes(t, p, folder)

@@ -17,6 +17,8 @@ const grace = 2 * time.Second
 
 // pool are the connections of one provider that are free.
 type pool struct {
+	namespace, name string // of the provider; empty for a user's hosts
+
 	mu      sync.Mutex
 	idle    []*conn
 	all     int // free and busy

@@ -1,13 +1,13 @@
 package decoupled
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -178,6 +178,7 @@ func (g *Registrar) register(nc net.Conn, c *conn) (name string, p *pool, err er
 			return name, nil, &cim.Error{Status: cim.ErrQuotaViolation, Detail: "there are too many providers"}
 		}
 		p = newPool()
+		p.namespace, p.name = h.Namespace, h.Register
 		g.pools[k] = p
 	}
 	return name, p, nil
@@ -207,22 +208,29 @@ func (g *Registrar) Provider(namespace, name string) cimom.Provider {
 	}
 }
 
-// Connected lists the providers with at least one connection, as
-// "namespace:name".
-func (g *Registrar) Connected() []string {
+// Connection is a provider that is connected.
+type Connection struct {
+	Namespace, Provider string // as it wrote them when it connected first
+	Count               int    // its connections now
+}
+
+// Connected lists the providers with at least one connection, by namespace and
+// name.
+func (g *Registrar) Connected() []Connection {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var names []string
-	for k, p := range g.pools {
+	var list []Connection
+	for _, p := range g.pools {
 		p.mu.Lock()
 		if p.all > 0 {
-			namespace, name, _ := strings.Cut(k, "\x00")
-			names = append(names, namespace+":"+name)
+			list = append(list, Connection{p.namespace, p.name, p.all})
 		}
 		p.mu.Unlock()
 	}
-	slices.Sort(names)
-	return names
+	slices.SortFunc(list, func(a, b Connection) int {
+		return cmp.Or(cmp.Compare(cim.Fold(a.Namespace), cim.Fold(b.Namespace)), cmp.Compare(cim.Fold(a.Provider), cim.Fold(b.Provider)))
+	})
+	return list
 }
 
 // Close ends every connection; the operations that use one fail.

@@ -23,7 +23,7 @@ func newWMI(s Streams) *cobra.Command {
 			"  casement wmi sd grant root/cimv2 alice 'Enable Account,Remote Enable'\n" +
 			"  casement wmi subscribe \"SELECT * FROM __InstanceCreationEvent WITHIN 1 WHERE TargetInstance ISA 'Win32_Process'\"",
 	}
-	c.AddCommand(wmiNamespaces(s), wmiClasses(s), wmiClass(s), wmiSecurity(s), wmiSubscribe(s))
+	c.AddCommand(wmiNamespaces(s), wmiClasses(s), wmiClass(s), wmiProviders(s), wmiSecurity(s), wmiSubscribe(s))
 	return group(c)
 }
 
@@ -66,28 +66,33 @@ func wmiNamespaces(s Streams) *cobra.Command {
 			top = namespaceOf(args[0])
 		}
 		return f.single(c.Context(), s, f.host, func(ctx context.Context, conn *casement.Connection) error {
-			return printNamespaces(ctx, s, conn, top, true)
+			return walkNamespaces(ctx, conn, top, true, func(_ cim.Session, name string) error {
+				_, err := fmt.Fprintln(s.Out, name)
+				return err
+			})
 		})
 	}
 	return c
 }
 
-// printNamespaces prints a namespace and those below it. One that cannot be
-// read below the first is passed over: its name is what there is to say.
-func printNamespaces(ctx context.Context, s Streams, conn *casement.Connection, name string, first bool) error {
+// walkNamespaces visits a namespace and those below it. One that cannot be read
+// below the first is passed to visit without a session.
+func walkNamespaces(ctx context.Context, conn *casement.Connection, name string, first bool, visit func(session cim.Session, name string) error) error {
 	session, err := conn.Session(ctx, name)
 	var below []*cim.Instance
 	if err == nil {
-		var e cim.Enumerator
-		if e, err = session.Enumerate(ctx, "__NAMESPACE", cim.EnumerateOptions{}); err == nil {
-			below, err = cim.Collect(ctx, e)
-		}
-		session.Close()
+		defer session.Close() //nolint:errcheck // what matters was said before
+		below, err = collect(ctx, session, "__NAMESPACE")
 	}
-	if err != nil && (first || ctx.Err() != nil) {
+	if err != nil {
+		if first || ctx.Err() != nil {
+			return err
+		}
+		session = nil
+	}
+	if err := visit(session, name); err != nil {
 		return err
 	}
-	fmt.Fprintln(s.Out, name)
 	var names []string
 	for _, i := range below {
 		if n, ok := i.Get("Name").Str(); ok {
@@ -96,7 +101,7 @@ func printNamespaces(ctx context.Context, s Streams, conn *casement.Connection, 
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(cim.Fold(a), cim.Fold(b)) })
 	for _, n := range names {
-		if err := printNamespaces(ctx, s, conn, name+`\`+n, false); err != nil {
+		if err := walkNamespaces(ctx, conn, name+`\`+n, false, visit); err != nil {
 			return err
 		}
 	}
