@@ -81,7 +81,7 @@ func (c *consumer) put(e item, w waiting) <-chan struct{} {
 	if w == always || w == behind && c.queue.waiting() > c.queue.limit/2 {
 		e.done = make(chan struct{})
 	}
-	if c.queue.put(e) {
+	if c.queue.put(e) || c.hub.makeRoom(c.queue, e) {
 		return e.done
 	}
 	if c.note(true) {

@@ -45,6 +45,9 @@ type Hub struct {
 	closed bool
 	feeds  map[string]*feed // polls and providers that run, by key
 	open   map[*Subscription]struct{}
+	// holders may hold events that nobody has read yet: those of open, and
+	// those that ended.
+	holders map[*Subscription]struct{}
 
 	bareMu sync.RWMutex
 	bare   map[*cim.Class]*cim.Class
@@ -57,7 +60,8 @@ type Hub struct {
 func New(o Options) *Hub {
 	h := &Hub{
 		host: o.Host, log: o.Logger, ledger: newLedger(o.Limits),
-		feeds: map[string]*feed{}, open: map[*Subscription]struct{}{}, bare: map[*cim.Class]*cim.Class{},
+		feeds: map[string]*feed{}, open: map[*Subscription]struct{}{},
+		holders: map[*Subscription]struct{}{}, bare: map[*cim.Class]*cim.Class{},
 	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)

@@ -20,7 +20,7 @@ type Limits struct {
 	PollingMemoryPerUser, PollingMemoryTotal uint32
 	// HighThresholdOnEvents bounds the queue of one subscription in bytes:
 	// 2,000,000. All queues together are bounded by five times as much, of
-	// which one user has half at most.
+	// which one user has half at most; beyond that the fullest queue gives way.
 	HighThresholdOnEvents uint32
 }
 
@@ -114,6 +114,18 @@ func (l *ledger) take(user security.SID, r resource, n int64) error {
 	used[r] += n
 	l.total[r] += n
 	return nil
+}
+
+// lacks tells why there is no room for n bytes of events of a user: the user
+// has too many, or everybody together.
+func (l *ledger) lacks(user security.SID, n int64) (mine, all bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	perUser, total := l.limits.bounds(queued)
+	if used := l.users[user]; used != nil {
+		mine = used[queued]+n > perUser
+	}
+	return mine, l.total[queued]+n > total
 }
 
 // give gives n back.

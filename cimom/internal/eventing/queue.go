@@ -141,13 +141,22 @@ func (q *queue) seal() int64 {
 }
 
 // close drops what waits; what is put later is lost.
-func (q *queue) close() {
+func (q *queue) close() { q.drop() }
+
+// drop is close that tells the first event that was dropped, and how many
+// bytes they were.
+func (q *queue) drop() (first item, bytes int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.sealed = true
-	for _, e := range q.items[q.head:] {
+	for n, e := range q.items[q.head:] {
+		if n == 0 {
+			first = e
+		}
 		e.handled()
 	}
-	q.ledger.give(q.user, queued, q.bytes)
+	bytes = q.bytes
+	q.ledger.give(q.user, queued, bytes)
 	q.items, q.head, q.bytes = nil, 0, 0
+	return first, bytes
 }

@@ -276,6 +276,52 @@ func TestOverflow(t *testing.T) {
 	}
 }
 
+// Subscriptions that nobody reads any more, those of clients that died, fill
+// what a user's queues may hold together. One that is read goes on, and so do
+// those of others.
+func TestAbandonedSubscriptionsGiveWay(t *testing.T) {
+	host := newFakeHost(t)
+	h, _ := newHub(t, host, Limits{HighThresholdOnEvents: 20_000})
+	publish := func() {
+		h.Publish(t.Context(), cimv2, admin.Token, host.new("CT_Alarm", "Building", cim.Str("24")))
+	}
+	var dead []*Subscription
+	for range 4 {
+		dead = append(dead, subscribe(t, h, alice, `SELECT * FROM CT_Alarm`))
+	}
+	for range 1000 {
+		publish()
+	}
+	alive := subscribe(t, h, alice, `SELECT * FROM CT_Alarm`)
+	other := subscribe(t, h, bob, `SELECT * FROM CT_Alarm`)
+	for n := range 500 {
+		publish()
+		for _, s := range []*Subscription{alive, other} {
+			if next(t, s) == nil {
+				t.Fatalf("event %d does not come: %v", n, s.final)
+			}
+		}
+	}
+	for n, s := range dead {
+		for {
+			if _, err := s.Next(t.Context(), 0); err != nil {
+				if !errors.Is(err, cim.ErrQueueOverflow) {
+					t.Errorf("subscription %d ends with %v, want WBEM_E_QUEUE_OVERFLOW", n, err)
+				}
+				break
+			}
+		}
+		s.Close()
+	}
+	alive.Close()
+	other.Close()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.holders) != 0 {
+		t.Errorf("%d subscriptions are kept", len(h.holders))
+	}
+}
+
 func TestQuotaOfSubscriptions(t *testing.T) {
 	h, _ := newHub(t, newFakeHost(t), Limits{TemporarySubscriptionsPerUser: 2, TemporarySubscriptionsTotal: 3, PollingInstructionsPerUser: 1})
 	const query, polls = `SELECT * FROM CT_Alarm`, `SELECT * FROM __InstanceCreationEvent WITHIN 5 WHERE TargetInstance ISA 'CT_Job'`

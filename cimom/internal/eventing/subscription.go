@@ -195,7 +195,7 @@ func (h *Hub) Subscribe(ctx context.Context, namespace, query string, caller cim
 	h.mu.Lock()
 	closed := h.closed
 	if !closed {
-		h.open[s] = struct{}{}
+		h.open[s], h.holders[s] = struct{}{}, struct{}{}
 	}
 	h.mu.Unlock()
 	if closed {
@@ -212,14 +212,18 @@ func (h *Hub) Subscribe(ctx context.Context, namespace, query string, caller cim
 
 // put queues an event. One for which there is no room ends the subscription.
 func (s *Subscription) put(e item, _ waiting) <-chan struct{} {
-	if s.queue.put(e) {
+	if s.queue.put(e) || s.hub.makeRoom(s.queue, e) {
 		return nil
 	}
-	held := s.queue.seal()
-	if s.end(&cim.Error{Status: cim.ErrQueueOverflow, Detail: "events came faster than they were read"}) && !e.system {
-		s.hub.overflowed(s.namespace, e.event, "", held)
-	}
+	s.overflow(e, s.queue.seal())
 	return nil
+}
+
+// overflow ends a subscription that loses an event.
+func (s *Subscription) overflow(lost item, held int64) {
+	if s.end(&cim.Error{Status: cim.ErrQueueOverflow, Detail: "events came faster than they were read"}) && !lost.system {
+		s.hub.overflowed(s.namespace, lost.event, "", held)
+	}
 }
 
 func (s *Subscription) fail(err error) { s.end(err) }
@@ -263,6 +267,7 @@ func (s *Subscription) Next(ctx context.Context, limit int) ([]*cim.Instance, er
 		case <-s.queue.ready:
 		case <-s.done:
 			if s.queue.waiting() == 0 {
+				s.hub.drained(s)
 				return nil, s.final
 			}
 		case <-ctx.Done():
@@ -276,6 +281,7 @@ func (s *Subscription) End(err error) { s.end(err) }
 // Close ends the subscription and drops what it holds. It may be called twice.
 func (s *Subscription) Close() error {
 	s.end(io.EOF)
+	s.hub.drained(s)
 	s.queue.close()
 	return nil
 }
