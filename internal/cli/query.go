@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/casementhq/casement"
 	"github.com/casementhq/casement/cim"
@@ -95,6 +96,19 @@ func isEventQuery(query string) bool {
 	return err == nil
 }
 
+// noteSystemProperties says that properties which a query names cannot come.
+func noteSystemProperties(s Streams, query string) {
+	q, err := wql.Parse(query)
+	if err != nil {
+		return
+	}
+	for _, n := range q.Select {
+		if strings.HasPrefix(n.Parts[0], "__") {
+			fmt.Fprintf(s.Err, "casement: %s will not be in the rows: WinRM carries no system properties\n", printable(n.String()))
+		}
+	}
+}
+
 func newQuery(s Streams) *cobra.Command {
 	var f rowFlags
 	c := &cobra.Command{
@@ -116,6 +130,7 @@ func newQuery(s Streams) *cobra.Command {
 		if len(rest) != 1 {
 			return usageError("%s wants one query after HOST, in quotes, or --hosts and one query (see '%s --help')", c.CommandPath(), c.CommandPath())
 		}
+		noteSystemProperties(s, rest[0])
 		f.classes = wql.IsSchema(rest[0])
 		err = f.run(c.Context(), s, hosts, func(ctx context.Context, session cim.Session) (cim.Enumerator, error) {
 			return session.Query(ctx, rest[0], cim.QueryOptions{Batch: f.batch})

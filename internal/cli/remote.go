@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement"
+	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/service"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wsman/wsmanclient"
@@ -181,5 +182,14 @@ func explain(ctx context.Context, host string, err error) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
 		err = cause
 	}
+	var e *cim.Error
+	if host != "." && errors.As(err, &e) && e.Status == cim.ErrAccessDenied && (e.Detail == "" || e.Detail == e.Status.Text()) {
+		err = fmt.Errorf("%w; %s", err, accessHint)
+	}
 	return fmt.Errorf("%s: %w", host, err)
 }
+
+// accessHint says what an account that could sign in may lack. The host itself
+// does not tell which of them it was.
+const accessHint = "over the network an account must be of Administrators or WinRMRemoteWMIUsers__ ('casement group'), " +
+	"have Enable Account and Remote Enable in the namespace, and what the operation needs ('casement wmi sd')"

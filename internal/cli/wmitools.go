@@ -45,7 +45,7 @@ mistake in the text.
 func init() {
 	listed("mofcomp", "Compile MOF into the repository (switches of mofcomp.exe)", mofcompHelp, runMofcomp)
 	listed("winmgmt", "Check, back up and restore the repository (switches of winmgmt.exe)",
-		"winmgmt as on Windows: 'winmgmt /?' lists its switches. It also answers by its own name.", runWinmgmt)
+		wmitool.WinmgmtUsage+"\nA binary or link by the name of winmgmt is this tool.\n\nExamples:\n  casement winmgmt /verifyrepository\n  casement winmgmt /backup before.bak", runWinmgmt)
 }
 
 // wmiConnector opens the sessions of mofcomp and winmgmt.

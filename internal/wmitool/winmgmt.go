@@ -28,7 +28,8 @@ type Winmgmt struct {
 	Out, Err io.Writer
 }
 
-const winmgmtUsage = `winmgmt works on the repository of this machine.
+// WinmgmtUsage is the help of winmgmt.
+const WinmgmtUsage = `winmgmt works on the repository of this machine.
 
   winmgmt /verifyrepository            tells whether the repository is consistent
   winmgmt /salvagerepository           keeps what can be read of an inconsistent repository
@@ -49,7 +50,7 @@ const errInconsistent = 1358
 // Run runs one command line without the program's name.
 func (w *Winmgmt) Run(ctx context.Context, args []string) int {
 	if len(args) == 1 && (args[0] == "/?" || args[0] == "-?" || args[0] == "--help" || args[0] == "-h") {
-		fmt.Fprint(w.Out, winmgmtUsage)
+		fmt.Fprint(w.Out, WinmgmtUsage)
 		return 0
 	}
 	run, err := w.parse(args)
