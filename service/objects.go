@@ -83,6 +83,15 @@ func (s *objects) registerAll(state *State, o Options, p *people) error {
 			return systemd.Power(ctx, systemd.Options{}, action)
 		}
 	}
+	quota, err := s.hostQuota(context.Background()) // it reads memory
+	if err != nil {
+		return fmt.Errorf("read the limits of provider hosts: %w", err)
+	}
+	hosts := &providerHosts{starter: o.Starter, server: s.Server(), quota: quota, log: o.Logger}
+	files := newFileClasses(p, hosts, quota, o.Logger)
+	if err := s.Register(files); err != nil {
+		return errors.Join(fmt.Errorf("register the classes of files: %w", err), files.Close())
+	}
 	if err := s.Register(host.New(hostOptions)); err != nil {
 		return fmt.Errorf("register the classes of this host: %w", err)
 	}

@@ -15,6 +15,9 @@ import (
 // maxHosts bounds the provider hosts of one user.
 const maxHosts = 4
 
+// startTimeout is how long a new host has to say hello.
+const startTimeout = 30 * time.Second
+
 // PerUserOptions are the options of NewPerUser.
 type PerUserOptions struct {
 	// Name is the provider's name, which its hosts say first.
@@ -24,9 +27,10 @@ type PerUserOptions struct {
 	// User tells as which Unix user a caller acts. Required; its error refuses
 	// the operation.
 	User func(cim.Caller) (string, error)
-	// Start starts a provider host as that user and gives its standard input
-	// and output as one stream, whose Close ends the host. Required.
-	Start func(ctx context.Context, caller cim.Caller) (io.ReadWriteCloser, error)
+	// Start starts a provider host as a user whom User gave and returns its
+	// standard input and output as one stream, whose Close ends the host. ctx
+	// bounds the start only. Required.
+	Start func(ctx context.Context, user string) (io.ReadWriteCloser, error)
 	// ClearAfter is how long an idle host stays: it ends between once and twice
 	// that time. Default: 5 minutes.
 	ClearAfter time.Duration
@@ -106,7 +110,7 @@ func (p *PerUser) host(ctx context.Context, caller cim.Caller) (*conn, func(bool
 	}
 	p.mu.Unlock()
 	if fresh {
-		if err := p.start(ctx, u, caller); err != nil {
+		if err := p.start(ctx, u, name); err != nil {
 			p.mu.Lock()
 			u.hosts--
 			p.mu.Unlock()
@@ -128,11 +132,13 @@ func (p *PerUser) host(ctx context.Context, caller cim.Caller) (*conn, func(bool
 }
 
 // start adds a host to the pool of its user and stays with it to its end.
-func (p *PerUser) start(ctx context.Context, u *user, caller cim.Caller) error {
+func (p *PerUser) start(ctx context.Context, u *user, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
 	failed := func(err error) error {
 		return &cim.Error{Status: cim.ErrProviderLoadFailure, Detail: "the provider host of the caller's user does not start", Err: err}
 	}
-	stream, err := p.o.Start(ctx, caller)
+	stream, err := p.o.Start(ctx, name)
 	if err != nil {
 		return failed(err)
 	}

@@ -27,8 +27,8 @@ func hosts(t *testing.T, p cimom.Provider) (o PerUserOptions, started *[]string)
 			}
 			return c.Token.UserName, nil
 		},
-		Start: func(_ context.Context, c cim.Caller) (io.ReadWriteCloser, error) {
-			*started = append(*started, c.Token.UserName)
+		Start: func(_ context.Context, user string) (io.ReadWriteCloser, error) {
+			*started = append(*started, user)
 			near, far := net.Pipe()
 			go func() {
 				_ = ServeStream(context.Background(), far, ServeOptions{Name: "Suite", Provider: p})
@@ -101,7 +101,7 @@ func TestHostPerUser(t *testing.T) {
 // does not start is told so.
 func TestHostRefused(t *testing.T) {
 	o, _ := hosts(t, suite(t))
-	o.Start = func(context.Context, cim.Caller) (io.ReadWriteCloser, error) {
+	o.Start = func(context.Context, string) (io.ReadWriteCloser, error) {
 		return nil, errors.New("no such program")
 	}
 	u := NewPerUser(o)

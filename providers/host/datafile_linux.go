@@ -138,12 +138,6 @@ var (
 	directoryTable = files("Win32_Directory", (*fileRow).isDirectory)
 )
 
-// unbounded refuses to walk the disk.
-func unbounded(class string) error {
-	return &cim.Error{Status: cim.ErrProviderNotCapable, Path: class,
-		Detail: "the query must be bounded: WHERE Name = 'a path', or WHERE Path = 'a directory with a slash at its end'"}
-}
-
 // gatherFiles gives the file that Name names or what stands in the directory that Path names.
 func (p *Provider) gatherFiles(ctx context.Context, class string, need uint32, q query, f func(*fileRow) error) error {
 	r := &fileRow{class: class, csName: p.hostName(), location: p.location()}
@@ -163,7 +157,7 @@ func (p *Provider) gatherFiles(ctx context.Context, class string, need uint32, q
 	}
 	dir, ok := q.text("Path")
 	if !ok {
-		return unbounded(class)
+		return unbounded(classNamed(class))
 	}
 	base, hasBase := q.text("FileName")
 	extension, hasExtension := q.text("Extension")
@@ -261,8 +255,7 @@ func contained(class, groupClass, partClass string, wanted func(*fileRow) bool) 
 			}
 			return nil
 		}
-		return &cim.Error{Status: cim.ErrProviderNotCapable, Path: class,
-			Detail: "the query must be bounded: WHERE GroupComponent = 'the path of a directory', or ASSOCIATORS OF a directory"}
+		return unbounded(classNamed(class))
 	}}
 }
 

@@ -19,7 +19,7 @@ func named(name string) query { return fixed(map[string]cim.Value{"Name": cim.St
 
 // The expected values come from stat(1), and what df(1) says of the file system.
 func TestDataFileAgainstStat(t *testing.T) {
-	p := New(Options{})
+	p := NewFiles(Options{})
 	for _, file := range []string{"/etc/passwd", "/proc/self/exe", "/dev/null", "/etc/.pwd.lock", "/etc/hostname"} {
 		if _, err := os.Lstat(file); err != nil {
 			continue
@@ -56,7 +56,7 @@ func TestDataFileAgainstStat(t *testing.T) {
 
 // The expected values come from find(1).
 func TestDirectoryAgainstFind(t *testing.T) {
-	p := New(Options{})
+	p := NewFiles(Options{})
 	inEtc := fixed(map[string]cim.Value{"Path": cim.Str("/etc/")})
 	for class, kind := range map[string]string{"CIM_DataFile": "!", "Win32_Directory": ""} {
 		want := strings.Fields(output(t, "sh", "-c", "find /etc -mindepth 1 -maxdepth 1 "+kind+" -type d | LC_ALL=C sort"))
@@ -71,7 +71,7 @@ func TestDirectoryAgainstFind(t *testing.T) {
 // spec/wmi.md 8.2, row 54: the disk is not walked.
 func TestFilesWithoutABound(t *testing.T) {
 	ctx := context.Background()
-	s := session(t, New(Options{}))
+	s := session(t, NewFiles(Options{}))
 	for _, query := range []string{"SELECT * FROM CIM_DataFile", "SELECT Name FROM Win32_Directory WHERE Hidden = TRUE", "SELECT * FROM CIM_DataFile WHERE Drive = '/'",
 		"SELECT * FROM CIM_DataFile WHERE Name LIKE '%passwd'", "SELECT * FROM Win32_SubDirectory"} {
 		e, err := s.Query(ctx, query, cim.QueryOptions{})
@@ -94,7 +94,7 @@ func TestFilesWithoutABound(t *testing.T) {
 func TestFileAssociations(t *testing.T) {
 	ctx := context.Background()
 	dir := root(t, map[string]string{"srv/a/b/deep": "x", "srv/a/f.txt": "hello", "srv/a/g": "", "srv/a/link": "-> b"})
-	s := session(t, New(Options{Root: dir}))
+	s := session(t, NewFiles(Options{Root: dir}))
 	query := func(wql string) []*cim.Instance {
 		t.Helper()
 		e, err := s.Query(ctx, wql, cim.QueryOptions{})
@@ -127,7 +127,7 @@ func TestFileAssociations(t *testing.T) {
 func TestFileMethods(t *testing.T) {
 	files := map[string]string{"w/f": "hello", "w/full/x": "1", "w/full/in/y": "2", "w/empty/": "", "w/link": "-> full", "w/out": "-> /etc", "w/full/l": "-> x"}
 	dir := root(t, files)
-	p := New(Options{Root: dir, Files: func(cim.Caller) (FileActor, error) { return OwnFiles{}, nil }})
+	p := NewFiles(Options{Root: dir, Files: func(cim.Caller) (FileActor, error) { return OwnFiles{}, nil }})
 	if err := (OwnFiles{}).Remove(context.Background(), filepath.Join(dir, "w/nothing")); errors.Is(err, unix.ENOSYS) {
 		t.Skip("this kernel has no openat2")
 	}
@@ -150,8 +150,8 @@ func TestFileMethods(t *testing.T) {
 			t.Errorf("%s is %q, %v; want %q", name, b, err, want)
 		}
 	}
-	do(New(Options{Root: dir}), "CIM_DataFile", "Delete", "/w/f", "", "2")
-	do(New(Options{Root: dir, Files: func(cim.Caller) (FileActor, error) { return nil, errors.New("no user") }}), "CIM_DataFile", "Delete", "/w/f", "", "2")
+	do(NewFiles(Options{Root: dir}), "CIM_DataFile", "Delete", "/w/f", "", "2")
+	do(NewFiles(Options{Root: dir, Files: func(cim.Caller) (FileActor, error) { return nil, errors.New("no user") }}), "CIM_DataFile", "Delete", "/w/f", "", "2")
 	content("w/f", "hello")
 	file("Copy", "/w/f", "/w/copy", "0")
 	content("w/copy", "hello")
@@ -186,7 +186,7 @@ func TestFileMethods(t *testing.T) {
 	content("w/f", "")
 	if st, err := os.Stat("/dev/shm"); err == nil && st.IsDir() {
 		other := filepath.Join("/dev/shm", "casement-test-"+strconv.Itoa(os.Getpid()))
-		real := New(Options{Files: p.o.Files})
+		real := NewFiles(Options{Files: p.o.Files})
 		do(real, "CIM_DataFile", "Rename", filepath.Join(dir, "w/moved"), other, "13")
 		_ = os.Remove(other)
 	}

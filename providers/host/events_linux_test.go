@@ -291,9 +291,7 @@ func TestNewEventsOfAJournal(t *testing.T) {
 func TestEventsThroughTheManager(t *testing.T) {
 	m := cimom.New(cimom.Options{})
 	defer m.Close()
-	if err := m.Register(New(Options{})); err != nil {
-		t.Fatal(err)
-	}
+	register(t, m, New(Options{}))
 	s, err := m.Open(t.Context(), cim.Caller{Token: cimom.AdministratorsToken()}, Namespace, cim.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)

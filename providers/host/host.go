@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -48,6 +49,8 @@ type Options struct {
 	Account func(uid uint32) (sid security.SID, domain, name string, ok bool)
 	// Services is the service manager; nil: there is none, and Win32_Service has no instances.
 	Services Services
+	// Server is this machine's name in references, where the class of a request has none.
+	Server string
 }
 
 // Provider gives the instances of the host classes. It is safe for concurrent use.
@@ -59,6 +62,7 @@ type Provider struct {
 	openProcs func() (*procs.Table, error)
 	system    system
 	sources   map[string]source
+	filesOnly bool // it is that of NewFiles
 	slow      slowMounts
 	loads     loadMeter
 	pci       pciDatabase
@@ -72,8 +76,11 @@ var (
 	_ cimom.AssociationWalker = (*Provider)(nil)
 )
 
-// New makes the provider of this machine.
-func New(o Options) *Provider {
+// New makes the provider of this machine, but for its files: those are of [NewFiles], which is registered before it,
+// as the files of event logs derive from CIM_DataFile.
+func New(o Options) *Provider { return newProvider(o, platformSources) }
+
+func newProvider(o Options, sources []source) *Provider {
 	p := &Provider{root: o.Root, now: o.Now, log: o.Log, o: o, sources: map[string]source{}}
 	if p.root == "" {
 		p.root = "/"
@@ -88,7 +95,7 @@ func New(o Options) *Provider {
 		p.system = newSystem()
 	}
 	p.openProcs = sync.OnceValues(func() (*procs.Table, error) { return procs.Open(filepath.Join(p.root, "proc")) })
-	for _, s := range platformSources {
+	for _, s := range sources {
 		p.sources[cim.Fold(s.className())] = s
 	}
 	return p
@@ -104,7 +111,8 @@ func (p *Provider) Classes() []*cim.Class {
 	needed := map[string]bool{}
 	for _, c := range schema() {
 		_, filled := p.sources[cim.Fold(c.Name)]
-		if _, told := eventTables[cim.Fold(c.Name)]; filled || told || otherClasses[c.Name] {
+		_, told := eventTables[cim.Fold(c.Name)]
+		if filled || (told || otherClasses[c.Name]) && !p.filesOnly {
 			needed[c.Name] = true
 			for _, d := range c.Derivation {
 				needed[d] = true
@@ -112,7 +120,7 @@ func (p *Provider) Classes() []*cim.Class {
 		}
 	}
 	for _, c := range schema() {
-		if needed[c.Name] {
+		if needed[c.Name] && (p.filesOnly || !isFileClass(c)) {
 			out = append(out, c)
 		}
 	}
@@ -143,19 +151,19 @@ func (p *Provider) hostName() string {
 // List yields the instances of r.Class. It reads only what r wants, and where r fixes a key only the object that the
 // key names. See [cimom.InstanceLister].
 func (p *Provider) List(ctx context.Context, r *cimom.Request, yield func(*cim.Instance) error) error {
-	return p.list(ctx, r.Class, queryOf(r), yield)
+	return p.list(ctx, r.Class, queryOf(r, p.o.Server), yield)
 }
 
 // Walk yields the associations of r.Class in which source has the role, as far as they can be told apart before they
 // are read. See [cimom.AssociationWalker].
 func (p *Provider) Walk(ctx context.Context, r *cimom.Request, source cim.ObjectPath, role string, yield func(*cim.Instance) error) error {
-	q := queryOf(r)
+	q := queryOf(r, p.o.Server)
 	q.source = walkSource{role, source}
 	return p.list(ctx, r.Class, q, yield)
 }
 
-func queryOf(r *cimom.Request) query {
-	return query{wants: r.WantsAt, server: r.Class.Server, equal: r.Constraint, orders: r.Orders, caller: r.Caller}
+func queryOf(r *cimom.Request, server string) query {
+	return query{wants: r.WantsAt, server: cmp.Or(r.Class.Server, server), equal: r.Constraint, orders: r.Orders, caller: r.Caller}
 }
 
 func (p *Provider) list(ctx context.Context, c *cim.Class, q query, yield func(*cim.Instance) error) error {

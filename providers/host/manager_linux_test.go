@@ -13,13 +13,24 @@ import (
 )
 
 // session opens root\cimv2 of an object manager that has this provider.
+// register registers a provider, behind that of the files, whose classes it builds on.
+func register(t testing.TB, m *cimom.Manager, p *Provider) {
+	t.Helper()
+	if !p.filesOnly {
+		if err := m.Register(NewFiles(p.o)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.Register(p); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func session(t testing.TB, p *Provider) cim.Session {
 	t.Helper()
 	m := cimom.New(cimom.Options{Server: "BOX"})
 	t.Cleanup(func() { _ = m.Close() })
-	if err := m.Register(p); err != nil {
-		t.Fatal(err)
-	}
+	register(t, m, p)
 	s, err := m.Open(context.Background(), administrator(), Namespace, cim.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -310,9 +310,7 @@ func TestPingThroughTheManager(t *testing.T) {
 func TestOtherNamespaces(t *testing.T) {
 	m := cimom.New(cimom.Options{Server: "BOX"})
 	defer m.Close()
-	if err := m.Register(New(Options{})); err != nil {
-		t.Fatal(err)
-	}
+	register(t, m, New(Options{}))
 	count := func(namespace, class string) (int, error) {
 		s, err := m.Open(t.Context(), administrator(), namespace, cim.OpenOptions{})
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 // Namespace is where the classes belong.
 const Namespace = `root\cimv2`
 
-// ProviderName is the Provider qualifier of every class here.
+// ProviderName is the Provider qualifier of the classes of [New].
 const ProviderName = "CasementHost"
 
 // The class definitions are MOF, one file for each topic; MappingStrings of a class tells where its values come from.

@@ -135,7 +135,11 @@ func TestTypesUnitsAndQualifiers(t *testing.T) {
 	if !classNamed("Win32_OperatingSystem").IsSingleton() || !classNamed("Win32_LocalTime").IsSingleton() {
 		t.Error("a singleton is none")
 	}
-	for _, c := range New(Options{}).Classes() {
+	for _, c := range slices.Concat(NewFiles(Options{}).Classes(), New(Options{}).Classes()) {
+		provider := ProviderName
+		if isFileClass(c) {
+			provider = FilesProviderName
+		}
 		if c.IsA("__Event") || c.Name == settingClass { // events have no instances, and that one is stored
 			continue
 		}
@@ -143,7 +147,7 @@ func TestTypesUnitsAndQualifiers(t *testing.T) {
 		if v, ok := c.Qualifiers.Get("MappingStrings"); dynamic && (!ok || len(v.Elems()) == 0) {
 			t.Errorf("%s does not say where its values come from", c.Name)
 		}
-		if dynamic == c.IsAbstract() || dynamic && c.Qualifiers.Text("Provider") != ProviderName {
+		if dynamic == c.IsAbstract() || dynamic && c.Qualifiers.Text("Provider") != provider {
 			t.Errorf("%s: dynamic %v, abstract %v, provider %q", c.Name, dynamic, c.IsAbstract(), c.Qualifiers.Text("Provider"))
 		}
 	}
@@ -194,6 +198,9 @@ func TestColumnsFitTheirClasses(t *testing.T) {
 			continue
 		}
 		columnsFit(t, p, s)
+	}
+	for _, s := range fileSources {
+		columnsFit(t, NewFiles(Options{}), s)
 	}
 }
 

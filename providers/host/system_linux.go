@@ -26,13 +26,15 @@ var platformSources = []source{
 	formatted("Tcpip_NetworkInterface", "Name"), formatted("Tcpip_TCPv4"),
 
 	logonSessionTable, loggedOnUserTable, profileTable, shareTable, environmentTable, startupCommandTable, scheduledJobTable,
-	dataFileTable, directoryTable, containsFileTable, subDirectoryTable,
 	eventTable, eventLogFileTable, printerTable, wmiSettingTable,
 	quickFixTable, serverFeatureTable, optionalFeatureTable, licensingTable,
 	enclosureTable, boardTable, moduleTable, arrayTable, cacheTable, batteryTable, thermalTable,
 	netAdapterTable, routeTable, pingTable,
 	pnpTable, driverTable, videoTable, kernelModuleTable, adapterSettingTable, moduleLocationTable, driverOfDeviceTable,
 }
+
+// fileSources are the classes of NewFiles.
+var fileSources = []source{dataFileTable, directoryTable, containsFileTable, subDirectoryTable}
 
 func newSystem() system {
 	return system{statFS: statFS, links: nl.Links, addresses: nl.Addresses, gateways: nl.Gateways, routes: nl.Routes, processes: nl.WatchProcesses, mountsChange: mountsChange, ping: ping, uptime: uptime}

@@ -7,6 +7,9 @@ import "time"
 // platformSources are the classes that can be filled without /proc and /sys.
 var platformSources = []source{processTable, localTimeTable, utcTimeTable}
 
+// fileSources are the classes of NewFiles.
+var fileSources []source
+
 func newSystem() system { return system{} }
 
 func birthTime(string) (time.Time, bool) { return time.Time{}, false }
