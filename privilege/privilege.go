@@ -1,9 +1,9 @@
 // Package privilege splits the service in two processes: one that reads what
 // the network sends, as an ordinary user, and a small helper that stays root.
 //
-// The helper does four things, each only as far as its [Policy] goes: listen
-// on a TCP port, start a process as a mapped user, start a provider host,
-// program the packet filter (the last two are reserved and refused for now).
+// The helper does three things, each only as far as its [Policy] goes: listen
+// on a TCP port, start a process as a mapped user, program the packet filter
+// (reserved and refused for now). A provider host is such a process.
 // The two talk over a socket pair that has no name in the file system; every
 // message carries its sender's process id, put there by the kernel.
 //

@@ -24,14 +24,13 @@ const (
 type op string
 
 const (
-	opHello    op = "hello"         // is the helper there, does it speak this version
-	opListen   op = "listen"        // bind and listen on a TCP port of the policy
-	opStart    op = "start"         // start a process as a user of the policy
-	opSignal   op = "signal"        // signal a job that this helper started
-	opUsage    op = "usage"         // what such a job uses
-	opClose    op = "close"         // end such a job and everything it started
-	opProvider op = "provider-host" // reserved, refused
-	opFirewall op = "firewall"      // reserved, refused
+	opHello    op = "hello"    // is the helper there, does it speak this version
+	opListen   op = "listen"   // bind and listen on a TCP port of the policy
+	opStart    op = "start"    // start a process as a user of the policy
+	opSignal   op = "signal"   // signal a job that this helper started
+	opUsage    op = "usage"    // what such a job uses
+	opClose    op = "close"    // end such a job and everything it started
+	opFirewall op = "firewall" // reserved, refused
 )
 
 // protocolVersion changes with any change of the messages: both sides are the
@@ -142,7 +141,7 @@ func (r *request) check(fds int) error {
 			return fmt.Errorf("protocol version %d, this helper speaks %d; restart the service", r.Version, protocolVersion)
 		}
 		return nil
-	case opProvider, opFirewall:
+	case opFirewall:
 		return nil
 	}
 	return fmt.Errorf("no such operation: %q", r.Op)

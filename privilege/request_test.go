@@ -53,7 +53,6 @@ var goodRequests = map[string]int{
 	`{"id":3,"op":"signal","job":1,"signal":4}`:                                                            0,
 	`{"id":4,"op":"usage","job":1}`:                                                                        0,
 	`{"id":5,"op":"close","job":1}`:                                                                        0,
-	`{"id":6,"op":"provider-host"}`:                                                                        0,
 	`{"id":6,"op":"firewall"}`:                                                                             0,
 }
 

@@ -140,28 +140,31 @@ func (s *hostStream) Close() error {
 func (s *hostStream) stay(log *slog.Logger) {
 	var readers sync.WaitGroup
 	readers.Go(func() { logLines(log, s.job.Stderr()) })
+	<-s.closing // by whoever reads its answers, at their end at the latest
+	_ = s.job.Stdin().Close()
+	readers.Go(func() { _, _ = io.Copy(io.Discard, s.job.Stdout()) }) // or it would wait for a reader
 	select {
 	case <-s.job.Done():
-		exit, err := s.job.Wait(context.Background())
-		var over *shell.LimitError
-		if errors.As(err, &over) { // its names are those of shells
-			err = errors.New("it went over the limit MemoryPerHost")
-		}
-		log.Warn("a provider host has ended before its time", "exit", exit, "error", err)
-		<-s.closing // by whoever reads its answers, at their end
-	case <-s.closing:
-		_ = s.job.Stdin().Close()
-		readers.Go(func() { _, _ = io.Copy(io.Discard, s.job.Stdout()) }) // or it would wait for a reader
-		select {
-		case <-s.job.Done():
-		case <-time.After(hostGrace):
-			log.Warn("a provider host does not end with its input and is killed")
-		}
+		logEnd(log, s.job)
+	case <-time.After(hostGrace):
+		log.Warn("a provider host does not end with its input and is killed")
 	}
 	if err := s.job.Close(); err != nil {
 		log.Error("a provider host cannot be ended", "error", err)
 	}
 	readers.Wait()
+}
+
+// logEnd says why a host ended that did not just come to the end of its input.
+func logEnd(log *slog.Logger, job *shell.Job) {
+	exit, err := job.Wait(context.Background())
+	var over *shell.LimitError
+	switch {
+	case errors.As(err, &over): // whose names are those of shells
+		log.Warn("a provider host was killed: it went over the limit MemoryPerHost")
+	case exit != 0 || err != nil:
+		log.Warn("a provider host has failed", "exit", exit, "error", err)
+	}
 }
 
 // maxHostLog bounds what a provider host can write into the log, in bytes.
@@ -175,4 +178,3 @@ func logLines(log *slog.Logger, r io.Reader) {
 	}
 	_, _ = io.Copy(io.Discard, r)
 }
-

@@ -381,7 +381,7 @@ func TestIdleHostsEnd(t *testing.T) {
 	if got, err := names(t.Context(), s, query); err != nil || len(got) != 1 || theHost(t) == pid {
 		t.Errorf("%v, %v", got, err)
 	}
-	if strings.Contains(m.log.String(), "before its time") || strings.Contains(m.log.String(), "is killed") {
+	if strings.Contains(m.log.String(), "has failed") || strings.Contains(m.log.String(), "is killed") {
 		t.Errorf("an idle host did not end by itself: %s", m.log)
 	}
 }
@@ -424,6 +424,10 @@ func TestLostHosts(t *testing.T) {
 			pid := theHost(t)
 			c.lose(t, pid)
 			rest, err := cim.Collect(ctx, e)
+			var failure *cim.Error
+			if errors.As(err, &failure); what == "killed" && !strings.Contains(failure.Detail, "ended the connection") {
+				t.Errorf("the caller is told %v", err)
+			}
 			if !errors.Is(err, c.want) || len(rest) >= 4999 {
 				t.Errorf("%d instances, %v; want %v", len(rest), err, c.want)
 			}
@@ -480,13 +484,17 @@ func TestQuotaOfHosts(t *testing.T) {
 	}
 	defer e.Close()
 	_, err = e.Next(t.Context(), 1)
-	for end := time.Now().Add(5 * time.Second); err == nil && !strings.Contains(m.log.String(), "MemoryPerHost"); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); err == nil && len(hostProcesses(t)) > 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("a host that is too large lives on")
 		}
 	}
 	if _, err := cim.Collect(t.Context(), e); !errors.Is(err, cim.ErrProviderFailure) {
 		t.Errorf("the answer of a host that was too large: %v", err)
+	}
+	m.close(t)
+	if !strings.Contains(m.log.String(), "MemoryPerHost") {
+		t.Errorf("the log does not say why the host ended: %s", m.log)
 	}
 }
 

@@ -2,6 +2,7 @@ package decoupled
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -30,6 +31,7 @@ func (c *conn) read() {
 	defer close(c.done)
 	s := bufio.NewScanner(c.stream)
 	s.Buffer(make([]byte, 0, 4096), MaxLine)
+	s.Split(wholeLines)
 	for s.Scan() {
 		line := append([]byte(nil), s.Bytes()...)
 		select {
@@ -48,6 +50,15 @@ func (c *conn) read() {
 	c.mu.Lock()
 	c.readErr = err
 	c.mu.Unlock()
+}
+
+// wholeLines splits a stream as bufio.ScanLines does, but for the begin of a
+// line that the end of a process cut off: it is nothing.
+func wholeLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	if atEOF && bytes.IndexByte(data, '\n') < 0 {
+		return len(data), nil, nil
+	}
+	return bufio.ScanLines(data, atEOF)
 }
 
 // close ends the connection; it may be called at any time and again.

@@ -24,11 +24,12 @@ type pool struct {
 	all     int // free and busy
 	waiting int
 	closed  bool
-	lost    time.Time     // when the last connection ended
+	lost    time.Time     // when the last connection ended, or the first was announced
 	freed   chan struct{} // closed and replaced when a connection is free or the last one is gone
 }
 
-func newPool() *pool { return &pool{freed: make(chan struct{})} }
+// newPool makes the pool of a provider whose first connection is about to come.
+func newPool() *pool { return &pool{freed: make(chan struct{}), lost: time.Now()} }
 
 func (p *pool) wake() {
 	close(p.freed)
