@@ -41,7 +41,7 @@ var bounded = []string{"CIM_DataFile", "Win32_Directory", "CIM_DirectoryContains
 func TestClassesPage(t *testing.T) {
 	page := classesHead
 	known := map[string][]string{}
-	for _, s := range platformSources {
+	for _, s := range slices.Concat(platformSources, fileSources) {
 		known[cim.Fold(s.className())] = s.columnNames()
 	}
 	all := everyClass(t)
@@ -90,7 +90,7 @@ func everyClass(t *testing.T) []*cim.Class {
 	defer cons.Close()
 	bmcs := ipmi.New(ipmi.Options{})
 	defer bmcs.Close()
-	all := slices.Concat(New(Options{}).Classes(), reg.Classes(), fw.Classes(), cons.Classes(), bmcs.Classes())
+	all := slices.Concat(NewFiles(Options{}).Classes(), New(Options{}).Classes(), reg.Classes(), fw.Classes(), cons.Classes(), bmcs.Classes())
 	all = slices.DeleteFunc(all, func(c *cim.Class) bool {
 		return c.IsAbstract() || !c.Qualifiers.True("Dynamic") && !c.IsA("__Event") && !c.IsA("__EventConsumer")
 	})

@@ -102,7 +102,12 @@ func newProvider(o Options, sources []source) *Provider {
 }
 
 // ProviderName is what the Provider qualifier of the classes says, and the name of its __Win32Provider instance.
-func (p *Provider) ProviderName() string { return "CasementHost" }
+func (p *Provider) ProviderName() string {
+	if p.filesOnly {
+		return FilesProviderName
+	}
+	return ProviderName
+}
 
 // Classes are the definitions of all classes that the provider knows: those that it fills and their superclasses,
 // superclasses first.
