@@ -110,16 +110,17 @@ func ipmiAdd(s Streams) *cobra.Command {
 	p := newPassword{}
 	c := &cobra.Command{Use: "add [HOST]", Short: "Add the BMC of this machine, or that of HOST over the LAN", Args: operands(0, 1, "at most one host"),
 		Long:    ipmiHelp + "\n\nWithout HOST it is the BMC of this machine: as root the kernel's driver is loaded where there is\nnone. With HOST it is a BMC that speaks IPMI 2.0 over the LAN; --user is needed, and adding the\nsame name again replaces it. Sessions are always encrypted (cipher suites 17 and 3). What was done is\nprinted.\n\nExit codes: 0 added, 1 not added, 2 wrong command line.",
-		Example: "  sudo casement ipmi add\n  pass show bmc1 | casement ipmi add 10.0.0.9 --name bmc1 --user monitor --password-stdin"}
+		Example: "  sudo casement ipmi add\n  pass show bmc1 | casement ipmi add 10.0.0.9 --name bmc1 --user monitor --privilege user --password-stdin"}
 	state := stateFlag(c)
 	c.Flags().StringVar(&d.Name, "name", "", "what to call it (default: HOST)")
 	c.Flags().IntVar(&d.Port, "port", 0, "UDP port of HOST (default 623)")
 	c.Flags().StringVarP(&d.User, "user", "u", "", "user of the BMC")
+	c.Flags().StringVar(&d.Privilege, "privilege", "", "what sessions may do: user (read), operator (and set thresholds, clear the\nlog, list users) or administrator (default)")
 	c.Flags().BoolVar(&p.stdin, "password-stdin", false, "read the password from the first line of the standard input")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			if d.Name != "" || d.Port != 0 || d.User != "" || p.stdin {
-				return usageError("--name, --port, --user and --password-stdin need HOST (see '%s --help')", c.CommandPath())
+			if d.Name != "" || d.Port != 0 || d.User != "" || d.Privilege != "" || p.stdin {
+				return usageError("--name, --port, --user, --privilege and --password-stdin need HOST (see '%s --help')", c.CommandPath())
 			}
 			return withDevices(*state, func(st *ipmi.Store) error { return addLocal(c.Context(), s, st) })
 		}

@@ -103,6 +103,7 @@ func TestIPMICommandLine(t *testing.T) {
 	cli(t, "", "casement", "ipmi", "add", "192.0.2.1", "-u", "u").want(t, 2, "--password-stdin")
 	cli(t, "p\n", "casement", "ipmi", "add", "a/b", "-u", "u", "--password-stdin").want(t, 1, "cannot be used")
 	cli(t, strings.Repeat("p", 21)+"\n", "casement", "ipmi", "add", "192.0.2.1", "-u", "u", "--password-stdin").want(t, 1, "20 bytes")
+	cli(t, "p\n", "casement", "ipmi", "add", "192.0.2.1", "-u", "u", "--privilege", "root", "--password-stdin").want(t, 1, "user, operator, administrator")
 	cli(t, "", "casement", "ipmi", "frobnicate").want(t, 2, "no subcommand")
 	if row := ipmiRows(t)["local"]; row.Found == "" || row.State == "answers" {
 		t.Errorf("status of this machine: %+v", row)

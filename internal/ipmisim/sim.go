@@ -16,9 +16,11 @@ import (
 	"time"
 )
 
-// The user of a simulated BMC, who may do everything.
+// The users of a simulated BMC: one who may do everything, and one with the privilege of a user. They have the same
+// password.
 const (
 	User     = "admin"
+	Reader   = "reader"
 	Password = "s3cret-of-bmc"
 )
 
@@ -68,7 +70,8 @@ set_working_mc 0x20
     guid a123456789abcdefa123456789abcdef
   endlan
   user 2 true "%s" "%s" admin 10 none md2 md5 straight
-`, s.Host, s.Port, User, Password))
+  user 3 true "%s" "%s" user 10 none md2 md5 straight
+`, s.Host, s.Port, User, Password, Reader, Password))
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, "ipmi_sim", "-n", "-c", filepath.Join(s.dir, "lan.conf"), "-f", filepath.Join(s.dir, "sim.emu"), "-s", state)
 	var output bytes.Buffer

@@ -181,7 +181,7 @@ func (b *bmc) dial(ctx context.Context) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.WithTimeout(answerTime).WithRetry(attempts - 1).WithCipherSuiteID(suites...).WithUDPProxy(guarded(ctx, b.device))
+	c.WithTimeout(answerTime).WithRetry(attempts - 1).WithCipherSuiteID(suites...).WithUDPProxy(guarded(ctx, b.device)).WithMaxPrivilegeLevel(b.device.level())
 	if err := c.Connect(ctx); err != nil {
 		farewell(c)
 		if strings.Contains(err.Error(), client.ErrRAKPAuthentication.Error()) {
@@ -190,6 +190,17 @@ func (b *bmc) dial(ctx context.Context) (*client.Client, error) {
 		return nil, errors.New(strings.Join(strings.Fields(err.Error()), " "))
 	}
 	return c, nil
+}
+
+// level is the privilege level of sessions.
+func (d Device) level() types.PrivilegeLevel {
+	switch d.Privilege {
+	case "user":
+		return types.PrivilegeLevelUser
+	case "operator":
+		return types.PrivilegeLevelOperator
+	}
+	return types.PrivilegeLevelAdministrator
 }
 
 // ErrCredentials is the error of a BMC that does not know the user or has another password.

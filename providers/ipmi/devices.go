@@ -40,9 +40,15 @@ type Device struct {
 	Port     int    `json:"port,omitempty"`
 	User     string `json:"user,omitempty"`
 	Password string `json:"password,omitempty"`
+	// Privilege is what sessions may do, one of Privileges; "" is "administrator".
+	Privilege string `json:"privilege,omitempty"`
 	// Disabled keeps it in the list and leaves it alone.
 	Disabled bool `json:"disabled,omitempty"`
 }
+
+// Privileges are the privilege levels of sessions, the least first: "user" reads sensors and the event log, "operator"
+// sets thresholds, clears the log and lists users, too. See [IPMI] appendix G.
+var Privileges = []string{"user", "operator", "administrator"}
 
 // Local tells whether it is the BMC of this machine.
 func (d Device) Local() bool { return d.Host == "" }
@@ -79,14 +85,16 @@ func (d Device) check() error {
 		return fmt.Errorf("the name %q cannot be used: it has 1 to 64 characters and no quotes, slashes, colons and commas", d.Name)
 	case d.Local() != (d.Name == LocalName):
 		return fmt.Errorf("the name %s belongs to the BMC of this machine", LocalName)
-	case d.Local() && (d.User != "" || d.Password != "" || d.Port != 0):
-		return errors.New("the BMC of this machine has no port and wants no user and no password")
+	case d.Local() && (d.User != "" || d.Password != "" || d.Port != 0 || d.Privilege != ""):
+		return errors.New("the BMC of this machine has no port and no users")
 	case d.Local():
 		return nil
 	case strings.ContainsFunc(d.Host, bad) || strings.ContainsAny(d.Host, " /@[]%"):
 		return fmt.Errorf("%q is no host name and no address", d.Host)
 	case d.Port < 0 || d.Port > 65535:
 		return fmt.Errorf("%d is no port", d.Port)
+	case d.Privilege != "" && !slices.Contains(Privileges, d.Privilege):
+		return fmt.Errorf("%q is no privilege; it is one of %s", d.Privilege, strings.Join(Privileges, ", "))
 	case len(d.User) > mostUser:
 		return fmt.Errorf("the user name is longer than the %d bytes that IPMI has for it", mostUser)
 	case len(d.Password) > mostPassword:

@@ -57,6 +57,7 @@ func TestBadDevices(t *testing.T) {
 	for _, d := range []Device{
 		{}, {Name: "a"}, {Name: LocalName, Host: "h"}, {Name: "a/b", Host: "h"}, {Name: "a", Host: "h h"}, {Name: "a", Host: "h", Port: 70000},
 		{Name: "a", Host: "h", User: strings.Repeat("u", 17)}, {Name: "a", Host: "h", Password: strings.Repeat("p", 21)}, {Name: LocalName, User: "u"},
+		{Name: "a", Host: "h", Privilege: "root"},
 	} {
 		err := s.Put(d)
 		if err == nil {

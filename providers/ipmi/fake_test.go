@@ -24,6 +24,7 @@ type stubborn struct {
 	parts  atomic.Int32 // how many were asked for
 	whole  atomic.Int32 // how often the repository was read from its beginning
 	added  atomic.Uint32
+	most   uint8 // privilege of the user; 0 is that of an administrator
 }
 
 // start serves the BMC until the test ends.
@@ -38,7 +39,11 @@ func (f *stubborn) start(t *testing.T) Device {
 	}
 	u.SetPassword([]byte(password))
 	u.Enabled = true
-	u.ChannelAccess[1] = reference.UserChannelAccess{MaxPrivilege: reference.PrivilegeLevelAdministrator, Enabled: true}
+	access := reference.UserChannelAccess{MaxPrivilege: reference.PrivilegeLevelAdministrator, Enabled: true}
+	if f.most != 0 {
+		access.MaxPrivilege = reference.PrivilegeLevel(f.most)
+	}
+	u.ChannelAccess[1] = access
 	r := handlers.NewRegistry()
 	handlers.RegisterAllHandlers(r)
 	for command, answer := range map[types.Command]func(request []byte) ([]byte, types.CompletionCode){
@@ -130,5 +135,17 @@ func TestRecordsAreKept(t *testing.T) {
 	query(t, s, "SELECT * FROM NumericSensor")
 	if n := f.whole.Load(); n != 2 {
 		t.Errorf("the records were read %d times after a change, want 2", n)
+	}
+}
+
+// A BMC gives no session with more than its user may.
+func TestPrivilegeOfSessions(t *testing.T) {
+	f := &stubborn{most: 2} // user
+	d := f.start(t)
+	_, err := tryQuery(t, newHost(t, d).admin(), "SELECT * FROM NumericSensor")
+	is(t, "an administrator's session", err, cim.ErrFailed)
+	d.Privilege = "user"
+	if n := len(query(t, newHost(t, d).admin(), "SELECT * FROM NumericSensor")); n != 1 {
+		t.Errorf("%d sensors", n)
 	}
 }

@@ -164,10 +164,11 @@ func TestComputerAndUsers(t *testing.T) {
 		t.Errorf("the computer has %v", classes)
 	}
 	u := query(t, s, "SELECT * FROM Account")
-	if len(u) != 1 {
+	if len(u) != 2 {
 		t.Fatalf("%d users", len(u))
 	}
-	equal(t, "the user", values(u[0], "Name", "UserID", "UserPassword"), "2", "admin", "null")
+	equal(t, "the first user", values(u[0], "Name", "UserID", "UserPassword", "Descriptions"), "2", "admin", "null", "{Privilege limit: ADMINISTRATOR}")
+	equal(t, "the second user", values(u[1], "Name", "UserID", "UserPassword", "Descriptions"), "3", "reader", "null", "{Privilege limit: USER}")
 	_, err := tryQuery(t, h.open(Namespace, token()), "SELECT * FROM Account")
 	is(t, "somebody who is no administrator", err, cim.ErrAccessDenied)
 }
@@ -382,5 +383,24 @@ func TestCloseEndsRequests(t *testing.T) {
 	}
 	if err := <-done; err == nil || time.Since(began) > 3*time.Second {
 		t.Errorf("%v after %v", err, time.Since(began))
+	}
+}
+
+// A user of the BMC who may only read is enough to read.
+func TestPrivilege(t *testing.T) {
+	sim := ipmisim.Start(t, ipmisim.Machine())
+	d := device(sim, "bmc")
+	d.User, d.Privilege = ipmisim.Reader, "user"
+	s := newHost(t, d).admin()
+	if n := len(query(t, s, "SELECT * FROM NumericSensor")); n != 3 {
+		t.Errorf("%d sensors", n)
+	}
+	if n := len(query(t, s, "SELECT * FROM LogRecord")); n != 2 {
+		t.Errorf("%d records", n)
+	}
+	path := cim.ObjectPath{Class: logClass, Keys: []cim.Key{{Name: "InstanceID", Value: cim.Str(logName("bmc"))}}}
+	got, err := s.Invoke(t.Context(), path, "ClearLog", nil, cim.OperationOptions{})
+	if n, _ := got.ReturnValue.Uint(); err != nil || n != clearFailed {
+		t.Errorf("ClearLog: %v, %v", got.ReturnValue, err)
 	}
 }
