@@ -2,6 +2,7 @@ package cimom
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/casementhq/casement/cim"
 )
@@ -88,7 +89,7 @@ func (e *entry) fits(i *cim.Instance) (*cim.Instance, error) {
 		return i, nil
 	case !cim.EqualFold(c.Name, e.class.Name):
 	case !e.stored && !e.inheritsStored():
-		if len(c.Properties) == len(e.class.Properties) {
+		if sameProperties(c, e.class) {
 			return i, nil
 		}
 	default:
@@ -103,4 +104,12 @@ func (e *entry) fits(i *cim.Instance) (*cim.Instance, error) {
 		return out, nil
 	}
 	return nil, errors.New("provider gave an instance of " + c.Name + " for " + e.class.Name)
+}
+
+// sameProperties tells whether two classes have the same properties in the same
+// order, so that the values of one are values of the other.
+func sameProperties(a, b *cim.Class) bool {
+	return slices.EqualFunc(a.Properties, b.Properties, func(p, q cim.Property) bool {
+		return p.Type == q.Type && cim.EqualFold(p.Name, q.Name)
+	})
 }
