@@ -109,11 +109,17 @@ func noteSystemProperties(s Streams, query string) {
 	}
 }
 
+// givesClasses tells whether the rows of a query are classes.
+func givesClasses(query string) bool {
+	a, err := wql.ParseAssociators(query)
+	return wql.IsSchema(query) || err == nil && (a.ClassDefsOnly || a.SchemaOnly)
+}
+
 func newQuery(s Streams) *cobra.Command {
 	var f rowFlags
 	c := &cobra.Command{
 		Use: "query HOST WQL", Short: "Run a WQL query on one or many hosts",
-		Long: "Run a WQL query on one host, several with commas between, or those of --hosts. The rows of a schema query\n(SELECT * FROM meta_class) are classes; events come from 'casement wmi subscribe'." + remoteHelp + rowsHelp,
+		Long: "Run a WQL query on one host, several with commas between, or those of --hosts. The rows of a schema query\n(SELECT * FROM meta_class, ClassDefsOnly, SchemaOnly) are classes; events come from 'casement wmi subscribe'." + remoteHelp + rowsHelp,
 		Example: "  casement query here 'SELECT Name, ProcessId FROM Win32_Process'\n" +
 			"  casement query web1,web2 \"SELECT * FROM Win32_Service WHERE State = 'Stopped'\" -o json\n" +
 			"  casement query --hosts servers.txt 'SELECT FreeSpace FROM Win32_LogicalDisk' -o csv\n" +
@@ -131,7 +137,7 @@ func newQuery(s Streams) *cobra.Command {
 			return usageError("%s wants one query after HOST, in quotes, or --hosts and one query (see '%s --help')", c.CommandPath(), c.CommandPath())
 		}
 		noteSystemProperties(s, rest[0])
-		f.classes = wql.IsSchema(rest[0])
+		f.classes = givesClasses(rest[0])
 		err = f.run(c.Context(), s, hosts, func(ctx context.Context, session cim.Session) (cim.Enumerator, error) {
 			return session.Query(ctx, rest[0], cim.QueryOptions{Batch: f.batch})
 		})
