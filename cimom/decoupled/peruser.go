@@ -90,7 +90,7 @@ func (p *PerUser) Publisher(r *cimom.Request) *security.Token {
 func (p *PerUser) host(ctx context.Context, caller cim.Caller) (*conn, func(bool), error) {
 	name, err := p.o.User(caller)
 	if err != nil {
-		return nil, nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the account has no Unix user here", Err: err}
+		return nil, nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the account may act as no Unix user here; map it to one", Err: err}
 	}
 	p.mu.Lock()
 	if p.closed {
