@@ -9,7 +9,7 @@ import (
 )
 
 // mostText is how much MOF goes in one call of Compile: with every sign of it
-// escaped in XML it is still below the least usual MaxEnvelopeSizekb, 500.
+// escaped in XML it is below the usual MaxEnvelopeSizekb, 500.
 const mostText = 64 << 10
 
 // repositoryTarget stores what a text compiles to, where the way to the host
@@ -32,7 +32,13 @@ func (t *repositoryTarget) PutClass(ctx context.Context, namespace string, decla
 
 // PutInstance implements mof.Target.
 func (t *repositoryTarget) PutInstance(ctx context.Context, namespace string, i *cim.Instance, o mof.PutInstanceOptions) (cim.ObjectPath, error) {
-	flags := map[mof.Flags]string{mof.CreateOnly: "createonly", mof.UpdateOnly: "updateonly"}[o.Flags]
+	flags := ""
+	switch {
+	case o.Flags&mof.CreateOnly != 0:
+		flags = "createonly"
+	case o.Flags&mof.UpdateOnly != 0:
+		flags = "updateonly"
+	}
 	text := mof.AppendQualifiedInstance(nil, i, o.Qualifiers, o.Properties)
 	objects, err := t.compile(ctx, namespace, text, "InstanceFlags", flags)
 	path, _ := i.Path()
