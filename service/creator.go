@@ -44,7 +44,9 @@ func (p *people) creatorIdentity(creator cim.Caller) (shell.Identity, error) {
 	}
 	for _, u := range users {
 		if u.RID == security.RIDAdministrator {
-			return p.unixIdentity(cim.Caller{Token: &security.Token{User: u.SID, UserName: u.Name}})
+			token := cimom.AdministratorsToken()
+			token.User, token.UserName = u.SID, u.Name
+			return p.unixIdentity(cim.Caller{Token: token})
 		}
 	}
 	return shell.Identity{}, errors.New("there is no built-in Administrator to act as")

@@ -214,7 +214,8 @@ func (p *people) files(c cim.Caller) (host.FileActor, error) {
 }
 
 // unixIdentity is the Unix user as whom a caller's commands run: the one that
-// its account is mapped to, or the service's own. An account that is mapped to
+// its account is mapped to; that of an administrator without one is the
+// service's own. An account that is mapped to
 // root runs as root only where that was permitted.
 func (p *people) unixIdentity(c cim.Caller) (shell.Identity, error) {
 	if c.Token == nil {
@@ -229,7 +230,7 @@ func (p *people) unixIdentity(c cim.Caller) (shell.Identity, error) {
 			continue
 		}
 		if u.UnixUser == "" {
-			return p.own(u.Name)
+			return p.own(u.Name, c.Token)
 		}
 		id, err := shell.LookupIdentity(u.UnixUser)
 		if err != nil {
@@ -243,9 +244,13 @@ func (p *people) unixIdentity(c cim.Caller) (shell.Identity, error) {
 	return shell.Identity{}, fmt.Errorf("the account %s is not one of this machine's", c.Token.UserName)
 }
 
-// own is the service's own user. A service that runs as root lends it to
-// nobody.
-func (p *people) own(account string) (shell.Identity, error) {
+// own is the service's own user, whose files are the accounts and all of the
+// state: it is for members of Administrators, elevated or not, who may change
+// those anyway. A service that runs as root lends it to nobody.
+func (p *people) own(account string, t *security.Token) (shell.Identity, error) {
+	if !t.HasForDeny(security.SIDAdministrators) {
+		return shell.Identity{}, fmt.Errorf("the account %s is mapped to no Unix user: 'casement user map %s --unix USER' gives it one", account, account)
+	}
 	id, err := shell.Current()
 	if err == nil && id.UID == 0 {
 		return id, fmt.Errorf("the account %s is mapped to no Unix user and the service runs as root", account)

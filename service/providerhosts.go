@@ -30,11 +30,11 @@ func (s *objects) hostQuota(ctx context.Context) (q hostQuota, err error) {
 		return q, err
 	}
 	defer session.Close()
-	limits, err := session.Get(ctx, cim.ObjectPath{Class: "__ProviderHostQuotaConfiguration", Singleton: true}, cim.GetOptions{})
+	limits, err := setting(ctx, session, "__ProviderHostQuotaConfiguration")
 	if err != nil {
 		return q, err
 	}
-	cache, err := session.Get(ctx, cim.ObjectPath{Class: "__ObjectProviderCacheControl", Singleton: true}, cim.GetOptions{})
+	cache, err := setting(ctx, session, "__ObjectProviderCacheControl")
 	if err != nil {
 		return q, err
 	}
@@ -44,6 +44,19 @@ func (s *objects) hostQuota(ctx context.Context) (q hostQuota, err error) {
 	after, _ := cache.Get("ClearAfter").DateTime()
 	q.clearAfter, _ = after.Duration()
 	return q, nil
+}
+
+// setting reads a singleton, or its defaults where the repository is damaged.
+func setting(ctx context.Context, session cim.Session, name string) (*cim.Instance, error) {
+	i, err := session.Get(ctx, cim.ObjectPath{Class: name, Singleton: true}, cim.GetOptions{})
+	if !errors.Is(err, cim.ErrCriticalError) {
+		return i, err
+	}
+	class, err := session.GetClass(ctx, name, cim.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return cim.NewInstance(class), nil
 }
 
 // providerHosts starts provider hosts, and stays with each to its end.

@@ -241,7 +241,7 @@ func userSimple(s Streams, use, short, done string, do func(*accounts.Store, str
 func userMap(s Streams) *cobra.Command {
 	var m unixMapping
 	c := &cobra.Command{Use: "map NAME", Short: "Say as which Unix user the commands of a user run", Args: operands(1, 1, "one user name"),
-		Long:    "Without --unix the commands of the user run as the service's own user.",
+		Long:    "Without --unix the commands of an administrator run as the service's own user, and those of\nanybody else are refused.",
 		Example: "  casement user map alice --unix alice\n  casement user map alice"}
 	state := stateFlag(c)
 	c.Flags().StringVar(&m.name, "unix", "", "the Unix user")
