@@ -17,6 +17,7 @@ import (
 	"github.com/casementhq/casement/cim/mof"
 	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/internal/wmitool"
+	"github.com/casementhq/casement/security"
 )
 
 // over is a connection for the tools.
@@ -138,6 +139,9 @@ func TestLargeMOF(t *testing.T) {
 		if code, out := compile(path, "-class:createonly", `-N:root\big`+path); code != 1 || !strings.Contains(out, "large.mof (1:1): error 0x80041019") {
 			t.Errorf("%s: -class:createonly: %d, %s", path, code, out)
 		}
+		if code, out := compile(path, "-instance:createonly", `-N:root\big`+path); code != 1 || !strings.Contains(out, "large.mof (2:1): error 0x80041019") {
+			t.Errorf("%s: -instance:createonly: %d, %s", path, code, out)
+		}
 		lines := strings.Count(text, "\n")
 		write(text + "class Big_Late { [key] string Id; };\nclass Big_Bad : Big_None { };\nclass Big_Never { [key] string Id; };\n")
 		code, out := compile(path, `-N:root\big`+path)
@@ -148,6 +152,14 @@ func TestLargeMOF(t *testing.T) {
 			`#pragma deleteinstance("Big_17.Id=\"17\"", FAIL)` + "\n" + `#pragma deleteclass("Big_Never", FAIL)` + "\n")
 		if code, out := compile(path, `-N:root\big`+path); code != 1 || !strings.Contains(out, "(4:1): error 0x80041002") {
 			t.Errorf("%s: deletions: %d, %s", path, code, out)
+		}
+		write(strings.Repeat(" ", 70<<10) + `[NamespaceSecuritySDDL("O:BAG:BAD:(A;;0x6003F;;;BA)(A;;0x1;;;BU)")] instance of __NAMESPACE { Name = "below"; };`)
+		if code, out := compile(path, `-N:root\big`+path); code != 0 {
+			t.Errorf("%s: a namespace: %d, %s", path, code, out)
+		}
+		user := cim.Caller{Token: &security.Token{User: security.SIDUsers}}
+		if _, err := m.Open(t.Context(), user, `root\big`+path+`\below`, cim.OpenOptions{}); err != nil {
+			t.Errorf("%s: the security of a namespace is not that of its qualifier: %v", path, err)
 		}
 		if got := stored17(t, m, `root\big`+path); got != 0 {
 			t.Errorf("%s: %d of the deleted instance", path, got)
