@@ -221,6 +221,9 @@ func (st *storage) prepare(r *Request, i *cim.Instance) error {
 			return err
 		}
 	}
+	if c.IsA("__EventProviderRegistration") {
+		return r.session.checkEventQueries(i)
+	}
 	if c.IsA("__EventFilter") || c.IsA("__EventConsumer") || c.IsA("__FilterToConsumerBinding") {
 		if err := i.Set("CreatorSID", creatorSID(r.Caller.Token)); err != nil {
 			return err
