@@ -25,6 +25,16 @@ const (
 // binaryMagic begins a binary MOF file ("FOMB").
 var binaryMagic = []byte("FOMB")
 
+// Text is the content of a MOF file as UTF-8, whichever encoding it has:
+// ErrMofInvalidFile where it is no text.
+func Text(src []byte) (string, error) {
+	text, why := decode(src)
+	if why != "" {
+		return "", notText("", why)
+	}
+	return text, nil
+}
+
 // decode gives the text of a file as UTF-8: a byte order mark says UTF-16 of
 // either order, and nothing but text is a MOF file. Bytes that are no UTF-8
 // are taken for Windows-1252's common part, Latin-1, as older files have it.

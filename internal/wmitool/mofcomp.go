@@ -234,23 +234,29 @@ type recorder struct {
 
 // Open implements fs.FS.
 func (r *recorder) Open(name string) (fs.File, error) {
-	text, err := fs.ReadFile(r.FS, name)
-	if err == nil {
-		r.read[name] = string(text)
+	if raw, err := fs.ReadFile(r.FS, name); err == nil {
+		if text, err := mof.Text(raw); err == nil {
+			r.read[name] = text
+		}
 	}
 	return r.FS.Open(name)
 }
 
-// readMOF reads and parses a file with what it includes.
-func readMOF(file string) (text []byte, f *mof.File, included map[string]string, err error) {
+// readMOF reads and parses a file with what it includes. The texts are UTF-8,
+// whatever the files are.
+func readMOF(file string) (text string, f *mof.File, included map[string]string, err error) {
 	if info, err := os.Stat(file); err == nil && info.Size() > mof.MaxSize {
-		return nil, nil, nil, fmt.Errorf("%s is larger than %d bytes", file, mof.MaxSize)
+		return "", nil, nil, fmt.Errorf("%s is larger than %d bytes", file, mof.MaxSize)
 	}
-	if text, err = os.ReadFile(file); err != nil {
-		return nil, nil, nil, err
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", nil, nil, err
 	}
 	r := &recorder{FS: os.DirFS(filepath.Dir(file)), read: map[string]string{}}
-	f, err = mof.Parse(file, text, mof.ParseOptions{Include: r})
+	if f, err = mof.Parse(file, raw, mof.ParseOptions{Include: r}); err != nil {
+		return "", f, r.read, err
+	}
+	text, err = mof.Text(raw)
 	return text, f, r.read, err
 }
 
@@ -270,7 +276,7 @@ func (l *mofLine) split(f *mof.File) error {
 // store compiles the text into the repository of the target: object by object
 // where the way to it carries classes or the text is large, else the text as a
 // whole over there.
-func (m *MOFCompiler) store(ctx context.Context, l *mofLine, text []byte, f *mof.File, included map[string]string) error {
+func (m *MOFCompiler) store(ctx context.Context, l *mofLine, text string, f *mof.File, included map[string]string) error {
 	if l.target.User != "" && !l.passwordGiven && m.Password != nil {
 		var err error
 		if l.target.Password, err = m.Password(ctx, l.target.User); err != nil {
@@ -310,8 +316,8 @@ func (m *MOFCompiler) store(ctx context.Context, l *mofLine, text []byte, f *mof
 }
 
 // compileThere has the service at the other end compile the text.
-func (l *mofLine) compileThere(ctx context.Context, root cim.Session, text []byte, included map[string]string) error {
-	in := cim.Arguments{{Name: "MOF", Value: cim.Str(string(text))}}
+func (l *mofLine) compileThere(ctx context.Context, root cim.Session, text string, included map[string]string) error {
+	in := cim.Arguments{{Name: "MOF", Value: cim.Str(text)}}
 	add := func(name, value string) {
 		if value != "" {
 			in = append(in, cim.NamedValue{Name: name, Value: cim.Str(value)})
