@@ -51,8 +51,8 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// watched are the classes of which the provider tells changes itself: the clocks, which change each second, and the
-// event log, which only grows.
+// watched are the classes of which the provider tells changes itself, besides services: the clocks, which change each
+// second, and the event log, which only grows.
 var watched = map[string]cimom.EventKinds{
 	"win32_localtime": cimom.Modification, "win32_utctime": cimom.Modification, "win32_ntlogevent": cimom.Creation,
 }
@@ -62,6 +62,9 @@ func (p *Provider) Watches(c *cim.Class) cimom.EventKinds {
 	if _, filled := p.sources[cim.Fold(c.Name)]; !filled {
 		return 0
 	}
+	if _, tells := p.o.Services.(ServiceWatcher); tells && cim.EqualFold(c.Name, "Win32_Service") {
+		return serviceEvents
+	}
 	return watched[cim.Fold(c.Name)]
 }
 
@@ -70,6 +73,9 @@ func (p *Provider) Watch(ctx context.Context, r *cimom.Request, emit func(kind c
 	q := query{server: r.Class.Server, caller: r.Caller}
 	if cim.EqualFold(r.Class.Name, "Win32_NTLogEvent") {
 		return ended(ctx, newEventTable.list(ctx, p, r.Class, q, func(i *cim.Instance) error { return emit(cimom.Creation, i, nil) }))
+	}
+	if cim.EqualFold(r.Class.Name, "Win32_Service") {
+		return ended(ctx, p.watchServices(ctx, r.Class, q, emit))
 	}
 	return ended(ctx, p.watchClock(ctx, r.Class, q, func(now, before *cim.Instance) error { return emit(cimom.Modification, now, before) }))
 }

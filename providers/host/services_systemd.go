@@ -41,6 +41,11 @@ func (s *systemdServices) with(ctx context.Context, f func(*systemd.Manager) err
 	return nil
 }
 
+// Watch tells of changes. See [ServiceWatcher].
+func (s *systemdServices) Watch(ctx context.Context, changed func()) error {
+	return systemd.Watch(ctx, s.options, changed)
+}
+
 func (s *systemdServices) connect(ctx context.Context) (m *systemd.Manager, fresh bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

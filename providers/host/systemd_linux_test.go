@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/internal/systemd"
 )
 
@@ -107,7 +108,9 @@ func TestInsideSystemd(t *testing.T) {
 	expect(t, get("good"), map[string]string{"State": "Stopped", "StartMode": "Manual", "DisplayName": "A test service", "StartName": "nobody",
 		"PathName": "/bin/sleep 1000", "ProcessId": "0", "Status": "OK"})
 	do("StopService", "good", "6")
+	told := watchGood(t, p)
 	do("StartService", "good", "0")
+	told("Stopped", "Running")
 	do("StartService", "good", "10")
 	i := get("good")
 	expect(t, i, map[string]string{"State": "Running", "Started": "true", "AcceptStop": "true"})
@@ -134,5 +137,49 @@ func TestInsideSystemd(t *testing.T) {
 	}
 	if !found {
 		t.Error("good does not depend on base")
+	}
+}
+
+// watchGood follows the service good as its manager tells of it, and gives a function that waits for a change of its State.
+func watchGood(t *testing.T, p *Provider) (told func(from, to string)) {
+	t.Helper()
+	class := classNamed("Win32_Service")
+	if kinds := p.Watches(class); kinds != serviceEvents {
+		t.Fatalf("the provider tells of the kinds %v of services itself", kinds)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	type change struct{ from, to string }
+	changes, done := make(chan change, 64), make(chan error, 1)
+	go func() {
+		done <- p.Watch(ctx, &cimom.Request{Class: class}, func(kind cimom.EventKinds, now, before *cim.Instance) error {
+			if kind == cimom.Modification && now.Get("Name").String() == "good" {
+				changes <- change{before.Get("State").String(), now.Get("State").String()}
+			}
+			return nil
+		})
+	}()
+	time.Sleep(300 * time.Millisecond) // until it has seen what there is
+	return func(from, to string) {
+		t.Helper()
+		defer func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Errorf("the watch ends with %v", err)
+			}
+		}()
+		for state := from; ; {
+			select {
+			case c := <-changes:
+				if c.from != state {
+					t.Errorf("a change from %s, which was %s", c.from, state)
+				}
+				if state = c.to; state == to {
+					return
+				}
+			case <-time.After(5 * time.Second):
+				t.Errorf("no change of good from %s to %s is told", from, to)
+				return
+			}
+		}
 	}
 }
