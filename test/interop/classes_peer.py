@@ -14,7 +14,7 @@ from pypsrp.exceptions import WSManFaultError
 from winrm.protocol import Protocol
 
 import peer
-from peer import HTTP, PASSWORD, USER, WMI, WSEN, Skip, check, equal, local, properties
+from peer import HTTP, PASSWORD, USER, WMI, WSEN, Absent, Skip, check, equal, local, properties
 
 BASE = "http://schemas.microsoft.com/wbem/wsman/1/wmi/"
 SOAP, WSA, WSMAN = "http://www.w3.org/2003/05/soap-envelope", "http://schemas.xmlsoap.org/ws/2004/08/addressing", peer.WSMAN
@@ -83,7 +83,7 @@ def by_pywinrm(uri):
 
 def tool(*argv):
     if not shutil.which(argv[0]):
-        raise Skip("%s is not here" % argv[0])
+        raise Absent("%s is not here" % argv[0])
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 

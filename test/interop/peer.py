@@ -18,7 +18,11 @@ SERVICE_AUTH = CONFIG + "/service/auth"
 
 
 class Skip(Exception):
-    """Raised by a check that cannot run here; the text says why."""
+    """Raised by a check that this machine cannot show; the text says why."""
+
+
+class Absent(Exception):
+    """Raised by a check whose tool is not installed; on the build machine that is a failure."""
 
 
 def check(name):
@@ -30,6 +34,8 @@ def check(name):
             emit(name, True, str(detail)[:500])
         except Skip as why:
             emit(name, True, "skip: %s" % why)
+        except Absent as what:
+            emit(name, True, "absent: %s" % what)
         except Exception as error:  # a check that breaks is a failed check, and the next one runs
             where = traceback.extract_tb(sys.exc_info()[2])[-1]
             emit(name, False, "%s: %s (%s:%d)" % (type(error).__name__, error, os.path.basename(where.filename), where.lineno))
