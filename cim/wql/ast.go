@@ -24,7 +24,8 @@ type Name struct {
 // String is the name with its dots.
 func (n Name) String() string { return strings.Join(n.Parts, ".") }
 
-// Expr is a condition: *And, *Or, *Not, *Compare, *IsNull, *Like or *IsA.
+// Expr is a condition: *And, *Or, *Not, *Compare, *CompareNames, *IsNull,
+// *Like or *IsA.
 type Expr interface{ expr() }
 
 // And is met when all of List are.
@@ -45,6 +46,14 @@ type Compare struct {
 	At    int       // byte of the operator
 }
 
+// CompareNames compares two properties of an event, such as one of
+// TargetInstance with the same one of PreviousInstance. Data queries have none.
+type CompareNames struct {
+	Left, Right Name
+	Op          Op
+	At          int // byte of the operator
+}
+
 // IsNull is met by NULL; a property that compares with NULL by = becomes one.
 type IsNull struct{ Name Name }
 
@@ -61,13 +70,14 @@ type IsA struct {
 	Class string
 }
 
-func (*And) expr()     {}
-func (*Or) expr()      {}
-func (*Not) expr()     {}
-func (*Compare) expr() {}
-func (*IsNull) expr()  {}
-func (*Like) expr()    {}
-func (*IsA) expr()     {}
+func (*And) expr()          {}
+func (*Or) expr()           {}
+func (*Not) expr()          {}
+func (*Compare) expr()      {}
+func (*CompareNames) expr() {}
+func (*IsNull) expr()       {}
+func (*Like) expr()         {}
+func (*IsA) expr()          {}
 
 // Op is a comparison.
 type Op uint8

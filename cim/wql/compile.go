@@ -146,6 +146,8 @@ func (c *compiler) compile(e Expr) (node, error) {
 		return negate(n), nil
 	case *Compare:
 		return c.compileCompare(x)
+	case *CompareNames:
+		return c.compileNames(x)
 	case *IsNull:
 		p, _, err := c.operand(x.Name)
 		if err != nil {
@@ -219,6 +221,31 @@ func (c *compiler) compileCompare(x *Compare) (node, error) {
 		return nil, fail(cim.ErrInvalidOperator, x.At, "a datetime with asterisks has no order")
 	}
 	return c.decided(p, &compareNode{p, x.Op, newConstant(v)}), nil
+}
+
+// compileNames checks what is known of both properties: the one must be as
+// comparable as the other.
+func (c *compiler) compileNames(x *CompareNames) (node, error) {
+	l, lt, err := c.operand(x.Left)
+	if err != nil {
+		return nil, err
+	}
+	r, rt, err := c.operand(x.Right)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range []cim.Type{lt, rt} {
+		switch {
+		case t.IsArray():
+			return nil, invalid(x.At, "an array cannot be compared")
+		case t == cim.Object, t == cim.Boolean && x.Op.orders():
+			return nil, fail(cim.ErrInvalidOperator, x.At, "a "+t.String()+" has no such comparison")
+		}
+	}
+	if lt != cim.Untyped && rt != cim.Untyped && kindOf(lt) != kindOf(rt) {
+		return nil, fail(cim.ErrTypeMismatch, x.At, x.Left.String()+" is a "+lt.String()+", "+x.Right.String()+" a "+rt.String())
+	}
+	return &namesNode{l, r, x.Op}, nil
 }
 
 // compileLike makes LIKE. With a property that is no text it is =, and has no

@@ -106,3 +106,82 @@ func (k *constant) compareTime(d cim.DateTime) (int, bool) {
 	}
 	return cmp.Compare(at, k.instant), true
 }
+
+// kind is what values have in common that compare with one another.
+type kind uint8
+
+const (
+	kindNone kind = iota // arrays and objects
+	kindText
+	kindTime
+	kindBool
+	kindNumber
+)
+
+func kindOf(t cim.Type) kind {
+	switch {
+	case t == cim.String, t == cim.Reference, t == cim.Untyped:
+		return kindText
+	case t == cim.Datetime:
+		return kindTime
+	case t == cim.Boolean:
+		return kindBool
+	case t.IsSigned(), t.IsUnsigned(), t.IsReal(), t == cim.Char16:
+		return kindNumber
+	}
+	return kindNone
+}
+
+// compareValues puts two values in order that are not NULL; ok is false where
+// they do not compare. It allocates nothing.
+func compareValues(a, b cim.Value) (order int, ok bool) {
+	k := kindOf(a.Type())
+	if k != kindOf(b.Type()) {
+		return 0, false
+	}
+	switch k {
+	case kindText:
+		x, _ := a.Str()
+		y, _ := b.Str()
+		return compareText(x, y), true
+	case kindTime:
+		x, _ := a.DateTime()
+		y, _ := b.DateTime()
+		return compareTimes(x, y)
+	case kindBool:
+		x, _ := a.Bool()
+		y, _ := b.Bool()
+		if x == y {
+			return 0, true
+		}
+		return 1, true
+	case kindNumber:
+		return compareNumbers(a, b)
+	}
+	return 0, false
+}
+
+func compareNumbers(a, b cim.Value) (int, bool) {
+	x, xok := a.Int()
+	y, yok := b.Int()
+	if xok && yok {
+		return cmp.Compare(x, y), true
+	}
+	m, mok := a.Uint()
+	n, nok := b.Uint()
+	if mok && nok {
+		return cmp.Compare(m, n), true
+	}
+	f, fok := a.Float()
+	g, gok := b.Float()
+	return cmp.Compare(f, g), fok && gok
+}
+
+func compareTimes(a, b cim.DateTime) (int, bool) {
+	if a == b {
+		return 0, true
+	}
+	x, xi, xok := instant(a)
+	y, yi, yok := instant(b)
+	return cmp.Compare(x, y), xok && yok && xi == yi
+}

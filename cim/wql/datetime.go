@@ -38,12 +38,8 @@ func number(d cim.DateTime, from, to int) (n int64) {
 // equalTimes compares in UTC; datetimes with asterisks compare character by
 // character. See spec/wmi.md 2.4.
 func equalTimes(a, b cim.DateTime) bool {
-	if a == b {
-		return true
-	}
-	x, xi, xok := instant(a)
-	y, yi, yok := instant(b)
-	return xok && yok && xi == yi && x == y
+	order, ok := compareTimes(a, b)
+	return ok && order == 0
 }
 
 // parseTime reads a datetime constant: the 25 characters of CIM, or the ISO

@@ -131,6 +131,25 @@ func (n *compareNode) eval(o object) bool {
 	return ok && n.op.holds(c)
 }
 
+// namesNode compares two properties.
+type namesNode struct {
+	left, right operand
+	op          Op
+}
+
+func (n *namesNode) eval(o object) bool {
+	l, lok := n.left.value(o)
+	r, rok := n.right.value(o)
+	if !lok || !rok || l.IsNull() || r.IsNull() {
+		return false
+	}
+	c, ok := compareValues(l, r)
+	if !ok && n.op == NotEqual && l.Type() == cim.Datetime && r.Type() == cim.Datetime {
+		return true // not the same text, and no two instants
+	}
+	return ok && n.op.holds(c) && (!n.op.orders() || l.Type() != cim.Boolean)
+}
+
 type isNullNode struct{ operand operand }
 
 func (n *isNullNode) eval(o object) bool {

@@ -152,6 +152,15 @@ func TestEventMatch(t *testing.T) {
 		{`SELECT * FROM __InstanceOperationEvent WHERE TargetInstance.ProcessId = 42 OR TargetInstance.Name = 'SSH'`, []*cim.Instance{modified, created}},
 		{`SELECT * FROM __InstanceOperationEvent WHERE TargetInstance.State IS NULL`, []*cim.Instance{created}},
 		{`SELECT * FROM __InstanceModificationEvent WHERE PreviousInstance ISA 'Win32_Process' AND PreviousInstance.Name = 'bash' AND TargetInstance.Name <> 'bash'`, []*cim.Instance{modified}},
+		// Scripts of many people compare what was with what is.
+		{`SELECT * FROM __InstanceModificationEvent WHERE TargetInstance ISA 'Win32_Process' AND TargetInstance.Name <> PreviousInstance.Name`, []*cim.Instance{modified}},
+		{`SELECT * FROM __InstanceModificationEvent WHERE TargetInstance.Name != PreviousInstance.Name AND PreviousInstance.Name < TargetInstance.Name`, []*cim.Instance{modified}},
+		{`SELECT * FROM __InstanceModificationEvent WHERE TargetInstance.Name = PreviousInstance.Name`, nil},
+		{`SELECT * FROM __InstanceModificationEvent WHERE TargetInstance.ProcessId = PreviousInstance.ProcessId AND TargetInstance.Handle = PreviousInstance.Handle`, []*cim.Instance{modified}},
+		{`SELECT * FROM __InstanceModificationEvent WHERE TargetInstance.ProcessId > TIME_CREATED AND NOT TIME_CREATED >= TargetInstance.ProcessId`, []*cim.Instance{modified}},
+		// NULL, text beside a number, and what is not there compare with nothing.
+		{`SELECT * FROM __InstanceModificationEvent WHERE TargetInstance.Critical <> PreviousInstance.Critical`, nil},
+		{`SELECT * FROM __InstanceModificationEvent WHERE TargetInstance.Name <> PreviousInstance.ProcessId OR TargetInstance.Name <> PreviousInstance.Missing`, nil},
 		{`SELECT * FROM __InstanceModificationEvent WHERE TIME_CREATED > 4 AND 6 > TIME_CREATED`, []*cim.Instance{modified}},
 		{`SELECT * FROM __ClassOperationEvent WHERE TargetClass ISA 'CIM_ManagedSystemElement'`, []*cim.Instance{class}},
 		{`SELECT * FROM __ClassOperationEvent WHERE TargetClass ISA 'Not_Yet'`, nil},
@@ -204,6 +213,12 @@ func TestEventBindErrors(t *testing.T) {
 		{`SELECT * FROM __InstanceCreationEvent WITHIN 5 WHERE TargetInstance ISA 'Missing'`, cim.ErrInvalidClass},
 		{process + `AND TargetInstance.Critical >= 0`, cim.ErrInvalidOperator},
 		{process + `AND TargetInstance.ProcessId = 'x'`, cim.ErrTypeMismatch},
+		{process + `AND TargetInstance.ProcessId = TargetInstance.Name`, cim.ErrTypeMismatch},
+		{process + `AND TargetInstance.Critical < TargetInstance.Critical`, cim.ErrInvalidOperator},
+		{process + `AND TargetInstance = TargetInstance`, cim.ErrInvalidOperator},
+		{process + `AND TargetInstance.Name = Missing`, cim.ErrInvalidQuery},
+		{process + `AND TargetInstance.Name =`, cim.ErrUnparsableQuery},
+		{process + `AND TargetInstance.Name LIKE TargetInstance.Name`, cim.ErrUnparsableQuery},
 		{process + `AND TargetInstance.Name.X = 'x'`, cim.ErrPropertyNotAnObject},
 		{process + `GROUP WITHIN 5 BY TargetInstance`, cim.ErrAggregatingByObject},
 		{process + `GROUP WITHIN 5 BY TargetInstance.Name.X`, cim.ErrPropertyNotAnObject},
@@ -246,6 +261,8 @@ func TestRequired(t *testing.T) {
 		{`TargetInstance ISA 'Win32_Process' AND (PreviousInstance.Handle LIKE '4%' OR TargetInstance.Handle = '5')`, "Win32_Process", "Win32_Process[OR]"},
 		{`TargetInstance ISA 'Win32_Process' AND NOT (TargetInstance.Handle = '4' AND TargetInstance.Name = 'x')`, "Win32_Process", "Win32_Process"},
 		{`TargetInstance ISA 'Win32_Process' AND NOT TargetInstance.Handle = '4'`, "Win32_Process", "Win32_Process[NOT]"},
+		{`TargetInstance ISA 'Win32_Process' AND TargetInstance.Name <> PreviousInstance.Name`, "Win32_Process", "Win32_Process"},
+		{`TargetInstance ISA 'Win32_Process' AND NOT (TargetInstance.Handle = '4' AND TargetInstance.Name = PreviousInstance.Name)`, "Win32_Process", "Win32_Process"},
 		// Name is the key of one of them only.
 		{`(TargetInstance ISA 'Win32_Process' OR TargetInstance ISA 'Win32_Service') AND TargetInstance.Name = 'x'`, "Win32_Process Win32_Service", "Win32_Process Win32_Service[Name=x]"},
 	}
@@ -323,6 +340,7 @@ func FuzzParseEvent(f *testing.F) {
 	for _, s := range []string{
 		`SELECT * FROM __InstanceOperationEvent WITHIN 2.5 WHERE TargetInstance ISA 'Win32_Process' AND NOT (TargetInstance.Handle LIKE '[^4]%' OR PreviousInstance.__CLASS = 'My_Process')`,
 		`select TargetInstance.Name from __InstanceModificationEvent where TargetInstance isa My_Process or TargetInstance isa 'Win32_Service' and targetinstance.name='x' group within 5 by TargetInstance.Name having NumberOfEvents >= 0x3;`,
+		`SELECT * FROM __InstanceModificationEvent WITHIN 1 WHERE TargetInstance ISA 'Win32_Process' AND TargetInstance.Name<>PreviousInstance.Name AND TIME_CREATED >= TargetInstance.ProcessId`,
 		`SELECT Sender, Mail.Subject FROM EmailEvent WHERE Mail.Part.X IS NOT NULL AND 5 < Importance GROUP WITHIN 1 BY Sender`,
 	} {
 		f.Add(s)

@@ -77,6 +77,7 @@ func parseEvent(query string) (*EventQuery, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.event = true
 	q := &EventQuery{}
 	if q.Select, q.Class, err = p.selectFrom(); err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ type parser struct {
 	tok       token // the one to look at
 	depth     int
 	operators int
+	event     bool // an event query: properties compare with properties
 }
 
 func newParser(query string) (*parser, error) {

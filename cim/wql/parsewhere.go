@@ -111,8 +111,15 @@ func (p *parser) predicate() (Expr, error) {
 		return nil, err
 	}
 	v, ok := p.constant()
-	if !ok {
+	switch {
+	case ok:
+	case !p.event:
 		return nil, invalid(p.tok.at, "a constant is missing: a property is compared with a constant, never with another property")
+	case p.tok.kind != word:
+		return nil, invalid(p.tok.at, "a constant or a property is missing")
+	default:
+		other, err := p.name()
+		return &CompareNames{Left: n, Right: other, Op: op, At: at}, err
 	}
 	if err := p.advance(); err != nil {
 		return nil, err

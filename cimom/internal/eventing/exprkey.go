@@ -24,6 +24,9 @@ func appendExpr(b []byte, e wql.Expr) []byte {
 		b = strconv.AppendInt(b, int64(x.Op), 10)
 		b = strconv.AppendInt(append(b, ' '), int64(x.Value.Type()), 10)
 		return strconv.AppendQuote(append(b, ' '), x.Value.String())
+	case *wql.CompareNames:
+		b = strconv.AppendInt(appendName(b, x.Left), int64(x.Op), 10)
+		return appendName(append(b, '='), x.Right)
 	case *wql.IsNull:
 		return append(appendName(b, x.Name), "null"...)
 	case *wql.Like:
