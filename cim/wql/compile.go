@@ -47,8 +47,9 @@ func (c *compiler) shown(names []Name) ([]string, error) {
 
 // resolve finds out what a name means, and its type: Untyped where only the
 // object itself will tell.
-func (c *compiler) resolve(n Name) (p operand, t cim.Type, err error) {
-	class := c.class
+func (c *compiler) resolve(n Name) (operand, cim.Type, error) { return c.resolveIn(c.class, n) }
+
+func (c *compiler) resolveIn(class *cim.Class, n Name) (p operand, t cim.Type, err error) {
 	for i, part := range n.Parts {
 		last := i == len(n.Parts)-1
 		if y := systemOf(part); y != notSystem {
@@ -107,6 +108,9 @@ func (c *compiler) classOf(name []string, declared string) *cim.Class {
 
 // operand resolves a name whose value a condition looks at.
 func (c *compiler) operand(n Name) (operand, cim.Type, error) {
+	if m := c.modification(n); m != nil {
+		return c.resolveIn(m, n)
+	}
 	p, t, err := c.resolve(n)
 	switch {
 	case err != nil:
@@ -117,6 +121,22 @@ func (c *compiler) operand(n Name) (operand, cim.Type, error) {
 		c.uses = append(c.uses, c.class.Keys()...)
 	}
 	return p, t, nil
+}
+
+// modification is the class of the events that alone have PreviousInstance,
+// PreviousClass or PreviousNamespace, where the query is for events of a class
+// above it. Conditions for __InstanceOperationEvent may name it: they are met
+// by no other event.
+func (c *compiler) modification(n Name) *cim.Class {
+	property := n.Parts[0]
+	what, ok := strings.CutPrefix(cim.Fold(property), "previous")
+	if !ok || !c.event || c.class.PropertyIndex(property) >= 0 {
+		return nil
+	}
+	if m := c.lookup("__" + what + "ModificationEvent"); m != nil && m.IsA(c.class.Name) && m.PropertyIndex(property) >= 0 {
+		return m
+	}
+	return nil
 }
 
 // decided is a condition over an operand, decided at once where the class of

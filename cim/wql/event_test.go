@@ -158,6 +158,8 @@ func TestEventMatch(t *testing.T) {
 		{`SELECT * FROM __InstanceModificationEvent WHERE TargetInstance.Name = PreviousInstance.Name`, nil},
 		{`SELECT * FROM __InstanceModificationEvent WHERE TargetInstance.ProcessId = PreviousInstance.ProcessId AND TargetInstance.Handle = PreviousInstance.Handle`, []*cim.Instance{modified}},
 		{`SELECT * FROM __InstanceModificationEvent WHERE TargetInstance.ProcessId > TIME_CREATED AND NOT TIME_CREATED >= TargetInstance.ProcessId`, []*cim.Instance{modified}},
+		{`SELECT * FROM __InstanceOperationEvent WHERE TargetInstance ISA 'Win32_Process' AND TargetInstance.Name <> PreviousInstance.Name`, []*cim.Instance{modified}},
+		{`SELECT * FROM __InstanceOperationEvent WHERE PreviousInstance.Name = 'bash' OR TargetInstance.Name = 'ssh'`, []*cim.Instance{modified, created}},
 		// NULL, text beside a number, and what is not there compare with nothing.
 		{`SELECT * FROM __InstanceModificationEvent WHERE TargetInstance.Critical <> PreviousInstance.Critical`, nil},
 		{`SELECT * FROM __InstanceModificationEvent WHERE TargetInstance.Name <> PreviousInstance.ProcessId OR TargetInstance.Name <> PreviousInstance.Missing`, nil},
@@ -217,6 +219,9 @@ func TestEventBindErrors(t *testing.T) {
 		{process + `AND TargetInstance.Critical < TargetInstance.Critical`, cim.ErrInvalidOperator},
 		{process + `AND TargetInstance = TargetInstance`, cim.ErrInvalidOperator},
 		{process + `AND TargetInstance.Name = Missing`, cim.ErrInvalidQuery},
+		{process + `AND TargetInstance.Name = PreviousInstance.Name`, cim.ErrInvalidQuery},
+		{`SELECT * FROM EmailEvent WHERE PreviousInstance.Name = 'x'`, cim.ErrInvalidQuery},
+		{`SELECT PreviousInstance.Name FROM __InstanceOperationEvent`, cim.ErrInvalidQuery},
 		{process + `AND TargetInstance.Name =`, cim.ErrUnparsableQuery},
 		{process + `AND TargetInstance.Name LIKE TargetInstance.Name`, cim.ErrUnparsableQuery},
 		{process + `AND TargetInstance.Name.X = 'x'`, cim.ErrPropertyNotAnObject},
