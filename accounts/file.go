@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/casementhq/casement/internal/fileowner"
 	"github.com/casementhq/casement/security"
 )
 
@@ -221,7 +222,7 @@ func (s *Store) save(st *state) (err error) {
 		return fmt.Errorf("save accounts: %w", err)
 	}
 	if err = s.ops.write(f, append(b, '\n')); err == nil {
-		err = keepOwner(f, s.dir)
+		err = fileowner.GiveLike(f, s.dir)
 	}
 	if err == nil {
 		err = s.ops.sync(f)

@@ -35,20 +35,3 @@ func syncDir(dir string) error {
 	defer func() { _ = f.Close() }()
 	return f.Sync()
 }
-
-// keepOwner gives a new file of root to the owner of the folder, so that the service, which is not root, can read
-// what a tool that runs as root wrote.
-func keepOwner(f *os.File, dir string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	fi, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	st, ok := fi.Sys().(*syscall.Stat_t)
-	if !ok {
-		return nil
-	}
-	return f.Chown(int(st.Uid), int(st.Gid))
-}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/casementhq/casement/internal/fileowner"
 )
 
 // lockFile takes an exclusive lock without waiting. The kernel releases it when the
@@ -17,10 +19,7 @@ import (
 func lockFile(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err == nil {
-		var dir fs.FileInfo
-		if dir, err = os.Stat(filepath.Dir(path)); err == nil {
-			err = giveTo(f, dir)
-		}
+		err = fileowner.GiveLike(f, filepath.Dir(path))
 	} else if errors.Is(err, fs.ErrExist) {
 		// Whatever the name leads to, its owner is left alone.
 		f, err = os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
@@ -45,33 +44,6 @@ func lockFile(path string) (io.Closer, error) {
 		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
 	return f, nil
-}
-
-// keepOwner gives f the owner and mode of the file it replaces, or of the folder when
-// that file is new. A link is not followed. A process that is not root can only write
-// files of its own.
-func keepOwner(f *os.File, old string) error {
-	fi, err := os.Lstat(old)
-	if errors.Is(err, fs.ErrNotExist) {
-		fi, err = os.Stat(filepath.Dir(old))
-	} else if err == nil && fi.Mode().IsRegular() {
-		if err := f.Chmod(fi.Mode().Perm()); err != nil {
-			return err
-		}
-	}
-	if err != nil {
-		return err
-	}
-	return giveTo(f, fi)
-}
-
-// giveTo gives f the owner of fi, if this process is root.
-func giveTo(f *os.File, fi fs.FileInfo) error {
-	st, ok := fi.Sys().(*syscall.Stat_t)
-	if !ok || os.Geteuid() != 0 {
-		return nil
-	}
-	return f.Chown(int(st.Uid), int(st.Gid))
 }
 
 // syncDir makes the rename durable. The change is in force already, so that an error

@@ -27,8 +27,5 @@ func lockFile(path string) (io.Closer, error) {
 	return os.NewFile(uintptr(h), path), nil
 }
 
-// keepOwner has nothing to do: the folder's inherited rights hold.
-func keepOwner(*os.File, string) error { return nil }
-
 // syncDir has nothing to do: a rename is durable with the volume's journal.
 func syncDir(string) {}

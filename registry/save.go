@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/casementhq/casement/internal/fileowner"
 )
 
 // save writes the tree beside the hive, flushes it and renames it over the hive. The
@@ -41,7 +43,7 @@ func (h *Hive) replace(b []byte) (err error) {
 	if _, err := f.Write(b); err != nil {
 		return err
 	}
-	if err := keepOwner(f, h.path); err != nil {
+	if err := fileowner.Keep(f, h.path); err != nil {
 		return fmt.Errorf("keeping the owner of the hive: %w", err)
 	}
 	if err := h.seal(f); err != nil {

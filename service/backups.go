@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/casementhq/casement/internal/fileowner"
 )
 
 // The service writes and reads backups of its repository in a folder of the
@@ -52,7 +54,7 @@ func PlaceBackup(state, file string) (name string, remove func() error, err erro
 		return "", nil, errors.Join(err, root.Close())
 	}
 	_, err = io.Copy(out, in)
-	if err = errors.Join(err, giveLike(out, folder), out.Close()); err != nil {
+	if err = errors.Join(err, fileowner.GiveLike(out, folder), out.Close()); err != nil {
 		return "", nil, errors.Join(err, root.Remove(name), root.Close())
 	}
 	return name, func() error { return errors.Join(root.Remove(name), root.Close()) }, nil

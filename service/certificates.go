@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/casementhq/casement/internal/fileowner"
 	"github.com/casementhq/casement/settings"
 )
 
@@ -140,7 +141,7 @@ func (c *Certificates) Add(certPEM, keyPEM []byte) (string, error) {
 	}
 	defer os.Remove(temp.Name())
 	_, err = temp.Write(append(append(slices.Clone(certPEM), '\n'), keyPEM...))
-	err = errors.Join(err, giveLike(temp, c.dir), temp.Sync(), temp.Close())
+	err = errors.Join(err, fileowner.GiveLike(temp, c.dir), temp.Sync(), temp.Close())
 	if err == nil {
 		err = os.Rename(temp.Name(), name)
 	}
@@ -176,7 +177,7 @@ func (c *Certificates) makeFolder() error {
 	if !info.IsDir() {
 		return fmt.Errorf("%s is not a folder", c.dir)
 	}
-	return giveLike(f, filepath.Dir(c.dir))
+	return fileowner.GiveLike(f, filepath.Dir(c.dir))
 }
 
 // SelfSigned makes and stores a certificate for names and addresses that this

@@ -15,6 +15,7 @@ import (
 
 	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/auth/ntlm"
+	"github.com/casementhq/casement/internal/fileowner"
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/settings"
 )
@@ -136,7 +137,7 @@ func (s *State) writeFormat() error {
 		return fmt.Errorf("make the state folder: %w", err)
 	}
 	_, err = f.WriteString(strconv.Itoa(stateFormat) + "\n")
-	err = errors.Join(err, giveLike(f, s.Dir), f.Sync(), f.Close())
+	err = errors.Join(err, fileowner.GiveLike(f, s.Dir), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), filepath.Join(s.Dir, formatName))
 	}

@@ -17,8 +17,5 @@ func lockFile(name string) (*os.File, error) {
 	return os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
 }
 
-// keepOwner has nothing to do: the rights of the folder hold.
-func keepOwner(*os.File, string) error { return nil }
-
 // syncDir has nothing to do: a rename is durable with the journal of the volume.
 func syncDir(string) {}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/casementhq/casement/internal/fileowner"
 )
 
 // mapped is how many addresses are set aside for the file: all that it can ever
@@ -24,7 +26,7 @@ const noFollow = syscall.O_NOFOLLOW
 func lockFile(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err == nil {
-		err = keepOwner(f, "")
+		err = fileowner.GiveLike(f, filepath.Dir(name))
 	} else if errors.Is(err, fs.ErrExist) {
 		// Whatever the name leads to, its owner is left alone.
 		f, err = os.OpenFile(name, os.O_RDWR|syscall.O_NOFOLLOW, 0)
@@ -48,30 +50,6 @@ func lockFile(name string) (*os.File, error) {
 		return nil, heldBy(name)
 	}
 	return nil, fmt.Errorf("locking %s: %w", name, err)
-}
-
-// keepOwner gives the new file f the owner and mode of the file that it will
-// replace, or the owner of its folder where there is none: a tool that runs as
-// root leaves the files of a service to the service's user. A process that is
-// not root can only make files of its own.
-func keepOwner(f *os.File, old string) error {
-	fi, err := os.Stat(filepath.Dir(f.Name()))
-	if old != "" {
-		if o, e := os.Lstat(old); e == nil && o.Mode().IsRegular() {
-			fi = o
-			if err := f.Chmod(o.Mode().Perm()); err != nil {
-				return err
-			}
-		}
-	}
-	if err != nil {
-		return err
-	}
-	st, ok := fi.Sys().(*syscall.Stat_t)
-	if !ok || os.Geteuid() != 0 {
-		return nil
-	}
-	return f.Chown(int(st.Uid), int(st.Gid))
 }
 
 // syncDir makes a rename durable. The change is in force already, so that an

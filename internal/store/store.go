@@ -16,6 +16,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/casementhq/casement/internal/fileowner"
 )
 
 // maxSize is the greatest size of a file, the same as that of a repository of
@@ -466,7 +468,7 @@ func (s *Store) build(path string, fill func(*Store) error) (err error) {
 			os.Remove(path)
 		}
 	}()
-	err = keepOwner(fd, s.path)
+	err = fileowner.Keep(fd, s.path)
 	fd.Close()
 	if err != nil {
 		return fmt.Errorf("keeping the owner of the file: %w", err)

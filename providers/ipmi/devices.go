@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/casementhq/casement/internal/fileowner"
 )
 
 // FileName is the name of the list of devices in a state folder.
@@ -221,7 +223,7 @@ func (s *Store) update(change func([]Device) ([]Device, error)) error {
 	defer os.Remove(temp.Name())
 	_, err = temp.Write(append(b, '\n'))
 	if err == nil {
-		err = giveLike(temp, folder)
+		err = fileowner.GiveLike(temp, folder)
 	}
 	err = errors.Join(err, temp.Sync(), temp.Close())
 	if err == nil {
