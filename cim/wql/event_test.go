@@ -87,6 +87,13 @@ func TestParseEventErrors(t *testing.T) {
 		{from + `GROUP WITHIN 5 HAVING NumberOfEvents > 1 AND NumberOfEvents < 5`, cim.ErrUnparsableQuery},
 		{from + `GROUP WITHIN 5 BY Sender WHERE Importance = 1`, cim.ErrUnparsableQuery},
 		{from + `GROUP WITHIN`, cim.ErrUnparsableQuery},
+		{from + `GROUP WITHIN 0`, cim.ErrUnparsableQuery},
+		{from + `GROUP WITHIN -1`, cim.ErrUnparsableQuery},
+		{from + `GROUP WITHIN 1.5`, cim.ErrUnparsableQuery},
+		{from + `GROUP WITHIN 5.0`, cim.ErrUnparsableQuery},
+		{from + `GROUP WITHIN 1e1`, cim.ErrUnparsableQuery},
+		{from + `GROUP WITHIN '5'`, cim.ErrUnparsableQuery},
+		{from + `GROUP WITHIN 4294967296`, cim.ErrUnparsableQuery},
 	}
 	for _, tt := range tests {
 		if _, err := ParseEvent(tt.query); !errors.Is(err, tt.status) {
@@ -94,7 +101,7 @@ func TestParseEventErrors(t *testing.T) {
 		}
 	}
 	for _, ok := range []string{
-		from + `WITHIN 0.001`, from + `WITHIN 4294967`, from + `WITHIN 1e1 GROUP WITHIN 1 HAVING NumberOfEvents>=0xFFFFFFFF`, from + `GROUP WITHIN 300 BY Sender`,
+		from + `WITHIN 0.001`, from + `WITHIN 2.5 GROUP WITHIN 4294967295`, from + `WITHIN 4294967`, from + `WITHIN 1e1 GROUP WITHIN 1 HAVING NumberOfEvents>=0xFFFFFFFF`, from + `GROUP WITHIN 300 BY Sender`,
 	} {
 		if _, err := ParseEvent(ok); err != nil {
 			t.Errorf("%s: %v", ok, err)

@@ -23,7 +23,7 @@ type EventQuery struct {
 // Group says that events come together, as one __AggregateEvent for each
 // group.
 type Group struct {
-	Within time.Duration // from the first event of a group on; more than 0
+	Within time.Duration // from the first event of a group on; whole seconds, more than 0
 	By     []Name        // events that are equal in these are one group; nil: all are
 	Having *Having       // nil: every group is delivered
 }
@@ -47,8 +47,8 @@ func (h *Having) Holds(n uint32) bool {
 	return h.Op.holds(0)
 }
 
-// MinInterval and MaxInterval are the limits of both WITHINs: a millisecond,
-// and 0xFFFFFFFF of them. See [MS-WMI] 3.1.2.
+// MinInterval and MaxInterval are the limits of the polling WITHIN: a
+// millisecond, and 0xFFFFFFFF of them. See [MS-WMI] 3.1.2.
 const (
 	MinInterval = time.Millisecond
 	MaxInterval = math.MaxUint32 * time.Millisecond
@@ -110,6 +110,19 @@ func (p *parser) interval() (time.Duration, error) {
 	return time.Duration(seconds * float64(time.Second)), p.advance()
 }
 
+// groupInterval reads the seconds after GROUP WITHIN: a uint32, no fraction. See
+// the page "WITHIN Clause" of the WMI documentation.
+func (p *parser) groupInterval() (time.Duration, error) {
+	if p.tok.kind != number64 {
+		return 0, invalid(p.tok.at, "a number of seconds is missing")
+	}
+	seconds, ok := p.tok.value.Uint()
+	if !ok || seconds == 0 || seconds > math.MaxUint32 {
+		return 0, invalid(p.tok.at, "GROUP WITHIN takes a whole number of seconds, from 1 to 4294967295")
+	}
+	return time.Duration(seconds) * time.Second, p.advance()
+}
+
 // group reads GROUP and what follows it.
 func (p *parser) group() (*Group, error) {
 	at := p.tok.at
@@ -130,7 +143,7 @@ func (p *parser) group() (*Group, error) {
 		return nil, nil
 	}
 	g := &Group{}
-	if g.Within, err = p.interval(); err != nil {
+	if g.Within, err = p.groupInterval(); err != nil {
 		return nil, err
 	}
 	if by, err := p.accept("BY"); err != nil {

@@ -190,7 +190,7 @@ func (p *Process) fillRest(s *scratch, want Fields) {
 		}
 	}
 	if want&Cmdline != 0 {
-		if b, err := s.read("cmdline"); err == nil {
+		if b, err := s.cmdline(p); err == nil {
 			p.Cmdline, p.Known = parseCmdline(b), p.Known|Cmdline
 		}
 	}
@@ -216,6 +216,27 @@ func (p *Process) fillRest(s *scratch, want Fields) {
 			p.FDs, p.Known = n, p.Known|FDs
 		}
 	}
+}
+
+// A program that is just being loaded has memory and no arguments yet: execve writes them after it has taken the place
+// of the program before, whose parent may have been told of its success by then.
+const (
+	loadingAge  = 5 * time.Second       // of a process whose empty arguments may be for that reason
+	loadingWait = 50 * time.Millisecond // for its arguments
+)
+
+// cmdline reads the arguments of p. They are empty for kernel threads and zombies, which have no memory, and for who
+// erased its own.
+func (s *scratch) cmdline(p *Process) ([]byte, error) {
+	b, err := s.read("cmdline")
+	if err != nil || len(b) > 0 || p.VirtualBytes == 0 || time.Since(p.StartTime) > loadingAge {
+		return b, err
+	}
+	for end := time.Now().Add(loadingWait); len(b) == 0 && err == nil && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+		b, err = s.read("cmdline")
+	}
+	return b, err
 }
 
 // countFDs is the number of open descriptors. Since Linux 6.2 it is the size of the folder.

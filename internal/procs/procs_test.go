@@ -59,6 +59,26 @@ func TestOneAgainstPS(t *testing.T) {
 	}
 }
 
+// A process that replaces its program again and again has a command line at every moment: while execve has not written
+// the new one, its file is empty, and the parent knows of its success before.
+func TestCommandLineWhileLoading(t *testing.T) {
+	for range 100 {
+		c := exec.Command("/bin/sh", "-c", "exec sleep 60")
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(5 * time.Millisecond); time.Now().Before(end); {
+			p, err := One(c.Process.Pid, Cmdline)
+			if err != nil || p.Known&Cmdline == 0 || len(p.Cmdline) == 0 {
+				t.Errorf("process %d (%s) has no command line: %v", c.Process.Pid, p.Name, err)
+				break
+			}
+		}
+		c.Process.Kill()
+		c.Wait()
+	}
+}
+
 func TestGoneProcess(t *testing.T) {
 	c := exec.Command("true")
 	if err := c.Run(); err != nil {
