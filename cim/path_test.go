@@ -43,6 +43,37 @@ func TestParsePath(t *testing.T) {
 	}
 }
 
+// A percent sign stands for itself. "WMI Object Path Requirements" mentions URL
+// notation, %20 for a blank; the grammar of paths in [MS-WMI] 2.2.2 has none, and
+// WMI writes a value with a percent sign as it is. Were it decoded, the path
+// that a file named a%20b gives for itself would name the file "a b".
+func TestPathKeepsPercent(t *testing.T) {
+	for in, want := range map[string]string{
+		`CIM_DataFile.Name="a%20b"`:   "a%20b",
+		`CIM_DataFile.Name="a b"`:     "a b",
+		`CIM_DataFile.Name="100%"`:    "100%",
+		`CIM_DataFile.Name="%2541%"`:  "%2541%",
+		`CIM_DataFile.Name='%22%5C'`:  "%22%5C",
+		`CIM_DataFile.Name="%00%0A%"`: "%00%0A%",
+	} {
+		p, err := ParsePath(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := p.Keys[0].Value.Str(); got != want {
+			t.Errorf("%s names %q, want %q", in, got, want)
+		}
+		if again, err := ParsePath(p.String()); err != nil || !again.Equal(p) {
+			t.Errorf("%s read again is %q, %v", in, again, err)
+		}
+	}
+	for _, bad := range []string{`CIM%5FDataFile.Name="a"`, `root%5Ccimv2:C.Name=%20`, `C%20`} {
+		if p, err := ParsePath(bad); !errors.Is(err, ErrInvalidObjectPath) {
+			t.Errorf("ParsePath(%q) = %q, %v; want WBEM_E_INVALID_OBJECT_PATH", bad, p, err)
+		}
+	}
+}
+
 func TestPathEqual(t *testing.T) {
 	a, _ := ParsePath(`\\.\ROOT\CIMV2:C.A="X",B=1`)
 	b, _ := ParsePath(`root\cimv2:c.b=1,a="x"`)

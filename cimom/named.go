@@ -73,6 +73,9 @@ func (m *Manager) named(ns *namespace, e *entry, name string) (*source, error) {
 	if enabled, known := reg.Get("Enabled").Bool(); known && !enabled {
 		return fail(cim.ErrProviderDisabled, "the provider "+name+" is disabled")
 	}
+	if _, err := hostingOf(reg); err != nil {
+		return nil, err
+	}
 	can, some, err := m.abilities(ns, name)
 	if err != nil {
 		return nil, err
@@ -159,13 +162,4 @@ func registers(reg *cim.Instance, name string) bool {
 	key, _ := path.Key("Name")
 	have, _ := key.Str()
 	return cim.EqualFold(have, name)
-}
-
-// HostingModel is where the provider of a __Win32Provider instance runs: its
-// HostingModel, or the default where that is NULL. See spec/wmi.md 6.2.
-func HostingModel(registration *cim.Instance) string {
-	if model, ok := registration.Get("HostingModel").Str(); ok && model != "" {
-		return model
-	}
-	return "NetworkServiceHostOrSelfHost"
 }

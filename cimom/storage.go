@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cim/wql"
+	"github.com/casementhq/casement/cimom/internal/eventing"
 	"github.com/casementhq/casement/cimom/repository"
 	"github.com/casementhq/casement/security"
 )
@@ -215,6 +217,14 @@ func (st *storage) prepare(r *Request, i *cim.Instance) error {
 		if i.At(n).IsNull() && (q.True("Not_Null") || q.True("Indexed")) {
 			return &cim.Error{Status: cim.ErrIllegalNull, Path: c.Name + "." + c.Properties[n].Name, Detail: "the property must have a value"}
 		}
+	}
+	if c.IsA("__Win32Provider") {
+		if _, err := hostingOf(i); err != nil {
+			return err
+		}
+	}
+	if c.IsA("__TimerInstruction") {
+		return eventing.CheckTimer(i, time.Now())
 	}
 	if c.IsA("__EventConsumer") {
 		if err := st.checkConsumer(r, c, i); err != nil {

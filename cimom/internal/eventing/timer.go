@@ -31,9 +31,43 @@ func (f *firing) recount(event *cim.Instance) *cim.Instance {
 	return cim.MakeInstance(event.Class(), values)
 }
 
-// minInterval is the shortest time between the events of a timer; an
-// instruction with less is passed over. See spec/wmi.md 5.1.
+// minInterval is the shortest time between the events of a timer. The page of
+// __IntervalTimerInstruction says that WMI may generate no event for one that is
+// too small.
 const minInterval = 10 * time.Millisecond
+
+// when reads what an instruction says: every interval, or once, at a time. It
+// fails with ErrInvalidParameter for one that could never fire.
+func when(i *cim.Instance) (interval time.Duration, once time.Time, err error) {
+	bad := func(property, why string) (time.Duration, time.Time, error) {
+		return 0, time.Time{}, &cim.Error{Status: cim.ErrInvalidParameter, Path: i.Class().Name + "." + property, Detail: why}
+	}
+	if i.Class().IsA("__IntervalTimerInstruction") {
+		ms, _ := i.Get("IntervalBetweenEvents").Uint()
+		if interval = time.Duration(ms) * time.Millisecond; interval < minInterval { // #nosec G115 -- a uint32
+			return bad("IntervalBetweenEvents", "a timer fires every "+minInterval.String()+" at most")
+		}
+		return interval, time.Time{}, nil
+	}
+	at, _ := i.Get("EventDateTime").DateTime()
+	once, ok := at.Time()
+	if !ok {
+		return bad("EventDateTime", "it is no point in time, so that the timer could never fire")
+	}
+	return 0, once, nil
+}
+
+// CheckTimer tells what stands against storing a timer instruction:
+// ErrInvalidParameter for one that could never fire. One for a time that is past
+// fires at once, unless SkipIfPassed says that late events are lost.
+func CheckTimer(i *cim.Instance, now time.Time) error {
+	interval, once, err := when(i)
+	if skip, _ := i.Get("SkipIfPassed").Bool(); err == nil && interval == 0 && skip && now.Sub(once) > late {
+		err = &cim.Error{Status: cim.ErrInvalidParameter, Path: i.Class().Name + ".EventDateTime",
+			Detail: "the time is past and SkipIfPassed is TRUE, so that the timer could never fire"}
+	}
+	return err
+}
 
 // timers are the timer instructions that are stored.
 type timers struct {
@@ -95,23 +129,15 @@ func (t *timers) set(namespace, key string, i *cim.Instance, passed time.Time) {
 	skip, _ := i.Get("SkipIfPassed").Bool()
 	one := &timer{timers: t, namespace: namespace, id: id, key: key, skip: skip, stored: i.Clone()}
 	now := time.Now().Round(0) // by the wall clock, which goes on while the machine sleeps
-	if i.Class().IsA("__IntervalTimerInstruction") {
-		ms, _ := i.Get("IntervalBetweenEvents").Uint()
-		if one.interval = time.Duration(ms) * time.Millisecond; one.interval < minInterval {
-			t.hub.log.Warn("a timer has too short an interval and does not fire", "timer", id, "namespace", namespace)
-			return
-		}
+	var err error
+	if one.interval, one.next, err = when(i); err != nil { // an older release stored it
+		t.hub.log.Warn("a timer never fires", "timer", id, "namespace", namespace, "error", err)
+		return
+	}
+	if one.interval > 0 {
 		if one.next = now.Add(one.interval); !passed.IsZero() && passed.Before(now) {
 			one.next = passed.Round(0).Add(one.interval)
 		}
-	} else {
-		at, _ := i.Get("EventDateTime").DateTime()
-		when, ok := at.Time()
-		if !ok {
-			t.hub.log.Warn("a timer has no time and does not fire", "timer", id, "namespace", namespace)
-			return
-		}
-		one.next = when
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
