@@ -1,12 +1,14 @@
 package service
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/casementhq/casement/cimom/repository"
 	"github.com/casementhq/casement/internal/fileowner"
 )
 
@@ -58,4 +60,15 @@ func PlaceBackup(state, file string) (name string, remove func() error, err erro
 		return "", nil, errors.Join(err, root.Remove(name), root.Close())
 	}
 	return name, func() error { return errors.Join(root.Remove(name), root.Close()) }, nil
+}
+
+// VerifyCopy reads a saved copy of a repository: a backup, the file of a
+// repository, or a folder with it. It says what is wrong, nothing where all is
+// well; a service has no part in it.
+func VerifyCopy(ctx context.Context, path string) (problems []string, err error) {
+	list, err := repository.VerifyCopy(ctx, path)
+	for _, p := range list {
+		problems = append(problems, p.String())
+	}
+	return problems, err
 }

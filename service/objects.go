@@ -27,7 +27,7 @@ import (
 
 // The files and sockets of the object manager in the state folder.
 const (
-	repositoryName = "repository.db"
+	repositoryName = repository.FileName
 	backupsName    = "backups"
 	providersName  = "providers.sock"
 )

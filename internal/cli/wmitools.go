@@ -152,9 +152,10 @@ func runWinmgmt(ctx context.Context, s Streams, args []string) error {
 	dir := stateFolder(state)
 	w := &wmitool.Winmgmt{
 		Connector: c, Out: s.Out, Err: s.Err,
-		Take:    func(name, file string) error { return service.TakeBackup(dir, name, file) },
-		Place:   func(file string) (string, func() error, error) { return service.PlaceBackup(dir, file) },
-		Recover: func(ctx context.Context) error { return recoverMOFs(ctx, s, c, state) },
+		Take:       func(name, file string) error { return service.TakeBackup(dir, name, file) },
+		Place:      func(file string) (string, func() error, error) { return service.PlaceBackup(dir, file) },
+		VerifyCopy: service.VerifyCopy,
+		Recover:    func(ctx context.Context) error { return recoverMOFs(ctx, s, c, state) },
 	}
 	return errors.Join(exitCode(w.Run(ctx, args)), c.close())
 }

@@ -23,15 +23,17 @@ type Winmgmt struct {
 	Host func(standalone bool, level int) error
 	// Take moves a backup that the service made to a file; Place copies a file
 	// to where the service restores from.
-	Take     func(name, file string) error
-	Place    func(file string) (name string, remove func() error, err error)
-	Out, Err io.Writer
+	Take  func(name, file string) error
+	Place func(file string) (name string, remove func() error, err error)
+	// VerifyCopy says what is wrong with a saved copy of the repository.
+	VerifyCopy func(ctx context.Context, path string) (problems []string, err error)
+	Out, Err   io.Writer
 }
 
 // WinmgmtUsage is the help of winmgmt.
 const WinmgmtUsage = `winmgmt works on the repository of this machine.
 
-  winmgmt /verifyrepository            tells whether the repository is consistent
+  winmgmt /verifyrepository [PATH]     tells whether the repository is consistent, or a saved copy: a backup, or a folder
   winmgmt /salvagerepository           keeps what can be read of an inconsistent repository
   winmgmt /resetrepository             empties it: what users stored is gone, what is built in stays
   winmgmt /backup FILE                 copies it into a file
@@ -85,9 +87,9 @@ func (w *Winmgmt) parse(args []string) (func(context.Context) error, error) {
 	switch strings.ToLower(name) {
 	case "verifyrepository":
 		if len(operands) == 1 {
-			return nil, errors.New("/verifyrepository of another folder: use 'casement serve --state DIR' there, or /restore of a backup")
+			return func(ctx context.Context) error { return w.verifyCopy(ctx, operands[0]) }, nil
 		}
-		return w.verify, want(0, "no operand")
+		return w.verify, want(0, "at most one path")
 	case "salvagerepository":
 		return w.salvage, want(0, "no operand")
 	case "resetrepository":
@@ -159,6 +161,23 @@ func (w *Winmgmt) verify(ctx context.Context) error {
 	}
 	fmt.Fprintln(w.Out, "WMI repository is consistent")
 	return nil
+}
+
+// verifyCopy checks a saved copy; it needs no service.
+func (w *Winmgmt) verifyCopy(ctx context.Context, path string) error {
+	problems, err := w.VerifyCopy(ctx, path)
+	if err != nil {
+		return err
+	}
+	if len(problems) == 0 {
+		fmt.Fprintln(w.Out, "WMI repository is consistent")
+		return nil
+	}
+	fmt.Fprintf(w.Out, "WMI repository is inconsistent (%d):\n", errInconsistent)
+	for _, p := range problems {
+		fmt.Fprintln(w.Out, "  "+p)
+	}
+	return errors.New("the copy is inconsistent")
 }
 
 func (w *Winmgmt) salvage(ctx context.Context) error {

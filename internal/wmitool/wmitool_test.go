@@ -155,7 +155,7 @@ func TestWinmgmtUsage(t *testing.T) {
 	for line, code := range map[string]int{
 		"": 2, "/ standalonehost": 2, "/": 2, "standalonehost": 2, "/standalonehost 7": 2, "/standalonehost x": 2, "/standalonehost 1 2": 2,
 		"/restore f": 2, "/restore f 2": 2, "/backup": 2, "/verify": 2, "/sharedhost 1": 2, "/?": 0,
-		"/verifyrepository": 1, "-resetrepository": 1, "/SalvageRepository": 1,
+		"/verifyrepository": 1, "/verifyrepository a b": 2, "-resetrepository": 1, "/SalvageRepository": 1,
 	} {
 		var out bytes.Buffer
 		c := &nowhere{}
