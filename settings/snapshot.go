@@ -11,6 +11,8 @@ type Snapshot struct {
 	// FilterTokens is false where LocalAccountTokenFilterPolicy gives local
 	// administrators their full token over the network.
 	FilterTokens bool
+	DCOM         *DCOM
+	Callbacks    Callbacks
 	Problems     []Problem
 }
 
@@ -26,6 +28,10 @@ func LoadSnapshot(r Reader) *Snapshot {
 	s.Plugins, p = Plugins(r)
 	note(p)
 	s.Security, p = LoadSecurity(r, s.Plugins)
+	note(p)
+	s.DCOM, p = LoadDCOM(r)
+	note(p)
+	s.Callbacks, p = LoadCallbacks(r)
 	note(p)
 	return s
 }
