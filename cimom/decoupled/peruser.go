@@ -52,8 +52,7 @@ type PerUser struct {
 
 type user struct {
 	pool  *pool
-	hosts int                 // running and starting
-	conns map[*conn]time.Time // when each became free
+	conns map[*conn]time.Time // the hosts that run, and when each became free
 }
 
 var _ cimom.Named = (*PerUser)(nil)
@@ -102,22 +101,13 @@ func (p *PerUser) host(ctx context.Context, caller cim.Caller) (*conn, func(bool
 		u = &user{pool: newPool(), conns: map[*conn]time.Time{}}
 		p.users[name] = u
 	}
-	u.pool.mu.Lock()
-	fresh := len(u.pool.idle) == 0 && u.hosts < maxHosts
-	u.pool.mu.Unlock()
-	if fresh {
-		u.hosts++
-	}
 	p.mu.Unlock()
-	if fresh {
-		if err := p.start(ctx, u, name); err != nil {
-			p.mu.Lock()
-			u.hosts--
-			p.mu.Unlock()
-			return nil, nil, err
+	c, err := u.pool.take(ctx, maxHosts)
+	if err == nil && c == nil {
+		if c, err = p.start(ctx, u, name); err != nil {
+			u.pool.unmade()
 		}
 	}
-	c, err := u.pool.take(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -131,12 +121,12 @@ func (p *PerUser) host(ctx context.Context, caller cim.Caller) (*conn, func(bool
 	}, nil
 }
 
-// start adds a host to the pool of its user and stays with it to its end.
-func (p *PerUser) start(ctx context.Context, u *user, name string) error {
+// start starts a host of a user and stays with it to its end.
+func (p *PerUser) start(ctx context.Context, u *user, name string) (*conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	failed := func(err error) error {
-		return &cim.Error{Status: cim.ErrProviderLoadFailure, Detail: "the provider host of the caller's user does not start", Err: err}
+	failed := func(err error) (*conn, error) {
+		return nil, &cim.Error{Status: cim.ErrProviderLoadFailure, Detail: "the provider host of the caller's user does not start", Err: err}
 	}
 	stream, err := p.o.Start(ctx, name)
 	if err != nil {
@@ -157,7 +147,7 @@ func (p *PerUser) start(ctx context.Context, u *user, name string) error {
 	}
 	if err == nil {
 		p.mu.Lock()
-		if u.conns[c] = time.Now(); !u.pool.reserve(maxHosts) {
+		if u.conns[c] = time.Now(); p.closed {
 			err = cim.ErrShuttingDown
 		}
 		p.mu.Unlock()
@@ -166,17 +156,30 @@ func (p *PerUser) start(ctx context.Context, u *user, name string) error {
 		c.close()
 		return failed(err)
 	}
-	u.pool.give(c, true)
 	go func() {
 		<-c.done
 		c.close()
 		u.pool.drop(c)
 		p.mu.Lock()
-		u.hosts--
 		delete(u.conns, c)
 		p.mu.Unlock()
 	}()
-	return nil
+	return c, nil
+}
+
+// Hold gives one host of the caller's user for several operations, one after
+// the other, so that it may remember something between them. release gives it
+// back, or ends it where keep is false or an operation broke it.
+func (p *PerUser) Hold(ctx context.Context, caller cim.Caller) (h cimom.MethodInvoker, release func(keep bool), err error) {
+	c, give, err := p.host(ctx, caller)
+	if err != nil {
+		return nil, nil, err
+	}
+	whole := true
+	held := func(context.Context, cim.Caller) (*conn, func(bool), error) {
+		return c, func(ok bool) { whole = whole && ok }, nil
+	}
+	return &remote{classes: p.classes, lookup: p.lookup, acquire: held}, func(keep bool) { give(keep && whole) }, nil
 }
 
 // clear ends the hosts that were free for ClearAfter, once in that time.
@@ -199,17 +202,6 @@ func (p *PerUser) clear() {
 			p.mu.Unlock()
 		}
 	}
-}
-
-// Hosts is the number of hosts that run.
-func (p *PerUser) Hosts() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := 0
-	for _, u := range p.users {
-		n += u.hosts
-	}
-	return n
 }
 
 // Close ends every host.

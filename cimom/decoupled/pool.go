@@ -48,19 +48,24 @@ func (p *pool) reserve(most int) bool {
 	return true
 }
 
-// take waits for a free connection.
-func (p *pool) take(ctx context.Context) (*conn, error) {
+// take waits for a free connection, or for room for a new one where the pool
+// has fewer than most: nil then, and the new one is counted already.
+func (p *pool) take(ctx context.Context, most int) (*conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
-		left := grace - time.Since(p.lost)
-		if p.closed || p.all == 0 && left <= 0 {
-			return nil, &cim.Error{Status: cim.ErrProviderLoadFailure, Detail: "the provider's process is not connected"}
-		}
 		if n := len(p.idle); n > 0 {
 			c := p.idle[n-1]
 			p.idle = p.idle[:n-1]
 			return c, nil
+		}
+		if !p.closed && p.all < most {
+			p.all++
+			return nil, nil
+		}
+		left := grace - time.Since(p.lost)
+		if p.closed || p.all == 0 && left <= 0 {
+			return nil, &cim.Error{Status: cim.ErrProviderLoadFailure, Detail: "the provider's process is not connected"}
 		}
 		if p.waiting >= maxWaiting {
 			return nil, &cim.Error{Status: cim.ErrServerTooBusy, Detail: "all connections of the provider are busy"}
@@ -95,6 +100,14 @@ func (p *pool) less() {
 	if p.all--; p.all == 0 {
 		p.lost = time.Now()
 	}
+}
+
+// unmade takes back the room of a connection that did not come.
+func (p *pool) unmade() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.less()
+	p.wake()
 }
 
 // give takes a connection back, or forgets it.

@@ -199,7 +199,7 @@ func (g *Registrar) Provider(namespace, name string) cimom.Provider {
 			if p == nil {
 				p = newPool() // it has no connections, and take says so
 			}
-			c, err := p.take(ctx)
+			c, err := p.take(ctx, 0)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -237,17 +237,16 @@ func (g *Registrar) Connected() []Connection {
 func (g *Registrar) Close() error {
 	g.cancel()
 	g.mu.Lock()
-	listeners, pools := g.listeners, g.pools
-	g.mu.Unlock()
 	var errs []error
-	for _, l := range listeners {
+	for _, l := range g.listeners {
 		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}
-	for _, p := range pools {
+	for _, p := range g.pools { // a provider that is just being admitted adds one
 		p.close()
 	}
+	g.mu.Unlock()
 	g.wg.Wait()
 	return errors.Join(errs...)
 }
