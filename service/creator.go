@@ -1,7 +1,6 @@
 package service
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -17,9 +16,9 @@ import (
 
 // registerConsumers registers the standard event consumers, which the manager
 // closes.
-func registerConsumers(m *cimom.Manager, o Options, p *people) error {
+func registerConsumers(m *cimom.Manager, o Options, p *people, files *userFiles) error {
 	c, err := consumers.New(consumers.Options{
-		Starter: o.Starter, Identity: p.creatorIdentity, OpenFolder: p.openFolder, Report: consumers.Syslog(""),
+		Starter: o.Starter, Identity: p.creatorIdentity, AppendLine: files.appendLine, Report: consumers.Syslog(""),
 		Dial: (&net.Dialer{}).DialContext, MachineName: machineName(), Log: o.Logger,
 	})
 	if err == nil {
@@ -74,28 +73,6 @@ func (p *people) creatorCaller(sid security.SID) (cim.Caller, error) {
 		}
 	}
 	return cim.Caller{}, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the creator " + sid.String() + " has no account here"}
-}
-
-// openFolder opens a folder for the log file of a consumer. The service opens
-// files as itself only, so that a creator with another Unix user is refused,
-// and so is one who is no administrator and was not given the service's own
-// user by name: what the service keeps is that user's.
-func (p *people) openFolder(_ context.Context, creator cim.Caller, path string) (consumers.Folder, error) {
-	id, err := p.creatorIdentity(creator)
-	if err != nil {
-		return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the creator of the consumer has no Unix user", Err: err}
-	}
-	own, err := shell.Current()
-	if err != nil {
-		return nil, err
-	}
-	if !p.hasOwnFiles(creator.Token) {
-		return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the creator of the consumer is mapped to no Unix user"}
-	}
-	if id.UID != own.UID {
-		return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the creator of the consumer is another Unix user than that of the service"}
-	}
-	return consumers.OwnFolder(path)
 }
 
 // hasOwnFiles tells whether one who runs as the service's own user may have the

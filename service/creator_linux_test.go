@@ -1,10 +1,6 @@
 package service
 
 import (
-	"context"
-	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/casementhq/casement/accounts"
@@ -15,8 +11,8 @@ import (
 )
 
 // TestCreatorOfConsumer: what administrators store acts as the built-in
-// Administrator's Unix user, never as root, and files are opened as the
-// service's own user or not at all.
+// Administrator's Unix user, never as root, and the service's own files are
+// for administrators and for whom that user was given by name.
 func TestCreatorOfConsumer(t *testing.T) {
 	store, err := accounts.Create(t.TempDir(), "HOST", accounts.Options{Hash: ntlm.NTHash})
 	if err != nil {
@@ -28,47 +24,49 @@ func TestCreatorOfConsumer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
 	id, err := p.creatorIdentity(administrators)
-	folder, openErr := p.openFolder(context.Background(), administrators, dir)
+	isOwn, ownErr := p.isOwn(administrators)
 	if own.UID == 0 {
-		if err == nil || openErr == nil {
+		if err == nil || ownErr == nil {
 			t.Errorf("administrators act as root: %v %v", id, err)
 		}
-		// Mapped to another user: programs run as that one, files are refused.
 		if err := store.SetUnixUser("Administrator", "nobody", false); err != nil {
 			t.Fatal(err)
 		}
 		if id, err = p.creatorIdentity(administrators); err != nil || id.UnixUser != "nobody" {
 			t.Errorf("%v %v", id, err)
 		}
-		if _, err := p.openFolder(context.Background(), administrators, dir); !errors.Is(err, cim.ErrAccessDenied) {
-			t.Errorf("the file of another user: %v", err)
+		if own, err := p.isOwn(administrators); err != nil || own {
+			t.Errorf("the files of nobody are root's: %v, %v", own, err)
 		}
-	} else {
-		if err != nil || id.UID != own.UID || openErr != nil {
-			t.Fatalf("%v %v %v", id, err, openErr)
+		if err := store.SetUnixUser("Administrator", "root", true); err != nil {
+			t.Fatal(err)
 		}
-		f, err := folder.Append("log")
+		if own, err := p.isOwn(administrators); err != nil || !own {
+			t.Errorf("mapped to root with permission: %v, %v", own, err)
+		}
+	} else if err != nil || id.UID != own.UID || ownErr != nil || !isOwn {
+		t.Fatalf("%v %v %v %v", id, err, isOwn, ownErr)
+	}
+	// An account without a Unix user of its own has none, and one that is no
+	// administrator at the moment has not the files of the service either.
+	for name, groups := range map[string][]string{"reader": nil, "admin": {"Administrators"}} {
+		if _, err := store.AddUser(accounts.NewUser{Name: name, Password: "Secret-1-Secret"}); err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range groups {
+			if err := store.AddMember(g, name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		token, err := store.Token(name, accounts.TokenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.Close()
-		folder.Close()
-		if _, err := os.Stat(filepath.Join(dir, "log")); err != nil {
-			t.Error(err)
+		token = security.Filter(token)
+		if own, err := p.isOwn(cim.Caller{Token: &token}); err == nil {
+			t.Errorf("%s has the files of the service: %v", name, own)
 		}
-	}
-	// An account without a Unix user of its own cannot write what the service's user owns.
-	ann, err := store.AddUser(accounts.NewUser{Name: "ann", Password: "Secret-1-Secret"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.openFolder(context.Background(), cim.Caller{Token: &security.Token{User: ann.SID}}, dir); !errors.Is(err, cim.ErrAccessDenied) {
-		t.Errorf("the service's files as ann: %v", err)
 	}
 	for name, token := range map[string]*security.Token{"nobody": nil, "a stranger": {User: security.SIDUsers}} {
 		if id, err := p.creatorIdentity(cim.Caller{Token: token}); err == nil {

@@ -2,7 +2,7 @@ package service
 
 import (
 	"context"
-	"io"
+	"errors"
 	"log/slog"
 	"os"
 
@@ -18,23 +18,18 @@ import (
 type fileClasses struct {
 	own     *host.Provider
 	perUser *decoupled.PerUser
-	hosts   *providerHosts
 	people  *people
 }
 
-func newFileClasses(p *people, hosts *providerHosts, o hostQuota, log *slog.Logger) *fileClasses {
-	f := &fileClasses{own: host.NewFiles(host.Options{Log: log, Files: p.files}), hosts: hosts, people: p}
-	f.perUser = decoupled.NewPerUser(decoupled.PerUserOptions{
-		Name: host.FilesProviderName, Classes: f.own.Classes(), ClearAfter: o.clearAfter,
-		User: func(c cim.Caller) (string, error) {
-			id, err := p.creatorIdentity(c)
-			return id.UnixUser, err
-		},
-		Start: func(ctx context.Context, user string) (io.ReadWriteCloser, error) {
-			return hosts.start(ctx, host.FilesProviderName, user)
-		},
-	})
-	return f
+func newFileClasses(p *people, hosts *providerHosts, log *slog.Logger) *fileClasses {
+	own := host.NewFiles(host.Options{Log: log, Files: func(c cim.Caller) (host.FileActor, error) {
+		own, err := p.isOwn(c)
+		if err == nil && !own {
+			err = errors.New("the service runs as another Unix user")
+		}
+		return host.OwnFiles{}, err
+	}})
+	return &fileClasses{own: own, perUser: hosts.perUser(host.FilesProviderName, own.Classes(), p), people: p}
 }
 
 // ProviderName is the name by which the provider is known.
@@ -72,11 +67,4 @@ func (f *fileClasses) as(c cim.Caller) interface {
 		return f.own
 	}
 	return f.perUser
-}
-
-// Close ends the hosts and waits until they are gone.
-func (f *fileClasses) Close() error {
-	err := f.perUser.Close()
-	f.hosts.close()
-	return err
 }

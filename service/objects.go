@@ -41,6 +41,7 @@ type objects struct {
 	*cimom.Manager
 	repository *repository.Repository
 	registrar  *decoupled.Registrar
+	hosts      *providerHosts
 }
 
 // newObjects opens the repository of a state folder and makes the object
@@ -74,8 +75,14 @@ func newObjects(state *State, o Options, p *people) (_ *objects, err error) {
 
 // registerAll registers the built-in providers.
 func (s *objects) registerAll(state *State, o Options, p *people) error {
+	quota, err := s.hostQuota(context.Background()) // it reads memory
+	if err != nil {
+		return fmt.Errorf("read the limits of provider hosts: %w", err)
+	}
+	s.hosts = &providerHosts{starter: o.Starter, server: s.Server(), quota: quota, log: o.Logger}
+	files := newUserFiles(p, s.hosts)
 	launcher := &launcher{starter: o.Starter, people: p, log: o.Logger}
-	hostOptions := host.Options{Log: o.Logger, Start: launcher.start, Account: p.accountOf, Files: p.files,
+	hostOptions := host.Options{Log: o.Logger, Start: launcher.start, Account: p.accountOf, Writer: files.writer,
 		WMISetting: func() host.WMISetting { return wmiSetting(state) }}
 	if systemd.Available(systemd.Options{}) {
 		hostOptions.Services = host.Systemd(systemd.Options{})
@@ -83,14 +90,8 @@ func (s *objects) registerAll(state *State, o Options, p *people) error {
 			return systemd.Power(ctx, systemd.Options{}, action)
 		}
 	}
-	quota, err := s.hostQuota(context.Background()) // it reads memory
-	if err != nil {
-		return fmt.Errorf("read the limits of provider hosts: %w", err)
-	}
-	hosts := &providerHosts{starter: o.Starter, server: s.Server(), quota: quota, log: o.Logger}
-	files := newFileClasses(p, hosts, quota, o.Logger)
-	if err := s.Register(files); err != nil {
-		return errors.Join(fmt.Errorf("register the classes of files: %w", err), files.Close())
+	if err := s.Register(newFileClasses(p, s.hosts, o.Logger)); err != nil {
+		return fmt.Errorf("register the classes of files: %w", err)
 	}
 	if err := s.Register(host.New(hostOptions)); err != nil {
 		return fmt.Errorf("register the classes of this host: %w", err)
@@ -115,7 +116,7 @@ func (s *objects) registerAll(state *State, o Options, p *people) error {
 	if err := s.Register(&connected{s.registrar}); err != nil {
 		return fmt.Errorf("register the class of connected providers: %w", err)
 	}
-	return registerConsumers(s.Manager, o, p)
+	return registerConsumers(s.Manager, o, p, files)
 }
 
 // wmiSetting is how the object manager is set up now.
@@ -216,6 +217,9 @@ func (s *objects) Close() error {
 	var errs []error
 	if s.Manager != nil {
 		errs = append(errs, s.Manager.Close())
+	}
+	if s.hosts != nil {
+		errs = append(errs, s.hosts.close())
 	}
 	if s.registrar != nil {
 		errs = append(errs, s.registrar.Close())

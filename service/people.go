@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"os/user"
 	"strconv"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/casementhq/casement/auth/ntlm"
 	"github.com/casementhq/casement/auth/spnego"
 	"github.com/casementhq/casement/cim"
-	"github.com/casementhq/casement/providers/host"
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/shell"
 	"github.com/casementhq/casement/wsman/wsmanserver"
@@ -194,23 +192,6 @@ func (p *people) accountOf(uid uint32) (sid security.SID, domain, name string, o
 	}
 	machine, err := p.store.Machine()
 	return u.SID, machine, u.Name, err == nil
-}
-
-// files gives a caller who runs as the service's own Unix user that user's
-// files, where hasOwnFiles lets it. Those of others are out of this process's
-// reach.
-func (p *people) files(c cim.Caller) (host.FileActor, error) {
-	id, err := p.unixIdentity(c)
-	if err != nil {
-		return nil, err
-	}
-	if int64(id.UID) != int64(os.Geteuid()) {
-		return nil, fmt.Errorf("the service runs as another Unix user than %s", id.UnixUser)
-	}
-	if !p.hasOwnFiles(c.Token) {
-		return nil, fmt.Errorf("the account %s is mapped to no Unix user, and what the service keeps is its own", c.Token.UserName)
-	}
-	return host.OwnFiles{}, nil
 }
 
 // unixIdentity is the Unix user as whom a caller's commands run: the one that

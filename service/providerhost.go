@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/cimom/decoupled"
 	"github.com/casementhq/casement/providers/host"
 )
@@ -20,13 +21,20 @@ const HostCommand = "provider-host"
 // with that name over a stream, with the rights of this process, until the
 // stream or ctx ends. It reads no state and opens no connection.
 func ServeProviderHost(ctx context.Context, provider, server string, stream io.ReadWriteCloser, log *slog.Logger) error {
-	if provider != host.FilesProviderName {
+	var served cimom.Provider
+	switch provider {
+	case host.FilesProviderName:
+		served = host.NewFiles(host.Options{
+			Server: server, Log: log, Files: func(cim.Caller) (host.FileActor, error) { return host.OwnFiles{}, nil },
+		})
+	case userFilesName:
+		h := &userFileHost{}
+		defer h.Close()
+		served = h
+	default:
 		return fmt.Errorf("no provider with the name %q runs in a host", provider)
 	}
-	files := host.NewFiles(host.Options{
-		Server: server, Log: log, Files: func(cim.Caller) (host.FileActor, error) { return host.OwnFiles{}, nil },
-	})
-	err := decoupled.ServeStream(ctx, stream, decoupled.ServeOptions{Name: provider, Namespace: host.Namespace, Provider: files})
+	err := decoupled.ServeStream(ctx, stream, decoupled.ServeOptions{Name: provider, Namespace: host.Namespace, Provider: served})
 	if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) { // the service has no further use for it
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom/decoupled"
 	"github.com/casementhq/casement/shell"
 )
 
@@ -66,10 +67,30 @@ type providerHosts struct {
 	quota   hostQuota
 	log     *slog.Logger
 
-	mu     sync.Mutex
-	living uint64
-	closed bool
-	gone   sync.WaitGroup // the living ones
+	mu        sync.Mutex
+	providers []*decoupled.PerUser
+	living    uint64
+	closed    bool
+	gone      sync.WaitGroup // the living ones
+}
+
+// perUser makes a provider whose operations run in hosts, each as the Unix user
+// of the caller.
+func (h *providerHosts) perUser(provider string, classes []*cim.Class, p *people) *decoupled.PerUser {
+	made := decoupled.NewPerUser(decoupled.PerUserOptions{
+		Name: provider, Classes: classes, ClearAfter: h.quota.clearAfter,
+		User: func(c cim.Caller) (string, error) {
+			id, err := p.creatorIdentity(c)
+			return id.UnixUser, err
+		},
+		Start: func(ctx context.Context, user string) (io.ReadWriteCloser, error) {
+			return h.start(ctx, provider, user)
+		},
+	})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.providers = append(h.providers, made)
+	return made
 }
 
 // hostGrace is how long a host has to end after its input.
@@ -124,12 +145,18 @@ func (h *providerHosts) release() {
 	h.gone.Done()
 }
 
-// close waits for the end of all hosts, whose streams were closed.
-func (h *providerHosts) close() {
+// close ends all hosts and waits until they are gone.
+func (h *providerHosts) close() error {
 	h.mu.Lock()
 	h.closed = true
+	providers := h.providers
 	h.mu.Unlock()
+	var errs []error
+	for _, p := range providers {
+		errs = append(errs, p.Close())
+	}
 	h.gone.Wait()
+	return errors.Join(errs...)
 }
 
 // hostStream is the standard input and output of a provider host.

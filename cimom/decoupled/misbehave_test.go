@@ -212,7 +212,7 @@ func TestNotConnected(t *testing.T) {
 func TestBusy(t *testing.T) {
 	g, dial := listen(t)
 	raw(t, dial, func(_ string, w io.Writer) bool { return true }) // takes the request and never answers
-	for free := 0; free == 0; { // it was welcomed just before it is
+	for free := 0; free == 0; {                                    // it was welcomed just before it is
 		g.mu.Lock()
 		pool := g.pools[key(cimtest.Namespace, "Suite")]
 		pool.mu.Lock()

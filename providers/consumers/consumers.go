@@ -22,9 +22,12 @@ type Options struct {
 	// the Unix user as whom those of a creator run.
 	Starter  shell.Starter
 	Identity func(creator cim.Caller) (shell.Identity, error)
-	// OpenFolder opens the folder of a LogFileEventConsumer as the creator. See
-	// [OwnFolder].
-	OpenFolder func(ctx context.Context, creator cim.Caller, path string) (Folder, error)
+	// AppendLine appends the line of a LogFileEventConsumer to its file as the
+	// creator: what [AppendLine] does, in a process of that user. It is not
+	// called for two files of one folder at once. Where it has not returned when
+	// ctx ends, nobody waits for it any longer, and further lines for that folder
+	// fail until it has.
+	AppendLine func(ctx context.Context, creator cim.Caller, l Line) error
 	// Report writes a record of an NTEventLogEventConsumer to the log of the
 	// system.
 	Report func(ctx context.Context, creator cim.Caller, r Record) error
@@ -43,7 +46,7 @@ type Options struct {
 type Provider struct {
 	o       Options
 	classes []*cim.Class
-	logs    sync.Mutex // files are put aside one at a time
+	folders folders
 
 	mu      sync.Mutex
 	closed  bool

@@ -5,6 +5,7 @@ package consumers
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,14 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OwnFolder opens a folder as the user of this process: what OpenFolder needs
-// where that is the user of the creator. No part of the path may be a symbolic
-// link, so that nobody who may write to a folder above can send the log
-// elsewhere.
-func OwnFolder(path string) (Folder, error) {
-	if !filepath.IsAbs(path) {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
-	}
+// openFolder opens a folder. No part of the path may be a symbolic link, so
+// that nobody who may write to a folder above can send the log elsewhere.
+func openFolder(path string) (folder, error) {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	fd, err := unix.Open("/", flags, 0)
 	for _, part := range strings.Split(filepath.Clean(path), "/") {
@@ -82,11 +78,22 @@ func (o *ownFolder) Move(from, to string) error {
 	return nil
 }
 
-func (o *ownFolder) Names() ([]string, error) {
-	if _, err := o.dir.Seek(0, 0); err != nil {
-		return nil, err
+func (o *ownFolder) Names(f func(string)) error {
+	if _, err := o.dir.Seek(0, io.SeekStart); err != nil {
+		return err
 	}
-	return o.dir.Readdirnames(-1)
+	for {
+		names, err := o.dir.Readdirnames(256)
+		for _, n := range names {
+			f(n)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func (o *ownFolder) Close() error { return o.dir.Close() }

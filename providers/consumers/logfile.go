@@ -11,25 +11,23 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf16"
 
 	"github.com/casementhq/casement/cim"
 )
 
-// Folder is a folder of log files, opened as the creator of a consumer.
-// Nothing in it is followed elsewhere: a symbolic link, a file with a second
-// name and whatever else is no ordinary file is refused with an error that is
-// fs.ErrPermission.
-type Folder interface {
-	// Append opens a file for reading and for writing at its end, and makes it
-	// where there is none, for its owner alone.
-	Append(name string) (*os.File, error)
-	// Move gives a file another name: fs.ErrExist where that is taken.
-	Move(from, to string) error
-	// Names are the names of all files.
-	Names() ([]string, error)
-	Close() error
+// Line is a line for a log file.
+type Line struct {
+	File    string // the whole path
+	Text    string // without the end of the line
+	Limit   uint64 // bytes: a file that is larger is put aside before; 0: none is
+	Unicode bool   // a file that is new is in UTF-16, else in UTF-8
 }
+
+// lineTime is how long a file system may take for a line. The server of a hard
+// mount may never answer.
+const lineTime = 10 * time.Second
 
 func checkLogFile(c *cim.Instance) error {
 	name, _ := text(c, "Filename")
@@ -39,48 +37,57 @@ func checkLogFile(c *cim.Instance) error {
 	return nil
 }
 
-// appendLine writes one line. The size is tested before, so that the file
-// becomes larger than MaximumFileSize by one line at most.
+// appendLine hands one line to whoever writes as the creator.
 func (p *Provider) appendLine(ctx context.Context, creator cim.Caller, c *cim.Instance, x *expansion) error {
-	if p.o.OpenFolder == nil {
+	if p.o.AppendLine == nil {
 		return denied("log files of event consumers are not permitted here")
 	}
-	line, err := filled(c, "Text", x)
-	if err != nil {
+	var l Line
+	var err error
+	if l.Text, err = filled(c, "Text", x); err != nil {
 		return err
 	}
-	name, _ := text(c, "Filename")
-	folder, err := p.o.OpenFolder(ctx, creator, filepath.Dir(name))
-	if err != nil {
-		return notWritten(err)
+	l.File, _ = text(c, "Filename")
+	l.Limit, _ = c.Get("MaximumFileSize").Uint()
+	l.Unicode, _ = c.Get("IsUnicode").Bool()
+	within, cancel := context.WithTimeout(ctx, lineTime)
+	defer cancel()
+	err = p.folders.alone(within, filepath.Dir(l.File), func() error { return p.o.AppendLine(within, creator, l) })
+	if err != nil && within.Err() != nil && ctx.Err() == nil {
+		return &cim.Error{Status: cim.ErrTimedOut, Detail: fmt.Sprintf("the file system of %s does not answer within %v", l.File, lineTime), Err: err}
 	}
-	defer folder.Close()
-	limit, _ := c.Get("MaximumFileSize").Uint()
-	wide, _ := c.Get("IsUnicode").Bool()
-	p.logs.Lock()
-	defer p.logs.Unlock()
-	if err := appendTo(folder, filepath.Base(name), line, limit, wide); err != nil {
-		return notWritten(err)
-	}
-	return nil
+	return err
 }
 
-func notWritten(err error) error {
-	e := &cim.Error{Status: cim.ErrFailed, Detail: "the log file cannot be written", Err: err}
-	var known *cim.Error
+// AppendLine appends a line to a file as the user of this process. The size is
+// tested before, so that the file becomes larger than the limit by one line at
+// most. A new file is its owner's alone. Nothing is followed elsewhere: a path
+// with a symbolic link, a file with a second name and whatever else is no
+// ordinary file fail with ErrAccessDenied, a folder that is not there with
+// ErrNotFound.
+func AppendLine(l Line) error {
+	err := appendTo(l)
+	e := &cim.Error{Status: cim.ErrFailed, Err: err}
 	switch {
-	case errors.As(err, &known):
-		return known
+	case err == nil:
+		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		e.Status = cim.ErrNotFound
 	case errors.Is(err, fs.ErrPermission):
 		e.Status = cim.ErrAccessDenied
 	}
+	e.Detail = "the log file cannot be written: " + err.Error()
 	return e
 }
 
-func appendTo(folder Folder, name, line string, limit uint64, wide bool) error {
-	f, err := folder.Append(name)
+func appendTo(l Line) error {
+	dir, err := openFolder(filepath.Dir(l.File))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	name := filepath.Base(l.File)
+	f, err := dir.Append(name)
 	if err != nil {
 		return err
 	}
@@ -90,25 +97,23 @@ func appendTo(folder Folder, name, line string, limit uint64, wide bool) error {
 		return err
 	}
 	size := info.Size()
-	if limit > 0 && uint64(size) > limit {
-		if wide, err = isWide(f, size, wide); err != nil {
-			return err
-		}
+	wide, err := isWide(f, size, l.Unicode)
+	if err != nil {
+		return err
+	}
+	if l.Limit > 0 && uint64(size) > l.Limit {
 		f.Close()
-		if err := putAside(folder, name); err != nil {
+		if err := putAside(dir, name); err != nil {
 			return err
 		}
-		if f, err = folder.Append(name); err != nil {
+		if f, err = dir.Append(name); err != nil {
 			return err
 		}
 		size = 0
 	}
-	if wide, err = isWide(f, size, wide); err != nil {
-		return err
-	}
-	b := []byte(line + "\n")
+	b := []byte(l.Text + "\n")
 	if wide {
-		b = utf16Text(line+"\n", size == 0)
+		b = utf16Text(l.Text+"\n", size == 0)
 	}
 	_, err = f.Write(b)
 	return err
@@ -139,37 +144,43 @@ func utf16Text(s string, begins bool) []byte {
 }
 
 // putAside gives a full log file the name that is next. See spec/wmi.md 5.4.
-func putAside(folder Folder, name string) error {
-	names, err := folder.Names()
-	if err != nil {
-		return err
-	}
+func putAside(dir folder, name string) error {
 	stem := name
 	if isShortName(name) {
 		stem = strings.TrimSuffix(name, filepath.Ext(name)) + "."
 	}
-	backup, ok := nextBackup(stem, names)
-	if !ok {
-		return &cim.Error{Status: cim.ErrFailed, Detail: "the log file is full and has 999 backups"}
+	var used backups
+	if err := dir.Names(func(n string) { used.note(stem, n) }); err != nil {
+		return err
 	}
-	return folder.Move(name, backup)
+	backup, ok := used.next(stem)
+	if !ok {
+		return errors.New("it is full and has 999 backups")
+	}
+	return dir.Move(name, backup)
 }
 
-// nextBackup adds to stem the number above all that are in use, from 001 to
-// 999, then the smallest that is free.
-func nextBackup(stem string, names []string) (string, bool) {
-	used := map[int]bool{}
-	top := 0
-	for _, n := range names {
-		digits, _ := strings.CutPrefix(n, stem)
-		if k, err := strconv.Atoi(digits); err == nil && k > 0 && n == backupName(stem, k) {
-			used[k], top = true, max(top, k)
-		}
+// backups are the numbers that are in use, from 1 to 999.
+type backups [1000]bool
+
+func (used *backups) note(stem, name string) {
+	digits, _ := strings.CutPrefix(name, stem)
+	if k, err := strconv.Atoi(digits); err == nil && k > 0 && k < len(used) && name == backupName(stem, k) {
+		used[k] = true
 	}
-	if top < 999 {
+}
+
+// next adds to stem the number above all that are in use, then the smallest
+// that is free.
+func (used *backups) next(stem string) (string, bool) {
+	top := len(used) - 1
+	for top > 0 && !used[top] {
+		top--
+	}
+	if top+1 < len(used) {
 		return backupName(stem, top+1), true
 	}
-	for k := 1; k < 1000; k++ {
+	for k := 1; k < len(used); k++ {
 		if !used[k] {
 			return backupName(stem, k), true
 		}

@@ -9,18 +9,22 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom"
 )
 
 func logs(t *testing.T) (p *Provider, dir string) {
-	p = provider(t, Options{OpenFolder: func(_ context.Context, creator cim.Caller, path string) (Folder, error) {
+	p = provider(t, Options{AppendLine: func(_ context.Context, creator cim.Caller, l Line) error {
 		if creator.Token != administrator {
 			t.Error("not as the creator")
 		}
-		return OwnFolder(path)
+		return AppendLine(l)
 	}})
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -126,6 +130,10 @@ func TestLogFileRefusals(t *testing.T) {
 		if cim.StatusOf(err) != want {
 			t.Errorf("%s: %v, want %v", name, err, want)
 		}
+		var said *cim.Error
+		if errors.As(err, &said) && !strings.Contains(said.Detail, dir) {
+			t.Errorf("%s: %q does not say what cannot be written", name, said.Detail)
+		}
 	}
 	if got := content(t, victim) + content(t, twice); got != "preciousprecious" {
 		t.Errorf("the victims have %q", got)
@@ -147,7 +155,11 @@ func TestNextBackup(t *testing.T) {
 		{nil, "a.001"}, {[]string{"a.log", "b.005", "a.0x1", "a.0001", "a.000", "a.+12", "a.1000"}, "a.001"}, {[]string{"a.002", "a.007"}, "a.008"},
 		{[]string{"a.999", "a.001"}, "a.002"}, {full, ""}, {append([]string{}, full[1:]...), "a.001"},
 	} {
-		if got, ok := nextBackup("a.", tt.names); got != tt.want || ok != (tt.want != "") {
+		var used backups
+		for _, n := range tt.names {
+			used.note("a.", n)
+		}
+		if got, ok := used.next("a."); got != tt.want || ok != (tt.want != "") {
 			t.Errorf("%.40q: %s, want %s", tt.names, got, tt.want)
 		}
 	}
@@ -158,7 +170,8 @@ func TestNextBackup(t *testing.T) {
 		}
 	}
 	c := consumer(t, p, "LogFileEventConsumer", "Filename", filepath.Join(dir, "a.log"), "Text", "x", "MaximumFileSize", cim.U64(1))
-	if err := consume(p, administrator, c, testEvent(t)); !errors.Is(err, cim.ErrFailed) {
+	var failure *cim.Error
+	if err := consume(p, administrator, c, testEvent(t)); !errors.As(err, &failure) || failure.Status != cim.ErrFailed || !strings.Contains(failure.Detail, "999 backups") {
 		t.Errorf("999 backups: %v", err)
 	}
 	if err := os.Remove(filepath.Join(dir, "a.500")); err != nil {
@@ -167,4 +180,55 @@ func TestNextBackup(t *testing.T) {
 	if err := consume(p, administrator, c, testEvent(t)); err != nil || content(t, dir, "a.500") != "xx" || content(t, dir, "a.log") != "x\n" {
 		t.Errorf("one free name: %v", err)
 	}
+}
+
+// TestLogFileHangs: a file system that does not answer costs its own consumers
+// ten seconds a line and one goroutine, and the consumers of other folders
+// nothing.
+func TestLogFileHangs(t *testing.T) {
+	event := testEvent(t)
+	synctest.Test(t, func(t *testing.T) {
+		answer := make(chan struct{})
+		var asked atomic.Int32
+		p, err := New(Options{AppendLine: func(_ context.Context, _ cim.Caller, l Line) error {
+			if strings.HasPrefix(l.File, "/net/") {
+				asked.Add(1)
+				<-answer
+			}
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hanging, other := consumer(t, p, "LogFileEventConsumer", "Filename", "/net/x.log"), consumer(t, p, "LogFileEventConsumer", "Filename", "/srv/x.log")
+		for range 3 {
+			began := time.Now()
+			done := make(chan error, 1)
+			go func() { done <- consume(p, administrator, hanging, event) }()
+			synctest.Wait()
+			if err := consume(p, administrator, other, event); err != nil || time.Since(began) > 0 {
+				t.Errorf("another folder: %v after %v", err, time.Since(began))
+			}
+			if err := <-done; !errors.Is(err, cim.ErrTimedOut) || time.Since(began) != lineTime {
+				t.Errorf("%v after %v", err, time.Since(began))
+			}
+		}
+		if asked.Load() != 1 {
+			t.Errorf("%d lines wait for the file system", asked.Load())
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		r := &cimom.Request{Caller: cim.Caller{Token: administrator}, Class: hanging.Class()}
+		if err := p.Consume(ctx, r, hanging, []*cim.Instance{event}); !errors.Is(err, context.Canceled) {
+			t.Errorf("a consumer that is removed meanwhile: %v", err)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		close(answer)
+		synctest.Wait()
+		if err := consume(p, administrator, hanging, event); err != nil {
+			t.Errorf("it answers again: %v", err)
+		}
+	})
 }

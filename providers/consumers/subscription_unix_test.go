@@ -22,11 +22,11 @@ func TestSubscription(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := New(Options{OpenFolder: func(_ context.Context, creator cim.Caller, path string) (Folder, error) {
+	p, err := New(Options{AppendLine: func(_ context.Context, creator cim.Caller, l Line) error {
 		if creator.Token == nil || creator.Token.User != security.SIDAdministrators {
-			return nil, errors.New("not as the creator")
+			return errors.New("not as the creator")
 		}
-		return OwnFolder(path)
+		return AppendLine(l)
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -194,7 +194,7 @@ func TestFileMethods(t *testing.T) {
 
 func TestShareMethods(t *testing.T) {
 	dir := root(t, map[string]string{"srv/pub/": "", "var/shares/": "", "etc/samba/smb.conf": "[global]\nusershare max shares = 10\nusershare path = /var/shares\n[fixed]\npath=/srv\n", "etc/exports": "/srv/nfs *\n"})
-	p := New(Options{Root: dir, Files: func(cim.Caller) (FileActor, error) { return OwnFiles{}, nil }})
+	p := New(Options{Root: dir, Writer: func(cim.Caller) (FileWriter, error) { return OwnFiles{}, nil }})
 	create := func(p *Provider, want string, in ...string) {
 		t.Helper()
 		c := &call{path: cim.ObjectPath{Class: "Win32_Share"}, in: cim.Arguments{{Name: "Type", Value: cim.U32(0)}}}

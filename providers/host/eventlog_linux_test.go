@@ -203,7 +203,7 @@ func TestEventLogFiles(t *testing.T) {
 
 func TestEventLogMethods(t *testing.T) {
 	p, _ := fakeJournal(t, "cat entries", map[string]string{"out/there": "x"})
-	p.o.Files = func(cim.Caller) (FileActor, error) { return OwnFiles{}, nil }
+	p.o.Writer = func(cim.Caller) (FileWriter, error) { return OwnFiles{}, nil }
 	do := func(caller cim.Caller, method, log, archive, want string) {
 		t.Helper()
 		c := &call{caller: caller, path: cim.ObjectPath{Class: "Win32_NTEventlogFile", Keys: []cim.Key{{Name: "Name", Value: cim.Str("/var/log/journal/abc/" + log)}}},
@@ -224,7 +224,7 @@ func TestEventLogMethods(t *testing.T) {
 	if want := all[0] + "\n" + all[4] + "\n"; err != nil || string(b) != want {
 		t.Errorf("the archive is %q, %v; want %q", b, err, want)
 	}
-	p.o.Files = nil
+	p.o.Writer = nil
 	do(auditor(), "BackupEventLog", "System", "/out/sys2", "8")
 }
 

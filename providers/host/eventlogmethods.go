@@ -29,11 +29,11 @@ func clearEventLog(context.Context, *Provider, *call) (uint32, cim.NamedArray, e
 func backupEventLog(ctx context.Context, p *Provider, c *call) (uint32, cim.NamedArray, error) {
 	log := path.Base(c.key("Name"))
 	archive := c.text("ArchiveFileName")
-	a := p.actor(c.caller)
+	a, ok := actor(p, p.o.Writer, c.caller)
 	switch {
 	case !filepath.IsAbs(archive) || filepath.Clean(archive) != archive:
 		return returnInvalidParameter, nil, nil
-	case a == nil, log == logSecurity && !maySeeSecurity(c.caller):
+	case !ok, log == logSecurity && !maySeeSecurity(c.caller):
 		return logPrivilege, nil, nil
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -20,8 +20,14 @@ type FileActor interface {
 	Rename(ctx context.Context, from, to string) error
 	// Remove removes a file or an empty directory: syscall.ENOTEMPTY.
 	Remove(ctx context.Context, name string) error
+}
+
+// FileWriter makes and removes files as one Unix user, likewise.
+type FileWriter interface {
 	// Write makes a new file: fs.ErrExist. A file that cannot be written to its end is removed.
 	Write(ctx context.Context, name string, content io.Reader) error
+	// Remove removes a file: fs.ErrNotExist.
+	Remove(ctx context.Context, name string) error
 }
 
 // The further return values of the methods of CIM_DataFile. See its documentation.
@@ -58,24 +64,23 @@ func (p *Provider) fileReturn(method, name string, err error) uint32 {
 	return returnUnknownFailure
 }
 
-// actor is who changes files for a caller; nil where nobody does.
-func (p *Provider) actor(caller cim.Caller) FileActor {
-	if p.o.Files == nil {
-		return nil
+// actor is who changes files for a caller; ok is false where nobody does.
+func actor[A any](p *Provider, of func(cim.Caller) (A, error), caller cim.Caller) (a A, ok bool) {
+	if of == nil {
+		return a, false
 	}
-	a, err := p.o.Files(caller)
+	a, err := of(caller)
 	if err != nil {
 		p.log.Info("a caller may not change files", "error", err)
-		return nil
 	}
-	return a
+	return a, err == nil
 }
 
 // changeFile runs f for the file that the path of the call names.
 func changeFile(name string, f func(ctx context.Context, a FileActor, path string) error) method {
 	return func(ctx context.Context, p *Provider, c *call) (uint32, cim.NamedArray, error) {
-		a := p.actor(c.caller)
-		if a == nil {
+		a, ok := actor(p, p.o.Files, c.caller)
+		if !ok {
 			return returnAccessDenied, nil, nil
 		}
 		path := c.key("Name")

@@ -34,8 +34,10 @@ type Options struct {
 	Kill func(ctx context.Context, caller cim.Caller, pid int) (returnValue uint32, err error)
 	// Journalctl is the program that reads the journal; "" is journalctl as PATH has it.
 	Journalctl string
-	// Files changes files as the Unix user that a caller is mapped to; nil, or an error, refuses with 2.
-	Files func(caller cim.Caller) (FileActor, error)
+	// Files changes the files of [NewFiles], and Writer writes those that methods of the other classes make, as the
+	// Unix user that a caller is mapped to; nil, or an error, refuses.
+	Files  func(caller cim.Caller) (FileActor, error)
+	Writer func(caller cim.Caller) (FileWriter, error)
 	// Power stops or restarts the machine for the methods of Win32_OperatingSystem; nil: they return 50, not supported.
 	// The caller's privilege was checked.
 	Power func(ctx context.Context, action systemd.PowerAction) error

@@ -13,10 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OwnFiles is the [FileActor] of the user that this process runs as.
+// OwnFiles is the [FileActor] and [FileWriter] of the user that this process runs as.
 type OwnFiles struct{}
 
-var _ FileActor = OwnFiles{}
+var (
+	_ FileActor  = OwnFiles{}
+	_ FileWriter = OwnFiles{}
+)
 
 // maxDepth bounds the directories within each other that Copy goes through.
 const maxDepth = 100

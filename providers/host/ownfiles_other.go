@@ -8,10 +8,13 @@ import (
 	"io"
 )
 
-// OwnFiles is the [FileActor] of the user that this process runs as. It is for Linux, whose kernel can refuse links.
+// OwnFiles is the [FileActor] and [FileWriter] of the user that this process runs as. It is for Linux, whose kernel can refuse links.
 type OwnFiles struct{}
 
-var _ FileActor = OwnFiles{}
+var (
+	_ FileActor  = OwnFiles{}
+	_ FileWriter = OwnFiles{}
+)
 
 // Copy fails with errors.ErrUnsupported.
 func (OwnFiles) Copy(context.Context, string, string) error { return errors.ErrUnsupported }

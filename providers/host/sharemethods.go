@@ -42,8 +42,8 @@ func createShare(ctx context.Context, p *Provider, c *call) (uint32, cim.NamedAr
 		return shareUnknownDevice, nil, nil
 	}
 	smb := p.sambaConfig()
-	a := p.actor(c.caller)
-	if smb.maxUserShares <= 0 || a == nil {
+	a, ok := actor(p, p.o.Writer, c.caller)
+	if smb.maxUserShares <= 0 || !ok {
 		return returnAccessDenied, nil, nil
 	}
 	content := "#VERSION 2\npath=" + path + "\ncomment=" + comment + "\nusershare_acl=S-1-1-0:R,\nguest_ok=n\nsharename=" + name + "\n"
@@ -53,12 +53,12 @@ func createShare(ctx context.Context, p *Provider, c *call) (uint32, cim.NamedAr
 
 // deleteShare removes a user share. Those of smb.conf and exports are the business of whoever writes these files.
 func deleteShare(ctx context.Context, p *Provider, c *call) (uint32, cim.NamedArray, error) {
-	a := p.actor(c.caller)
+	a, ok := actor(p, p.o.Writer, c.caller)
 	for _, s := range p.shares() {
 		if !cim.EqualFold(s.name, c.key("Name")) {
 			continue
 		}
-		if s.userFile == "" || a == nil {
+		if s.userFile == "" || !ok {
 			return returnAccessDenied, nil, nil
 		}
 		return p.shareReturn("Delete", a.Remove(ctx, filepath.Join(p.root, s.userFile))), nil, nil

@@ -8,7 +8,19 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
+
+// subscription logs each filter that is stored, to DIR/filters.log.
+const subscription = `#pragma namespace("\\\\.\\root\\subscription")
+instance of __EventFilter as $Filter
+{
+  Name = "Filters"; EventNamespace = "root\\subscription"; QueryLanguage = "WQL";
+  Query = "SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA '__EventFilter'";
+};
+instance of LogFileEventConsumer as $Consumer { Name = "Filters"; Filename = "DIR/filters.log"; Text = "%TargetInstance.Name% is new"; };
+instance of __FilterToConsumerBinding { Filter = $Filter; Consumer = $Consumer; };
+`
 
 // What WinRM shows of files and changes is what the Unix user of the account may, in a process of that user that ends
 // with the service: the one that reads the network is none of them.
@@ -46,6 +58,7 @@ func TestFilesOfMappedUsers(t *testing.T) {
 			if out, err := exec.Command("stat", "-c", "%U", files+"/secret/copy").Output(); err != nil || string(out) != c.unix+"\n" {
 				t.Errorf("the copy belongs to %q (%v)", out, err)
 			}
+			logOfSubscription(t, p, state, files+"/secret")
 		}
 	}
 	out := q.must(t, "query", url, "SELECT ProcessId, Name FROM Win32_Process WHERE CommandLine LIKE '%provider-host CasementFiles%'", "-o", "csv")
@@ -63,5 +76,35 @@ func TestFilesOfMappedUsers(t *testing.T) {
 		if b, err := os.ReadFile(fmt.Sprintf("/proc/%s/cmdline", pid)); err == nil && strings.Contains(string(b), "provider-host") {
 			t.Errorf("the host %s outlives its service", pid)
 		}
+	}
+}
+
+// logOfSubscription stores a subscription of the administrators, whose log is
+// daemon's.
+func logOfSubscription(t *testing.T, p person, state, dir string) {
+	t.Helper()
+	compile := func(text string) {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "x.mof")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p.must(t, "mofcomp", "--state", state, file)
+	}
+	compile(strings.ReplaceAll(subscription, "DIR", dir))
+	log := dir + "/filters.log"
+	for n, end := 0, time.Now().Add(20*time.Second); ; n++ {
+		compile(fmt.Sprintf(`#pragma namespace("\\\\.\\root\\subscription")
+instance of __EventFilter { Name = "new%d"; QueryLanguage = "WQL"; Query = "SELECT * FROM __TimerEvent"; };`, n))
+		time.Sleep(20 * time.Millisecond)
+		if b, err := os.ReadFile(log); err == nil && strings.HasPrefix(string(b), "new") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("no event is in the log file")
+		}
+	}
+	if out, err := exec.Command("stat", "-c", "%U %a", log).Output(); err != nil || string(out) != "daemon 600\n" {
+		t.Errorf("the log is %q (%v)", out, err)
 	}
 }
