@@ -12,6 +12,7 @@ import (
 
 	"github.com/casementhq/casement/internal/ndr"
 	"github.com/casementhq/casement/security"
+	"github.com/casementhq/casement/wmi"
 	"github.com/casementhq/casement/wmi/internal/iwbem"
 )
 
@@ -360,4 +361,6 @@ func FuzzStubs(f *testing.F) {
 	})
 }
 
-var ref = iwbem.ObjRef("MEOW\x01\x00\x00\x00 and so on")
+// ref is an OBJREF_STANDARD: [MS-DCOM] 2.2.18.4, whose resolver has one address and one security provider.
+var ref = iwbem.ObjRef("MEOW\x01\x00\x00\x00" + string(wmi.IIDServices[:]) + "\x00\x00\x00\x00\x05\x00\x00\x00" + "OXID____OID_____" + "IPID____________" +
+	"\x09\x00\x05\x00" + "\x07\x00h\x00o\x00\x00\x00" + "\x00\x00" + "\x0a\x00\xff\xff\x00\x00" + "\x00\x00")
