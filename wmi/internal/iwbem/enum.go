@@ -1,6 +1,7 @@
 package iwbem
 
 import (
+	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/internal/ndr"
 	"github.com/casementhq/casement/security"
 )
@@ -62,7 +63,7 @@ func (r *NextResponse) code(s stub) {
 // NextAsyncRequest are the arguments of IEnumWbemClassObject::NextAsync. See [MS-WMI] 3.1.4.4.3.
 type NextAsyncRequest struct {
 	Count uint32
-	Sink  ObjRef
+	Sink  *dcom.ObjRef
 }
 
 // MarshalNDR writes the request.

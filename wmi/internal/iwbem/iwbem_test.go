@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/internal/ndr"
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/wmi"
@@ -361,6 +362,7 @@ func FuzzStubs(f *testing.F) {
 	})
 }
 
-// ref is an OBJREF_STANDARD: [MS-DCOM] 2.2.18.4, whose resolver has one address and one security provider.
-var ref = iwbem.ObjRef("MEOW\x01\x00\x00\x00" + string(wmi.IIDServices[:]) + "\x00\x00\x00\x00\x05\x00\x00\x00" + "OXID____OID_____" + "IPID____________" +
-	"\x09\x00\x05\x00" + "\x07\x00h\x00o\x00\x00\x00" + "\x00\x00" + "\x0a\x00\xff\xff\x00\x00" + "\x00\x00")
+var ref = &dcom.ObjRef{
+	Kind: dcom.ObjRefStandard, IID: wmi.IIDServices, Std: dcom.StdObjRef{PublicRefs: 5, OXID: 1, OID: 2, IPID: security.GUID([]byte("IPID____________"))},
+	Resolver: dcom.DualStringArray{Strings: []dcom.StringBinding{{Tower: 7, Address: "host"}}, Security: []dcom.SecurityBinding{{AuthnSvc: 10}}},
+}

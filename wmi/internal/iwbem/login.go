@@ -1,6 +1,9 @@
 package iwbem
 
-import "github.com/casementhq/casement/internal/ndr"
+import (
+	"github.com/casementhq/casement/dcom"
+	"github.com/casementhq/casement/internal/ndr"
+)
 
 // EstablishPositionRequest are the arguments of IWbemLevel1Login::EstablishPosition, which are reserved. See [MS-WMI] 3.1.4.1.1.
 type EstablishPositionRequest struct {
@@ -135,7 +138,7 @@ func (r *NTLMLoginRequest) code(s stub) {
 
 // RefResponse answers a method that gives back an interface.
 type RefResponse struct {
-	Ref    ObjRef
+	Ref    *dcom.ObjRef
 	Result uint32
 }
 

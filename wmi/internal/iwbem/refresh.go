@@ -1,6 +1,7 @@
 package iwbem
 
 import (
+	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/internal/ndr"
 	"github.com/casementhq/casement/security"
 )
@@ -40,7 +41,7 @@ const (
 // RefreshInfo says how something is refreshed. See [MS-WMI] 2.2.20.
 type RefreshInfo struct {
 	Type      RefreshType
-	Refresher ObjRef
+	Refresher *dcom.ObjRef
 	Template  ClassObject
 	GUID      security.GUID
 	Namespace String
@@ -217,7 +218,7 @@ func (r *GetRemoteRefresherRequest) code(s stub) {
 
 // GetRemoteRefresherResponse answers it.
 type GetRemoteRefresherResponse struct {
-	Refresher ObjRef
+	Refresher *dcom.ObjRef
 	GUID      security.GUID
 	Version   uint32
 	Result    uint32

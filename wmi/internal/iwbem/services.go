@@ -1,6 +1,9 @@
 package iwbem
 
-import "github.com/casementhq/casement/internal/ndr"
+import (
+	"github.com/casementhq/casement/dcom"
+	"github.com/casementhq/casement/internal/ndr"
+)
 
 // OpenNamespaceRequest are the arguments of IWbemServices::OpenNamespace. See [MS-WMI] 3.1.4.3.1.
 type OpenNamespaceRequest struct {
@@ -45,7 +48,7 @@ func (r *OpenNamespaceResponse) code(s stub) {
 }
 
 // CancelAsyncCallRequest are the arguments of IWbemServices::CancelAsyncCall. See [MS-WMI] 3.1.4.3.2.
-type CancelAsyncCallRequest struct{ Sink ObjRef }
+type CancelAsyncCallRequest struct{ Sink *dcom.ObjRef }
 
 // MarshalNDR writes the request.
 func (r *CancelAsyncCallRequest) MarshalNDR(e *ndr.Encoder) { r.code(stub{e: e}) }
@@ -134,7 +137,7 @@ type PutAsyncRequest struct {
 	Object  ClassObject
 	Flags   uint32
 	Context Context
-	Sink    ObjRef
+	Sink    *dcom.ObjRef
 }
 
 // MarshalNDR writes the request.
@@ -213,7 +216,7 @@ type PathAsyncRequest struct {
 	Path    String
 	Flags   uint32
 	Context Context
-	Sink    ObjRef
+	Sink    *dcom.ObjRef
 }
 
 // MarshalNDR writes the request.
@@ -256,7 +259,7 @@ type QueryAsyncRequest struct {
 	Query    String
 	Flags    uint32
 	Context  Context
-	Sink     ObjRef
+	Sink     *dcom.ObjRef
 }
 
 // MarshalNDR writes the request.
@@ -307,7 +310,7 @@ type ExecMethodAsyncRequest struct {
 	Flags    uint32
 	Context  Context
 	InParams ClassObject
-	Sink     ObjRef
+	Sink     *dcom.ObjRef
 }
 
 // MarshalNDR writes the request.
