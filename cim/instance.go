@@ -9,7 +9,22 @@ type Instance struct {
 	path   *ObjectPath
 	// definition: see ClassObject.
 	definition bool
+	qualifiers *InstanceQualifiers
 }
+
+// InstanceQualifiers are qualifiers that one instance has beside those of its
+// class. See [MS-WMIO] 2.2.57.
+type InstanceQualifiers struct {
+	Object     Qualifiers
+	Properties []Qualifiers // one set for each property in order; nil where no property has any
+}
+
+// Qualifiers are the qualifiers of i itself, nil where it has none. They are
+// shared and must not be changed.
+func (i *Instance) Qualifiers() *InstanceQualifiers { return i.qualifiers }
+
+// SetQualifiers gives i qualifiers of its own; nil takes them away.
+func (i *Instance) SetQualifiers(q *InstanceQualifiers) { i.qualifiers = q }
 
 // NewInstance is an instance of class with every property at its default.
 // class must be sealed.
@@ -108,7 +123,7 @@ func (i *Instance) Path() (path ObjectPath, whole bool) {
 
 // Clone is a copy that stays valid; embedded objects are copied too.
 func (i *Instance) Clone() *Instance {
-	c := &Instance{class: i.class, values: make([]Value, len(i.values)), path: i.path, definition: i.definition}
+	c := &Instance{class: i.class, values: make([]Value, len(i.values)), path: i.path, definition: i.definition, qualifiers: i.qualifiers}
 	for n, v := range i.values {
 		c.values[n] = v.clone()
 	}

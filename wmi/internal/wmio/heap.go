@@ -1,0 +1,213 @@
+package wmio
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/casementhq/casement/cim"
+)
+
+// heap are the items that the references of one part of an object point into.
+// See [MS-WMIO] 2.2.66.
+type heap struct {
+	b []byte
+	// s is b as text. Every text of ASCII in the heap is a piece of it, so that
+	// an object costs one allocation for all of them.
+	s string
+}
+
+func (h *heap) text() string {
+	if h.s == "" {
+		h.s = string(h.b)
+	}
+	return h.s
+}
+
+// heap takes a heap.
+func (c *cursor) heap() heap { return heap{b: c.take(int(c.u32() &^ topBit))} }
+
+// at is what stands in the heap from a reference on; nil where it points
+// outside.
+func (h *heap) at(ref uint32) []byte {
+	if uint64(ref) >= uint64(len(h.b)) {
+		return nil
+	}
+	return h.b[ref:]
+}
+
+// decoder reads one object, or one packet of them.
+type decoder struct {
+	codec *Codec
+	budget
+	depth int
+}
+
+// str is the text that a HeapStringRef points at; ok is false for none.
+func (d *decoder) str(h *heap, ref uint32) (text string, ok bool, err error) {
+	if ref == noRef {
+		return "", false, nil
+	}
+	if ref&topBit != 0 {
+		if n := ref &^ topBit; n < uint32(len(dictionary)) {
+			return dictionary[n], true, nil
+		}
+		return "", false, malformed("a string that is not in the dictionary")
+	}
+	b := h.at(ref)
+	n := stringLength(b)
+	if n < 0 {
+		return "", false, malformed("a reference to a string leaves the heap")
+	}
+	if b[0]&1 == 0 && ascii(b[1:n-1]) {
+		// nothing is copied, but looking for the end takes time
+		if err := d.charge(n); err != nil {
+			return "", false, err
+		}
+		return h.text()[int(ref)+1 : int(ref)+n-1], true, nil
+	}
+	if err := d.charge(4 * n); err != nil {
+		return "", false, err
+	}
+	return decodeString(b[:n]), true, nil
+}
+
+// name is the text of a reference that must not be to nothing.
+func (d *decoder) name(h *heap, ref uint32) (string, error) {
+	s, ok, err := d.str(h, ref)
+	if err == nil && (!ok || s == "") {
+		err = malformed("an element without a name")
+	}
+	return s, err
+}
+
+// value reads the EncodedValue in slot, which is slotSize(t) octets.
+func (d *decoder) value(t cim.Type, slot []byte, h *heap) (cim.Value, error) {
+	if t.IsArray() {
+		return d.array(t, binary.LittleEndian.Uint32(slot), h)
+	}
+	switch t {
+	case cim.String, cim.Datetime, cim.Reference:
+		s, ok, err := d.str(h, binary.LittleEndian.Uint32(slot))
+		if err != nil || !ok {
+			return cim.Null(t), err
+		}
+		return textValue(t, s), nil
+	case cim.Object:
+		return d.embedded(binary.LittleEndian.Uint32(slot), h)
+	}
+	return inline(t, slot), nil
+}
+
+func textValue(t cim.Type, s string) cim.Value {
+	switch t {
+	case cim.Datetime:
+		return cim.Time(cim.DateTime(s))
+	case cim.Reference:
+		return cim.Ref(s)
+	}
+	return cim.Str(s)
+}
+
+// inline reads a value that stands in its slot.
+func inline(t cim.Type, slot []byte) cim.Value {
+	switch t {
+	case cim.Boolean:
+		return cim.Bool(binary.LittleEndian.Uint16(slot) != 0)
+	case cim.Real32:
+		return cim.Real(t, float64(math.Float32frombits(binary.LittleEndian.Uint32(slot))))
+	case cim.Real64:
+		return cim.Real(t, math.Float64frombits(binary.LittleEndian.Uint64(slot)))
+	}
+	var n uint64
+	switch len(slot) {
+	case 1:
+		n = uint64(slot[0])
+	case 2:
+		n = uint64(binary.LittleEndian.Uint16(slot))
+	case 4:
+		n = uint64(binary.LittleEndian.Uint32(slot))
+	default:
+		n = binary.LittleEndian.Uint64(slot)
+	}
+	if t.IsSigned() {
+		return cim.Int(t, int64(n))
+	}
+	return cim.Uint(t, n)
+}
+
+// array reads an Encoded-Array. See [MS-WMIO] 2.2.79.
+func (d *decoder) array(t cim.Type, ref uint32, h *heap) (cim.Value, error) {
+	if ref == noRef {
+		return cim.Null(t), nil
+	}
+	c := cursor{b: h.at(ref)}
+	count, elem := uint64(c.u32()), t.Elem()
+	size := slotSize(elem)
+	if c.short || count*uint64(size) > uint64(len(c.b)) {
+		return cim.Value{}, malformed("an array leaves the heap")
+	}
+	if err := d.charge(int(count) * costValue); err != nil {
+		return cim.Value{}, err
+	}
+	elems := make([]cim.Value, count)
+	for n := range elems {
+		var err error
+		if elems[n], err = d.value(elem, c.take(size), h); err != nil {
+			return cim.Value{}, err
+		}
+	}
+	return cim.Array(elem, elems), nil
+}
+
+// embedded reads an object in the heap: its length, which does not count
+// itself, and its block. See [MS-WMIO] 2.2.71.
+func (d *decoder) embedded(ref uint32, h *heap) (cim.Value, error) {
+	if ref == noRef {
+		return cim.Null(cim.Object), nil
+	}
+	c := cursor{b: h.at(ref)}
+	block := c.take(int(c.u32()))
+	if c.short {
+		return cim.Value{}, malformed("an embedded object leaves the heap")
+	}
+	i, _, err := d.block(block)
+	if err != nil {
+		return cim.Value{}, err
+	}
+	return cim.Obj(i), nil
+}
+
+// qualifiers reads the qualifiers of a QualifierSet without its length. See
+// [MS-WMIO] 2.2.59.
+func (d *decoder) qualifiers(set []byte, h *heap) (q cim.Qualifiers, err error) {
+	for c := (cursor{b: set}); len(c.b) > 0; {
+		ref, flavor, raw := c.u32(), c.u8(), c.u32()
+		t, _, err := cimType(raw)
+		if err != nil {
+			return nil, err
+		}
+		slot := c.take(slotSize(t))
+		if c.short {
+			return nil, malformed("a qualifier set that is too short")
+		}
+		if err := d.charge(costQualifier); err != nil {
+			return nil, err
+		}
+		if q == nil {
+			q = make(cim.Qualifiers, 0, 1+len(c.b)/minQualifier)
+		}
+		one := cim.Qualifier{Flavor: cim.Flavor(flavor)}
+		if one.Name, err = d.name(h, ref); err != nil {
+			return nil, err
+		}
+		if one.Value, err = d.value(t, slot, h); err != nil {
+			return nil, err
+		}
+		q = append(q, one)
+	}
+	return q, nil
+}
+
+// minQualifier is the octets of the shortest qualifier that is in use, a
+// boolean.
+const minQualifier = 11
