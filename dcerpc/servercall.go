@@ -1,0 +1,287 @@
+package dcerpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/casementhq/casement/internal/ndr"
+)
+
+// assembly is a request whose fragments are coming in. Its first fragment says whose it is.
+type assembly struct {
+	head         header
+	request      request
+	presentation *presentation
+	sec          *Security
+	stub         []byte
+}
+
+// serverCall is a call that is being served.
+type serverCall struct {
+	cancel   context.CancelFunc
+	orphaned bool // nobody waits for the answer
+}
+
+// handleRequest takes one fragment of a request. See [MS-RPCE] 3.3.3.5.
+func (c *serverConn) handleRequest(ctx context.Context, p *pdu) error {
+	var r request
+	if err := r.decode(p); err != nil || !c.bound || p.minor != 0 {
+		return c.refuse(p.callID, 0, &Fault{Status: StatusProtoError, DidNotExecute: !c.bound})
+	}
+	a := c.assembling[p.callID]
+	if p.flags&flagFirst != 0 {
+		if err := c.mayBegin(p); err != nil {
+			return err
+		}
+		var err error
+		if a, err = c.open(p, &r); a == nil {
+			return err
+		}
+	} else if a == nil {
+		return c.astray(p, &r)
+	}
+	stub, err := c.take(a, p, &r)
+	if err != nil {
+		return err
+	}
+	last := p.flags&flagLast != 0
+	if over := c.assembled + len(stub); over > c.allowed(a.sec) || !last && over >= c.allowed(a.sec) {
+		return c.refuse(p.callID, a.request.contextID, &Fault{Status: StatusAccessDenied})
+	}
+	if !last {
+		if a.stub == nil {
+			// The hint is believed as far as a few fragments go.
+			a.stub = make([]byte, 0, min(max(len(stub), int(min(r.allocHint, 64<<10))), c.allowed(a.sec)))
+			c.due = time.Now().Add(c.srv.opts.Negotiation)
+		}
+		a.stub = append(a.stub, stub...)
+		c.assembled += len(stub)
+		c.assembling[p.callID] = a
+		return nil
+	}
+	c.assembled -= len(a.stub)
+	delete(c.assembling, p.callID)
+	a.stub = append(a.stub, stub...)
+	return c.dispatch(ctx, a)
+}
+
+// allowed is how long a request of this identity may be.
+func (c *serverConn) allowed(sec *Security) int {
+	if sec.effective() == LevelNone {
+		return c.srv.opts.MaxAnonymous
+	}
+	return c.srv.opts.MaxRequest
+}
+
+// mayBegin refuses a first fragment that comes between those of another request, unless several calls at once were announced.
+func (c *serverConn) mayBegin(p *pdu) error {
+	for id, a := range c.assembling {
+		switch {
+		case id == p.callID, !c.mpx:
+			return c.refuse(id, a.request.contextID, &Fault{Status: StatusProtoError})
+		default:
+			// A client sends all fragments of a request before it begins the next.
+			return c.refuse(p.callID, 0, &Fault{Status: StatusProtoError})
+		}
+	}
+	return nil
+}
+
+// astray answers a fragment that continues nothing.
+func (c *serverConn) astray(p *pdu, r *request) error {
+	for id, a := range c.assembling {
+		if !c.mpx {
+			return c.refuse(id, a.request.contextID, &Fault{Status: StatusProtoError})
+		}
+		return c.refuse(p.callID, 0, &Fault{Status: StatusProtoError})
+	}
+	if !c.mpx {
+		return c.refuse(p.callID, 0, &Fault{Status: StatusProtoError})
+	}
+	a, err := c.open(p, r)
+	if a == nil {
+		return err
+	}
+	return c.refuse(p.callID, r.contextID, &Fault{Status: StatusProtoError})
+}
+
+// open finds interface and identity of a first fragment. Without an assembly the fragment has been answered.
+func (c *serverConn) open(p *pdu, r *request) (*assembly, error) {
+	pres := c.contexts[r.contextID]
+	sec, err := c.identify(p)
+	switch {
+	case c.pending != nil:
+		return nil, c.refuse(p.callID, 0, &Fault{Status: StatusProtoError, DidNotExecute: true})
+	case pres == nil:
+		if err == nil {
+			// The signature counts, though nothing is served.
+			if _, err := sec.verify(p, r.head(), c.signHeaders.Load()); err != nil {
+				return nil, errEnd
+			}
+		}
+		c.fault(p.callID, 0, &Fault{Status: StatusUnknownIf, DidNotExecute: true})
+		return nil, nil
+	case err != nil:
+		var f *Fault
+		if !errors.As(err, &f) {
+			f = &Fault{Status: StatusAccessDenied}
+		}
+		return nil, c.refuse(p.callID, r.contextID, f)
+	}
+	return &assembly{head: p.header, request: *r, presentation: pres, sec: sec}, nil
+}
+
+var errIdentity = errors.New("the fragment is not protected as its security context demands")
+
+// identify finds the Security of a request by its trailer. Its level has to be the one that was negotiated: less would be a way around it.
+func (c *serverConn) identify(p *pdu) (*Security, error) {
+	if p.authLen == 0 {
+		return c.standing, nil
+	}
+	sec := c.securities[p.trailer.contextID]
+	switch {
+	case sec == nil:
+		return nil, errIdentity
+	case sec.failed != nil:
+		return nil, &Fault{Status: StatusSecurityPackage}
+	case sec.context == nil || sec.kind != p.trailer.kind || sec.level != p.trailer.level:
+		return nil, errIdentity
+	}
+	return sec, nil
+}
+
+// take verifies and decrypts a fragment of a request. Every fragment is verified at the level of the first.
+func (c *serverConn) take(a *assembly, p *pdu, r *request) ([]byte, error) {
+	if a.sec.protects() && p.authLen == 0 {
+		return nil, c.refuse(p.callID, a.request.contextID, &Fault{Status: StatusProtoError})
+	}
+	stub, err := a.sec.verify(p, r.head(), c.signHeaders.Load())
+	if err == nil {
+		return stub, nil
+	}
+	c.srv.opts.Log.Warn("rpc: a fragment does not verify", "peer", c.nc.RemoteAddr(), "err", err)
+	var v *protocolError
+	if errors.As(err, &v) {
+		return nil, c.refuse(p.callID, a.request.contextID, &Fault{Status: StatusProtoError})
+	}
+	return nil, c.refuse(p.callID, a.request.contextID, &Fault{Status: StatusSecurityPackage})
+}
+
+// dispatch checks what a whole request may, and serves it in a goroutine of its own.
+func (c *serverConn) dispatch(ctx context.Context, a *assembly) error {
+	refuse := func(s Status) error {
+		c.fault(a.head.callID, a.request.contextID, &Fault{Status: s, DidNotExecute: true})
+		return nil
+	}
+	stub, ok := cutVerification(a.stub, &verified{
+		rep: a.head.rep, callID: a.head.callID, contextID: a.request.contextID, opnum: a.request.opnum,
+		abstract: a.presentation.abstract, transfer: a.presentation.transfer, headerSigns: c.signHeaders.Load(),
+	})
+	if !ok || a.sec.effective() < a.presentation.iface.minLevel() {
+		return refuse(StatusAccessDenied)
+	}
+	a.stub = stub
+	c.srv.stats.callsIn.Add(1)
+	c.mu.Lock()
+	if _, twice := c.calls[a.head.callID]; twice || len(c.calls) >= c.srv.opts.MaxCalls {
+		c.mu.Unlock()
+		return refuse(StatusTooBusy)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	call := &serverCall{cancel: cancel}
+	c.calls[a.head.callID] = call
+	c.mu.Unlock()
+	c.wg.Add(1)
+	go c.run(ctx, a, call)
+	return nil
+}
+
+// encoders keep the memory of answers.
+var encoders = sync.Pool{New: func() any { return ndr.NewEncoder(nil, ndr.Format{}) }}
+
+// keepEncoder bounds what one answer leaves in the pool.
+const keepEncoder = 1 << 20
+
+// run serves one call and writes its answer.
+func (c *serverConn) run(ctx context.Context, a *assembly, running *serverCall) {
+	defer c.wg.Done()
+	out := encoders.Get().(*ndr.Encoder)
+	wide := a.presentation.transfer == NDR64
+	out.Reset(ndr.Format{Wide: wide})
+	err := c.call(ctx, a, out)
+	running.cancel()
+	c.mu.Lock()
+	delete(c.calls, a.head.callID)
+	silent := running.orphaned
+	c.mu.Unlock()
+	switch {
+	case silent:
+	case err != nil:
+		f := faultOf(err)
+		var intended *Fault
+		if !errors.As(err, &intended) {
+			c.srv.opts.Log.Warn("rpc: call failed", "interface", a.presentation.iface.Name, "opnum", a.request.opnum, "err", err)
+		}
+		c.fault(a.head.callID, a.request.contextID, f)
+	default:
+		c.srv.stats.packetsOut.Add(1)
+		// Windows answers with the low octet of the context's number.
+		r := request{contextID: a.request.contextID & 0xff}
+		if err := c.writeCall(pduResponse, a.head.callID, r, out.Stub(), a.sec); err != nil {
+			c.nc.Close()
+		}
+	}
+	if cap(out.Buffer()) <= keepEncoder {
+		encoders.Put(out)
+	}
+}
+
+// call runs the handler. A panic is a failure of its call alone.
+func (c *serverConn) call(ctx context.Context, a *assembly, out *ndr.Encoder) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.srv.opts.Log.Error("rpc: handler panics", "interface", a.presentation.iface.Name, "opnum", a.request.opnum, "panic", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return a.presentation.iface.Serve(ctx, &Call{
+		Interface: a.presentation.iface, Opnum: a.request.opnum, Object: a.request.object, Security: a.sec,
+		Peer: c.nc.RemoteAddr(), Local: c.nc.LocalAddr(), Association: c.association,
+		In:  ndr.NewDecoder(a.stub, ndr.Format{Wide: a.presentation.transfer == NDR64, BigEndian: a.head.bigEndian}),
+		Out: out, server: c.srv,
+	})
+}
+
+// handleCancel ends the context of a call; its answer is still awaited. See [C706] 12.6.4.2.
+func (c *serverConn) handleCancel(p *pdu) error { return c.stop(p, false) }
+
+// handleOrphaned ends a call that nobody waits for, or drops what has come of its request. See [C706] 12.6.4.8.
+func (c *serverConn) handleOrphaned(p *pdu) error {
+	if a := c.assembling[p.callID]; a != nil {
+		c.assembled -= len(a.stub)
+		delete(c.assembling, p.callID)
+	}
+	return c.stop(p, true)
+}
+
+func (c *serverConn) stop(p *pdu, orphaned bool) error {
+	if p.authLen > 0 {
+		// A signed one counts in its security context.
+		if sec, err := c.identify(p); err != nil {
+			return err
+		} else if _, err := sec.verify(p, headerSize, c.signHeaders.Load()); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if call := c.calls[p.callID]; call != nil {
+		call.orphaned = call.orphaned || orphaned
+		call.cancel()
+	}
+	return nil
+}

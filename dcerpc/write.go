@@ -1,0 +1,120 @@
+package dcerpc
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/casementhq/casement/internal/ndr"
+)
+
+// flushAt is how much of a message in several fragments is collected before it is written.
+const flushAt = 64 << 10
+
+// writeCall sends a stub in as many fragments as it takes, each protected by sec, without another PDU between them.
+func (l *link) writeCall(kind pduType, callID uint32, r request, stub []byte, sec *Security) error {
+	l.wmu.Lock()
+	defer l.wmu.Unlock()
+	flags := flagFirst
+	if r.hasObject {
+		flags |= flagObject
+	}
+	room := sec.room(l.maxXmit - r.head())
+	if room <= 0 {
+		return fmt.Errorf("dcerpc: fragments of %d octets leave no room", l.maxXmit)
+	}
+	l.out = l.out[:0]
+	for {
+		chunk := stub[:min(len(stub), room)]
+		if len(chunk) == len(stub) {
+			flags |= flagLast
+		}
+		at := len(l.out)
+		l.out = appendHeader(l.out, kind, flags, callID)
+		r.allocHint = uint32(len(stub))
+		if kind == pduRequest {
+			l.out = r.append(l.out)
+		} else {
+			l.out = (&response{allocHint: r.allocHint, contextID: r.contextID}).append(l.out)
+		}
+		body := len(l.out)
+		l.out = append(l.out, chunk...)
+		var err error
+		if l.out, err = sec.protect(l.out, at, body, l.signHeaders.Load()); err != nil {
+			return err
+		}
+		stub = stub[len(chunk):]
+		if flags&flagLast != 0 || len(l.out) >= flushAt {
+			if err := l.flush(); err != nil {
+				return err
+			}
+		}
+		if flags&flagLast != 0 {
+			return nil
+		}
+		flags &^= flagFirst
+	}
+}
+
+// flush writes what was collected. wmu is held.
+func (l *link) flush() error {
+	if err := l.nc.SetWriteDeadline(time.Now().Add(l.writeTimeout)); err != nil {
+		return err
+	}
+	_, err := l.nc.Write(l.out)
+	l.out = l.out[:0]
+	return err
+}
+
+// writeFault sends a fault, which is never signed: Windows does not either.
+func (l *link) writeFault(callID uint32, contextID uint16, f *Fault) error {
+	l.wmu.Lock()
+	defer l.wmu.Unlock()
+	flags := flagFirst | flagLast
+	if f.DidNotExecute {
+		flags |= flagDidNotExecute
+	}
+	l.out = appendHeader(l.out[:0], pduFault, flags, callID)
+	l.out = (&fault{response: response{allocHint: faultSize, contextID: contextID}, status: f.Status}).append(l.out)
+	finishHeader(l.out, 0)
+	return l.flush()
+}
+
+// encoder is the body of a PDU that builds contexts.
+type encoder interface{ encode(e *ndr.Encoder) }
+
+// writeBare sends a PDU with an optional body and an optional token.
+func (l *link) writeBare(kind pduType, flags uint8, callID uint32, body encoder, t trailer, token []byte) error {
+	b, err := encodeBare(kind, flags, callID, body, t, token)
+	if err != nil {
+		return err
+	}
+	l.wmu.Lock()
+	defer l.wmu.Unlock()
+	l.out = append(l.out[:0], b...)
+	return l.flush()
+}
+
+// encodeBare makes such a PDU. The trailer of a bind aligns to four. See [MS-RPCE] 2.2.2.11 and what Windows does.
+func encodeBare(kind pduType, flags uint8, callID uint32, body encoder, t trailer, token []byte) ([]byte, error) {
+	e := ndr.NewEncoder(nil, ndr.Format{})
+	e.Raw(appendHeader(nil, kind, flags, callID))
+	if body != nil {
+		body.encode(e)
+	}
+	if len(token) > 0 {
+		before := e.Len()
+		e.Align(4)
+		t.pad = uint8(e.Len() - before)
+		e.Raw(t.append(nil))
+		e.Raw(token)
+	}
+	if e.Len() > 0xFFFF {
+		return nil, fmt.Errorf("dcerpc: %v of %d octets: an authentication token of %d octets is too long", kind, e.Len(), len(token))
+	}
+	return finishHeader(e.Stub(), len(token)), nil
+}
+
+// auth3Pad is the body of an auth3. See [MS-RPCE] 2.2.2.10.
+type auth3Pad struct{}
+
+func (auth3Pad) encode(e *ndr.Encoder) { e.Uint32(0) }
