@@ -63,26 +63,67 @@ func (k *Codec) NewArrayWriter(packet PacketType) *ArrayWriter {
 // it fails, dst is unchanged and the enumeration must end, for its reader does
 // not know the classes that the packet would have brought.
 func (w *ArrayWriter) Append(dst []byte, objects []*cim.Instance) ([]byte, error) {
-	e := encoder{codec: w.codec, b: dst}
-	start := e.reserve(arrayHeader)
+	p := w.Begin(dst)
 	for _, i := range objects {
-		if err := w.object(&e, i); err != nil {
+		if err := p.Add(i); err != nil {
 			return dst, err
 		}
 	}
-	h := e.b[start : start : start+arrayHeader]
-	size := uint32(len(e.b) - start)
+	return p.End(), nil
+}
+
+// Packet is one packet that is being written, for who has its objects one
+// after the other.
+type Packet struct {
+	writer *ArrayWriter
+	e      encoder
+	start  int
+	number int
+}
+
+// Begin begins a packet behind dst. One packet is written at a time.
+func (w *ArrayWriter) Begin(dst []byte) *Packet {
+	p := &Packet{writer: w, e: encoder{codec: w.codec, b: dst}}
+	p.start = p.e.reserve(arrayHeader)
+	return p
+}
+
+// Add adds an object. One that has no form on the wire is not in the packet,
+// and what was added before still is.
+func (p *Packet) Add(i *cim.Instance) error {
+	size := len(p.e.b)
+	_, known := p.writer.sent[i.Class()]
+	if err := p.writer.object(&p.e, i); err != nil {
+		p.e = encoder{codec: p.e.codec, b: p.e.b[:size]}
+		if !known { // the class did not go
+			delete(p.writer.sent, i.Class())
+		}
+		p.writer.last = nil
+		return err
+	}
+	p.number++
+	return nil
+}
+
+// Len is the octets of the packet so far, Objects how many it has.
+func (p *Packet) Len() int     { return len(p.e.b) - p.start }
+func (p *Packet) Objects() int { return p.number }
+
+// End finishes the packet and gives all octets, those before it too.
+func (p *Packet) End() []byte {
+	h := p.e.b[p.start : p.start : p.start+arrayHeader]
+	size := uint32(p.Len())
 	h = append(h, 0, 0, 0, 0)
 	h = append(h, arraySignature...)
 	h = binary.LittleEndian.AppendUint32(h, 0x1A)
 	h = binary.LittleEndian.AppendUint32(h, size-0x1A)
-	h = append(h, 0, 0, 0, 0, 1, byte(w.packet))
+	h = append(h, 0, 0, 0, 0, 1, byte(p.writer.packet))
 	h = binary.LittleEndian.AppendUint32(h, 8)
 	h = binary.LittleEndian.AppendUint32(h, size-0x1A-8)
 	h = binary.LittleEndian.AppendUint32(h, 12)
 	h = binary.LittleEndian.AppendUint32(h, size-arrayHeader)
-	binary.LittleEndian.AppendUint32(h, uint32(len(objects)))
-	return e.b, nil
+	binary.LittleEndian.AppendUint32(h, uint32(p.number))
+	return p.e.b
 }
 
 // object appends a WBEM_DATAPACKET_OBJECT.
