@@ -3,6 +3,7 @@ package cimom
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cim/wql"
@@ -86,6 +87,7 @@ func (s *session) listable(base *entry, entries []*entry) ([]*target, error) {
 func (s *session) listAll(ctx context.Context, e *stream, targets []*target, o cim.OperationOptions) error {
 	var first, refusal error
 	refused := 0
+	s.prepareLists(ctx, targets, o)
 	for n, t := range targets {
 		err := protect(func() error { return s.list(ctx, e, t, o) })
 		if err != nil && (ctx.Err() != nil || errors.Is(err, errStopped)) {
@@ -105,6 +107,52 @@ func (s *session) listAll(ctx context.Context, e *stream, targets []*target, o c
 	return first
 }
 
+// prepareLists tells the providers that want to know which classes of theirs are
+// about to be listed, where it is more than one.
+func (s *session) prepareLists(ctx context.Context, targets []*target, o cim.OperationOptions) {
+	var told []*source
+	for n, t := range targets {
+		p, ok := t.preparer()
+		if !ok || slices.Contains(told, t.source) {
+			continue
+		}
+		told = append(told, t.source)
+		var list []*Request
+		for _, other := range targets[n:] {
+			if other.source == t.source {
+				list = append(list, s.listRequest(other, o))
+			}
+		}
+		if len(list) < 2 {
+			continue
+		}
+		err := t.source.during(list[0], func() error {
+			return protect(func() error {
+				p.PrepareList(ctx, list)
+				return nil
+			})
+		})
+		if err != nil { // what List then says is what counts
+			s.manager.log.Debug("a provider does not prepare", "class", t.entry.class.Name, "error", err)
+		}
+	}
+}
+
+// preparer is the provider of t, if it prepares lists.
+func (t *target) preparer() (p ListPreparer, ok bool) {
+	if t.source != nil {
+		p, ok = t.source.provider.(ListPreparer)
+	}
+	return p, ok
+}
+
+// listRequest is what the provider of t is asked for.
+func (s *session) listRequest(t *target, o cim.OperationOptions) *Request {
+	r := s.request(t.entry, o, t.shape.wanted(t.entry.class, t.more...), t.constraints)
+	r.Orders = t.orders
+	return r
+}
+
 // isTop tells whether the first class is above all others: the one that was
 // asked for.
 func isTop(targets []*target) bool {
@@ -120,8 +168,7 @@ func (s *session) list(ctx context.Context, e *stream, t *target, o cim.Operatio
 	if t.failed != nil {
 		return t.failed
 	}
-	r := s.request(t.entry, o, t.shape.wanted(t.entry.class, t.more...), t.constraints)
-	r.Orders = t.orders
+	r := s.listRequest(t, o)
 	match := t.match
 	if t.source == s.manager.storage {
 		r.match, match = match, nil // it looks before it copies

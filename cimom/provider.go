@@ -37,6 +37,16 @@ type InstanceLister interface {
 	List(ctx context.Context, r *Request, yield func(*cim.Instance) error) error
 }
 
+// ListPreparer is what an InstanceLister implements besides for classes that
+// take their time, so that what several classes have to wait for is one wait.
+type ListPreparer interface {
+	// PrepareList is called when an operation is about to list several classes of
+	// the provider one after the other, with the requests that List will get. It
+	// begins what takes time and does not wait for it; the operation may end
+	// before all are listed.
+	PrepareList(ctx context.Context, list []*Request)
+}
+
 // InstanceGetter reads one instance. Without it the manager lists and compares
 // keys.
 type InstanceGetter interface {

@@ -7,7 +7,8 @@
 //
 // The performance classes come in pairs. A raw class has counters as the kernel keeps them; the formatted one is made of
 // two samples of it, at least a second apart, by the formulas that the qualifiers of its properties name. Who polls does
-// not wait: the last sample is the beginning of the next measurement.
+// not wait: the last sample is the beginning of the next measurement; classes that are listed together measure at the
+// same time.
 //
 // What is not known is NULL, never zero or "Unknown". Names and captions describe this machine as it is: no drive
 // letters, no Windows. See spec/wmi.md 8.

@@ -161,6 +161,15 @@ func (p *Provider) List(ctx context.Context, r *cimom.Request, yield func(*cim.I
 	return p.list(ctx, r.Class, queryOf(r, p.o.Server), yield)
 }
 
+// PrepareList begins the measurements of the formatted performance classes. See [cimom.ListPreparer].
+func (p *Provider) PrepareList(ctx context.Context, list []*cimom.Request) {
+	for _, r := range list {
+		if s, ok := p.sources[cim.Fold(r.Class.Name)].(*cooked); ok {
+			s.begin(ctx, p, r.Class, queryOf(r, p.o.Server))
+		}
+	}
+}
+
 // Walk yields the associations of r.Class in which source has the role, as far as they can be told apart before they
 // are read. See [cimom.AssociationWalker].
 func (p *Provider) Walk(ctx context.Context, r *cimom.Request, source cim.ObjectPath, role string, yield func(*cim.Instance) error) error {

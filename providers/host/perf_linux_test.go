@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom"
 )
 
 // perfTree is a machine with two processors, as it is when a measurement begins.
@@ -338,4 +339,66 @@ func TestMeasurementIsLeft(t *testing.T) {
 			t.Errorf("the next caller waited %v, want what was left of the measurement", d)
 		}
 	})
+}
+
+// All formatted classes measure in the same second when they are listed together: deep, or by a query of their
+// superclass; what needs no measurement waits for none.
+func TestPerformanceClassesShareOneWait(t *testing.T) {
+	tree := perfTree()
+	tree["proc/self/mountinfo"] = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+	dir := root(t, tree)
+	for _, tt := range []struct {
+		ask   string
+		waits time.Duration
+	}{
+		{"SELECT * FROM Win32_Perf", loadSpan},
+		{"SELECT * FROM Win32_PerfFormattedData", loadSpan},
+		{"SELECT Name FROM Win32_Perf", 0},
+		{"SELECT * FROM Win32_PerfRawData", 0},
+		{"", loadSpan}, // Enumerate
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := New(Options{Root: dir})
+			m := cimom.New(cimom.Options{Server: "BOX"})
+			defer m.Close()
+			register(t, m, p)
+			s, err := m.Open(t.Context(), administrator(), Namespace, cim.OpenOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			begin := time.Now()
+			var e cim.Enumerator
+			if tt.ask == "" {
+				e, err = s.Enumerate(t.Context(), "Win32_Perf", cim.EnumerateOptions{})
+			} else {
+				e, err = s.Query(t.Context(), tt.ask, cim.QueryOptions{})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := cim.Collect(t.Context(), e)
+			if err != nil {
+				t.Error(err)
+			}
+			if d := time.Since(begin); d != tt.waits {
+				t.Errorf("%q waited %v, want %v", tt.ask, d, tt.waits)
+			}
+			formatted := map[string]bool{}
+			for _, i := range got {
+				if strings.HasPrefix(i.Class().Name, "Win32_PerfFormattedData_") {
+					formatted[i.Class().Name] = true
+				}
+			}
+			if tt.ask != "SELECT * FROM Win32_PerfRawData" && len(formatted) < 7 {
+				t.Errorf("%q finds instances of %v only", tt.ask, formatted)
+			}
+			if tt.ask == "SELECT * FROM Win32_Perf" {
+				for _, i := range got {
+					if i.Class().Name == "Win32_PerfFormattedData_PerfOS_Memory" && i.Get("PageFaultsPersec").IsNull() {
+						t.Error("a rate is not known: the class had one sample")
+					}
+				}
+			}
+		})
+	}
 }

@@ -85,6 +85,25 @@ func (s *cooked) list(ctx context.Context, p *Provider, c *cim.Class, q query, y
 	return nil
 }
 
+// begin begins the measurement that list will end, so that those of several classes go on at the same time. A
+// failure is the business of list.
+func (s *cooked) begin(ctx context.Context, p *Provider, c *cim.Class, q query) {
+	raw := classNamed(s.raw)
+	recipes, two := s.recipes(c, raw, q)
+	if !two {
+		return
+	}
+	m := p.samples.of(s.raw)
+	if !m.mu.TryLock() { // somebody measures already
+		return
+	}
+	defer m.mu.Unlock()
+	wanted := s.ingredients(raw, recipes)
+	if !m.fresh(wanted) {
+		_, _, _ = m.start(wanted, func(wanted []bool) (*sample, error) { return p.sample(ctx, raw, wanted, s.same) })
+	}
+}
+
 // recipes are those of the properties that are wanted; two tells whether one of them needs two samples.
 func (s *cooked) recipes(c, raw *cim.Class, q query) (list []recipe, two bool) {
 	for i := range c.Properties {
@@ -245,26 +264,12 @@ type sampler struct {
 func (m *sampler) pair(ctx context.Context, wanted []bool, take func(wanted []bool) (*sample, error)) (before, after *sample, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.before != nil && time.Since(m.after.at) < loadSpan && m.before.has(wanted) && m.after.has(wanted) {
+	if m.fresh(wanted) {
 		return m.before, m.after, nil
 	}
-	start := m.after
-	if start != nil && time.Since(start.at) > loadKeep {
-		start = nil
-	}
-	if start != nil {
-		// Monitors that want different properties measure for each other.
-		all := slices.Clone(start.wanted)
-		for i, w := range wanted {
-			all[i] = all[i] || w
-		}
-		wanted = all
-	}
-	if start == nil || !start.has(wanted) {
-		if start, err = take(wanted); err != nil {
-			return nil, nil, err
-		}
-		m.before, m.after = nil, start
+	start, wanted, err := m.start(wanted, take)
+	if err != nil {
+		return nil, nil, err
 	}
 	if wait := loadSpan - time.Since(start.at); wait > 0 {
 		timer := time.NewTimer(wait)
@@ -281,4 +286,33 @@ func (m *sampler) pair(ctx context.Context, wanted []bool, take func(wanted []bo
 	}
 	m.before, m.after = start, end
 	return start, end, nil
+}
+
+// fresh tells whether there is a result of less than a second ago; mu is held.
+func (m *sampler) fresh(wanted []bool) bool {
+	return m.before != nil && time.Since(m.after.at) < loadSpan && m.before.has(wanted) && m.after.has(wanted)
+}
+
+// start gives the first sample of a measurement, which it takes where there is none of the last ten seconds, and what
+// the second one needs; mu is held.
+func (m *sampler) start(wanted []bool, take func(wanted []bool) (*sample, error)) (start *sample, both []bool, err error) {
+	start = m.after
+	if start != nil && time.Since(start.at) > loadKeep {
+		start = nil
+	}
+	if start != nil {
+		// Monitors that want different properties measure for each other.
+		both = slices.Clone(start.wanted)
+		for i, w := range wanted {
+			both[i] = both[i] || w
+		}
+		wanted = both
+	}
+	if start == nil || !start.has(wanted) {
+		if start, err = take(wanted); err != nil {
+			return nil, nil, err
+		}
+		m.before, m.after = nil, start
+	}
+	return start, wanted, nil
 }
