@@ -21,6 +21,7 @@ var (
 	ErrDisabled      = errors.New("the account is disabled")
 	ErrNoPassword    = errors.New("the account has no password; set one first")
 	ErrTooManyTries  = errors.New("too many failed logons")
+	ErrGroupLost     = errors.New("the account was taken out of a group; sign in again")
 )
 
 // LogonError is a failed logon with its reason. It matches ErrLogonFailure and the reason. Its text is for the

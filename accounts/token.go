@@ -42,6 +42,51 @@ func (s *Store) Token(name string, o TokenOptions) (security.Token, error) {
 	return t, nil
 }
 
+// Refresh makes the token anew that t was: who was deleted or disabled, or taken out of a group since, is refused
+// with a LogonError. What was gained in rights of an administrator comes with the next logon. Identities that are no
+// accounts, such as the service itself, stay what they are.
+func (s *Store) Refresh(t *security.Token) (security.Token, error) {
+	st, err := s.current()
+	if err != nil {
+		return security.Token{}, logonError(t.UserName, err)
+	}
+	const unix = 22
+	var given []security.SID // that do not come of the groups here
+	switch {
+	case t.User.Domain() == st.MachineSID:
+		n := slices.IndexFunc(st.Users, func(u userRecord) bool { return u.RID == t.User.RID() })
+		if n < 0 {
+			return security.Token{}, logonError(t.UserName, ErrNoSuchUser)
+		}
+		if st.Users[n].Disabled {
+			return security.Token{}, logonError(t.UserName, ErrDisabled)
+		}
+		given = []security.SID{st.MachineSID.WithRID(ridNone), security.SIDLocalAccount}
+	case accountSID(t.User), t.User.Authority() == unix:
+		for _, g := range t.Groups {
+			if g.SID.Domain() != st.MachineSID && !isBuiltin(g.SID) {
+				given = append(given, g.SID)
+			}
+		}
+	default:
+		return *t, nil
+	}
+	fresh := st.token(t.User, given, t.LogonType)
+	fresh.UserName, fresh.Domain = t.UserName, t.Domain
+	if fresh.Has(security.SIDAdministrators) && t.HasForDeny(security.SIDLocalAccountAdmin) {
+		fresh.Groups = append(fresh.Groups, security.GroupEntry{SID: security.SIDLocalAccountAdmin})
+	}
+	if !t.Has(security.SIDAdministrators) {
+		fresh = security.Filter(fresh)
+	}
+	for _, g := range t.Groups {
+		if !g.DenyOnly && !fresh.Has(g.SID) {
+			return security.Token{}, logonError(t.UserName, ErrGroupLost)
+		}
+	}
+	return fresh, nil
+}
+
 // Foreign is an identity that another authority vouches for, such as a Kerberos domain.
 type Foreign struct {
 	User             security.SID
@@ -84,6 +129,12 @@ func (s *Store) UnixToken(uid uint32, name string, logon security.LogonType) (se
 	t := st.token(sid, nil, logon)
 	t.UserName, t.Domain = name, "Unix User"
 	return t, nil
+}
+
+// isBuiltin reports whether sid is a group that every machine has (S-1-5-32-…).
+func isBuiltin(sid security.SID) bool {
+	sub := sid.SubAuthorities()
+	return sid.Authority() == 5 && len(sub) == 2 && sub[0] == 32
 }
 
 // accountSID reports whether sid is one of a domain (S-1-5-21-…).

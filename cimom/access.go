@@ -41,6 +41,16 @@ func (ns *namespace) check(caller cim.Caller, rights uint32) error {
 	return nil
 }
 
+// MayRead tells whether a caller may read in a namespace; it leaves no trace in
+// the log: ErrAccessDenied, ErrInvalidNamespace.
+func (m *Manager) MayRead(namespace string, caller cim.Caller) error {
+	ns := m.namespace(namespace)
+	if ns == nil {
+		return &cim.Error{Status: cim.ErrInvalidNamespace, Namespace: namespace}
+	}
+	return ns.check(caller, rightEnable)
+}
+
 func isAdministrator(caller cim.Caller) bool {
 	return caller.Token != nil && caller.Token.Has(security.SIDAdministrators)
 }

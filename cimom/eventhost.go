@@ -43,7 +43,16 @@ func (ev *events) Check(namespace string, caller cim.Caller) error {
 	if ns == nil {
 		return &cim.Error{Status: cim.ErrInvalidNamespace, Namespace: namespace}
 	}
-	return ns.check(caller, rightEnable)
+	return ev.check(ns, caller)
+}
+
+// check tells whether a caller who came a while ago may still read here.
+func (ev *events) check(ns *namespace, caller cim.Caller) error {
+	now, err := ev.current(caller)
+	if err != nil {
+		return err
+	}
+	return ns.check(now, rightEnable)
 }
 
 // at is a session of a caller for one class, with its entry.
@@ -116,7 +125,7 @@ func (ev *events) List(ctx context.Context, caller cim.Caller, namespace string,
 	if err != nil {
 		return err
 	}
-	if err := s.ns.check(caller, rightEnable); err != nil {
+	if err := ev.check(s.ns, caller); err != nil {
 		return err
 	}
 	src, err := s.source(e)

@@ -19,6 +19,7 @@ type events struct {
 	manager *Manager
 	hub     *eventing.Hub
 	creator func(security.SID) (cim.Caller, error)
+	current func(cim.Caller) (cim.Caller, error)
 }
 
 var (
@@ -26,10 +27,13 @@ var (
 	_ cim.Subscriber = (*session)(nil)
 )
 
-func newEvents(m *Manager, creator func(security.SID) (cim.Caller, error)) *events {
-	ev := &events{manager: m, creator: creator}
+func newEvents(m *Manager, o Options) *events {
+	ev := &events{manager: m, creator: o.CreatorCaller, current: o.CurrentCaller}
 	if ev.creator == nil {
 		ev.creator = administratorsAlone
+	}
+	if ev.current == nil {
+		ev.current = func(c cim.Caller) (cim.Caller, error) { return c, nil }
 	}
 	ev.hub = eventing.New(eventing.Options{Host: ev, Logger: m.log})
 	return ev

@@ -46,6 +46,14 @@ type Options struct {
 	// are asked for by the SID of their group. Default: administrators stand for
 	// AdministratorsToken, and the subscriptions of others do not run.
 	CreatorCaller func(sid security.SID) (cim.Caller, error)
+	// CurrentCaller gives a caller who subscribed a while ago as he is now, or the
+	// reason why he may not have more: ErrAccessDenied. It is asked each time that
+	// events are delivered, and for each poll. Default: as he was.
+	CurrentCaller func(cim.Caller) (cim.Caller, error)
+	// ProvidersChanged is told when other accounts than before may be the
+	// providers of a namespace, or may have any rights there: its security, or a
+	// stored __Win32Provider of it, changed. It must not write here.
+	ProvidersChanged func(namespace string)
 	// Namespaces are made beside the standard ones, or replace their settings.
 	Namespaces []Namespace
 }
@@ -58,6 +66,7 @@ type Manager struct {
 	calls     int // of one provider at a time
 	providers func(namespace, name string) Provider
 	stop      chan struct{}
+	changed   func(namespace string)
 	storage   *source // of what is stored
 	system    *source // of the system classes that the manager serves
 	events    *events
@@ -87,10 +96,13 @@ func New(o Options) *Manager {
 	m := &Manager{
 		log: o.Logger, server: o.Server, timeout: o.OperationTimeout, stop: make(chan struct{}),
 		namespaces: map[string]*namespace{}, sessions: map[*shared]struct{}{},
-		providers: o.Providers, slots: map[string]chan struct{}{}, backups: o.Backups,
+		providers: o.Providers, changed: o.ProvidersChanged, slots: map[string]chan struct{}{}, backups: o.Backups,
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
+	}
+	if m.changed == nil {
+		m.changed = func(string) {}
 	}
 	m.audit = auditor{log: m.log, now: time.Now, accesses: map[access]*repeats{}}
 	if m.server == "" {
@@ -117,7 +129,7 @@ func New(o Options) *Manager {
 	if m.calls = o.ProviderCalls; m.calls <= 0 {
 		m.calls = m.storedCalls(context.Background())
 	}
-	m.events = newEvents(m, o.CreatorCaller)
+	m.events = newEvents(m, o)
 	return m
 }
 

@@ -95,6 +95,20 @@ func (m *Manager) named(ns *namespace, e *entry, name string) (*source, error) {
 	return &limited, nil
 }
 
+// Registration is the stored __Win32Provider of a name: ErrNotFound,
+// ErrInvalidNamespace, and ErrAccessDenied for a built-in provider.
+func (m *Manager) Registration(namespace, name string) (*cim.Instance, error) {
+	ns := m.namespace(namespace)
+	if ns == nil {
+		return nil, &cim.Error{Status: cim.ErrInvalidNamespace, Namespace: namespace}
+	}
+	reg, err := m.registration(ns, name)
+	if errors.Is(err, cim.ErrNotFound) && m.builtinSource(name) != nil {
+		err = &cim.Error{Status: cim.ErrAccessDenied, Namespace: namespace, Path: name, Detail: "the provider is built in"}
+	}
+	return reg, err
+}
+
 // registration is the stored __Win32Provider of a name.
 func (m *Manager) registration(ns *namespace, name string) (*cim.Instance, error) {
 	e := ns.find("__Win32Provider")

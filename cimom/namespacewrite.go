@@ -145,5 +145,6 @@ func (m *Manager) setSecurity(ctx context.Context, ns *namespace, change func(*s
 	}
 	ns.settings.Store(&set)
 	m.events.hub.SecurityChanged(ns.name)
+	m.changed(ns.name)
 	return nil
 }

@@ -12,6 +12,9 @@ import (
 
 func (m *Manager) instanceChanged(ctx context.Context, r *Request, previous, target *cim.Instance) {
 	m.events.InstanceChanged(ctx, r.Namespace, r.Caller.Token, previous, target)
+	if r.Class.IsA("__Win32Provider") {
+		m.changed(r.Namespace)
+	}
 }
 
 func (m *Manager) classChanged(ctx context.Context, ns *namespace, caller cim.Caller, previous, target *cim.Class) {
@@ -20,4 +23,8 @@ func (m *Manager) classChanged(ctx context.Context, ns *namespace, caller cim.Ca
 
 func (m *Manager) namespaceChanged(ctx context.Context, parent string, caller cim.Caller, previous, target *cim.Instance) {
 	m.events.NamespaceChanged(ctx, parent, caller.Token, previous, target)
+	if target == nil {
+		name, _ := previous.Get("Name").Str()
+		m.changed(parent + `\` + name)
+	}
 }

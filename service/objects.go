@@ -63,12 +63,13 @@ func newObjects(state *State, o Options, p *people) (_ *objects, err error) {
 	}
 	s.registrar = decoupled.NewRegistrar(decoupled.RegistrarOptions{
 		UID: peercred.UID, Lookup: s.class, Logger: o.Logger,
-		Admit: func(ctx context.Context, uid uint32, namespace, provider string) error {
-			return s.admit(ctx, p, uid, namespace, provider)
+		Admit: func(_ context.Context, uid uint32, namespace, provider string) error {
+			return s.admit(p, uid, namespace, provider)
 		},
 	})
 	s.Manager = cimom.New(cimom.Options{
-		CreatorCaller: p.creatorCaller, Logger: o.Logger, Repository: s.repository, Backups: backups, Providers: s.registrar.Provider,
+		CreatorCaller: p.creatorCaller, CurrentCaller: p.current, Logger: o.Logger, Repository: s.repository, Backups: backups,
+		Providers: s.registrar.Provider, ProvidersChanged: s.registrar.Recheck,
 	})
 	return s, s.registerAll(state, o, p)
 }
@@ -162,26 +163,30 @@ func (s *objects) class(namespace, name string) *cim.Class {
 	return class
 }
 
-// admit tells whether a Unix user may be a decoupled provider: the stored
-// __Win32Provider must declare one, and its SecurityDescriptor grant the user's
-// account the right 1. Without a descriptor only the service's own user and
-// root may. See spec/wmi.md 6.2.
-func (s *objects) admit(ctx context.Context, p *people, uid uint32, namespace, provider string) error {
-	session, err := s.Open(ctx, system, namespace, cim.OpenOptions{})
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	path := cim.ObjectPath{Class: "__Win32Provider", Keys: []cim.Key{{Name: "Name", Value: cim.Str(provider)}}}
-	registration, err := session.Get(ctx, path, cim.GetOptions{})
+// admit tells whether a Unix user may be a decoupled provider: the user's account
+// may read in the namespace, the stored __Win32Provider declares one, and its
+// SecurityDescriptor grants the account the right 1. Without a descriptor only
+// the service's own user and root may. See spec/wmi.md 6.2.
+func (s *objects) admit(p *people, uid uint32, namespace, provider string) error {
+	registration, err := s.Registration(namespace, provider)
 	if errors.Is(err, cim.ErrNotFound) {
 		return &cim.Error{Status: cim.ErrProviderNotRegistered, Path: provider, Detail: "no instance of __Win32Provider in " + namespace + " has this name; compile its MOF first"}
 	}
 	if err != nil {
 		return err
 	}
+	if enabled, known := registration.Get("Enabled").Bool(); known && !enabled {
+		return &cim.Error{Status: cim.ErrProviderDisabled, Path: provider}
+	}
 	if model, _ := registration.Get("HostingModel").Str(); !strings.HasPrefix(strings.ToLower(model), "decoupled:") {
 		return &cim.Error{Status: cim.ErrAccessDenied, Path: provider, Detail: "its HostingModel is not Decoupled:Com"}
+	}
+	token, err := p.localToken(uid)
+	if err != nil {
+		return err
+	}
+	if err := s.MayRead(namespace, cim.Caller{Token: token}); err != nil {
+		return err
 	}
 	text, _ := registration.Get("SecurityDescriptor").Str()
 	if text == "" {
@@ -196,10 +201,6 @@ func (s *objects) admit(ctx context.Context, p *people, uid uint32, namespace, p
 	}
 	if err != nil {
 		return &cim.Error{Status: cim.ErrInvalidProviderRegistration, Path: provider, Detail: "its SecurityDescriptor is no SDDL with a DACL", Err: err}
-	}
-	token, err := p.localToken(uid)
-	if err != nil {
-		return err
 	}
 	if _, err := security.AccessCheck(sd, token, 1, security.GenericMapping{}); err != nil {
 		return &cim.Error{Status: cim.ErrAccessDenied, Path: provider, Detail: "its SecurityDescriptor does not admit the user of this process", Err: err}

@@ -64,12 +64,12 @@ func TestWhoMayBeAProvider(t *testing.T) {
 		{"Absent", own, cim.ErrProviderNotRegistered},
 		{"CasementHost", own, cim.ErrAccessDenied},
 	} {
-		err := svc.objects.admit(t.Context(), p, test.uid, `root\cimv2`, test.provider)
+		err := svc.objects.admit(p, test.uid, `root\cimv2`, test.provider)
 		if !errors.Is(err, test.want) && (err != nil || test.want != nil) {
 			t.Errorf("%s by the user %d: %v, want %v", test.provider, test.uid, err, test.want)
 		}
 	}
-	if err := svc.objects.admit(t.Context(), p, own, `root\nowhere`, "Open"); !errors.Is(err, cim.ErrInvalidNamespace) {
+	if err := svc.objects.admit(p, own, `root\nowhere`, "Open"); !errors.Is(err, cim.ErrInvalidNamespace) {
 		t.Errorf("in a namespace that does not exist: %v", err)
 	}
 }

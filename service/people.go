@@ -125,6 +125,19 @@ func (p *people) token(_ context.Context, id auth.Identity) (*security.Token, er
 	return &t, err
 }
 
+// current is a caller who signed in a while ago as he is now.
+func (p *people) current(c cim.Caller) (cim.Caller, error) {
+	if c.Token == nil {
+		return c, nil
+	}
+	t, err := p.store.Refresh(c.Token)
+	if err != nil {
+		return cim.Caller{}, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the account or its groups are not what they were when the caller signed in", Err: err}
+	}
+	c.Token = &t
+	return c, nil
+}
+
 func accountName(id auth.Identity) string {
 	if id.Domain == "" {
 		return id.User

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,6 +51,7 @@ type Registrar struct {
 
 	mu        sync.Mutex
 	pools     map[string]*pool // by namespace and name
+	members   map[*conn]member // connections that registered
 	strangers int
 	listeners []net.Listener
 }
@@ -62,9 +64,65 @@ func NewRegistrar(o RegistrarOptions) *Registrar {
 	if o.Lookup == nil {
 		o.Lookup = func(string, string) *cim.Class { return nil }
 	}
-	g := &Registrar{o: o, pools: map[string]*pool{}}
+	g := &Registrar{o: o, pools: map[string]*pool{}, members: map[*conn]member{}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g.wg.Go(g.watch)
 	return g
+}
+
+// member is what a connection registered as.
+type member struct {
+	uid                 uint32
+	namespace, provider string
+}
+
+// recheckTime is how often Admit is asked again about the connections: accounts
+// and their groups change without telling.
+const recheckTime = 10 * time.Second
+
+func (g *Registrar) watch() {
+	t := time.NewTicker(recheckTime)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			g.recheck(func(member) bool { return true })
+		case <-g.ctx.Done():
+			return
+		}
+	}
+}
+
+// Recheck ends the connections of the providers of a namespace that Admit does
+// not admit any more; what they were about fails.
+func (g *Registrar) Recheck(namespace string) {
+	g.recheck(func(m member) bool { return cim.EqualFold(plain(m.namespace), plain(namespace)) })
+}
+
+// plain is the name of a namespace with backslashes alone.
+func plain(namespace string) string { return strings.ReplaceAll(namespace, "/", `\`) }
+
+func (g *Registrar) recheck(which func(member) bool) {
+	g.mu.Lock()
+	list := map[*conn]member{}
+	for c, m := range g.members {
+		if which(m) {
+			list[c] = m
+		}
+	}
+	g.mu.Unlock()
+	answers := map[member]error{}
+	for c, m := range list {
+		err, known := answers[m]
+		if !known {
+			err = g.o.Admit(g.ctx, m.uid, m.namespace, m.provider)
+			answers[m] = err
+		}
+		if err != nil && !errors.Is(err, cim.ErrShuttingDown) && g.ctx.Err() == nil {
+			g.o.Logger.Warn("a provider is not admitted any more", "provider", m.provider, "namespace", m.namespace, "error", err)
+			c.close()
+		}
+	}
 }
 
 func key(namespace, name string) string { return cim.Fold(namespace) + "\x00" + cim.Fold(name) }
@@ -120,6 +178,11 @@ func (g *Registrar) meet(nc net.Conn) {
 	g.mu.Lock()
 	g.strangers--
 	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		delete(g.members, c)
+		g.mu.Unlock()
+	}()
 	if err == nil && !p.reserve(maxConnections) {
 		err = &cim.Error{Status: cim.ErrServerTooBusy, Detail: "the provider has as many connections as it may have"}
 	}
@@ -167,6 +230,9 @@ func (g *Registrar) register(nc net.Conn, c *conn) (name string, p *pool, err er
 	case h.Register == "" || len(h.Register) > maxName || h.Namespace == "" || len(h.Namespace) > maxName:
 		return name, nil, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "the names of provider and namespace are missing or too long"}
 	}
+	g.mu.Lock()
+	g.members[c] = member{uid, h.Namespace, h.Register} // before Admit, so that no change after it is missed
+	g.mu.Unlock()
 	if err := g.o.Admit(ctx, uid, h.Namespace, h.Register); err != nil {
 		return name, nil, err
 	}

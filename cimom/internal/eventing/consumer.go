@@ -118,7 +118,7 @@ func (c *consumer) work(ctx context.Context) {
 }
 
 func (c *consumer) handle(ctx context.Context, items []item) {
-	err := c.consume(ctx, eventsOf(items))
+	err := c.consume(ctx, items)
 	for n := range items {
 		items[n].handled()
 	}
@@ -138,12 +138,21 @@ func (c *consumer) handle(ctx context.Context, items []item) {
 	}
 }
 
-func (c *consumer) consume(ctx context.Context, events []*cim.Instance) error {
+func (c *consumer) consume(ctx context.Context, items []item) error {
 	caller, err := c.hub.host.Creator(c.creator)
 	if err != nil {
 		return err
 	}
-	return c.hub.host.Consume(ctx, caller, c.namespace, c.instance, events)
+	var checked *subscription
+	for n := range items {
+		if by := items[n].by; by != nil && by != checked { // mostly all of one
+			if err := c.hub.host.Check(by.namespace, caller); err != nil {
+				return err
+			}
+			checked = by
+		}
+	}
+	return c.hub.host.Consume(ctx, caller, c.namespace, c.instance, eventsOf(items))
 }
 
 // describe is what a failure event says of an error.

@@ -17,8 +17,8 @@ type Host interface {
 	Class(namespace, name string) *cim.Class
 	// Lineage are a class and those below it; none where it does not exist.
 	Lineage(namespace, name string) []*cim.Class
-	// Check tells whether a caller may read in a namespace: ErrAccessDenied,
-	// ErrInvalidNamespace.
+	// Check tells whether a caller may read in a namespace, as he is now and not as
+	// he was when he came: ErrAccessDenied, ErrInvalidNamespace.
 	Check(namespace string, caller cim.Caller) error
 
 	// Target says where the events about instances of a class come from.

@@ -166,9 +166,22 @@ func (h *Hub) forget(inside func(key string) bool) {
 	h.lasting.removeAll(inside)
 }
 
-// SecurityChanged tells that the security of a namespace changed, so that who
-// subscribed there has to be asked for anew.
+// SecurityChanged tells that the security of a namespace changed: who may not
+// read there any more has no subscription there any more.
 func (h *Hub) SecurityChanged(namespace string) {
+	h.mu.Lock()
+	var there []*Subscription
+	for s := range h.open {
+		if cim.EqualFold(s.namespace, namespace) {
+			there = append(there, s)
+		}
+	}
+	h.mu.Unlock()
+	for _, s := range there {
+		if err := h.host.Check(namespace, s.caller); err != nil {
+			s.end(err)
+		}
+	}
 	h.lasting.change(func(*lasting) {}, func(k *link) bool { return cim.EqualFold(k.events, namespace) })
 }
 

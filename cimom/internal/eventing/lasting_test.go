@@ -309,7 +309,7 @@ func TestSlowDownProviders(t *testing.T) {
 	lastingTest(t, Limits{}, func(t *testing.T, s stored, p *pager, _ *log) {
 		p.block["c"] = make(chan struct{})
 		s.filter("f", everyAlarm, admins)
-		s.consumer("c", admins, "MaximumQueueSize", cim.U32(5000))
+		s.consumer("c", admins, "MaximumQueueSize", cim.U32(6000))
 		s.binding("f", "c", admins, "SlowDownProviders", cim.Bool(true))
 		synctest.Wait()
 		e := s.host.new("CT_Alarm", "Building", cim.Str("1"))

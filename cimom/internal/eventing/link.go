@@ -243,7 +243,10 @@ type linkSink struct {
 	failure      error // guarded by lasting.mu
 }
 
-func (s *linkSink) put(e item, w waiting) <-chan struct{} { return s.consumer.put(e, w) }
+func (s *linkSink) put(e item, w waiting) <-chan struct{} {
+	e.by = s.subscription
+	return s.consumer.put(e, w)
+}
 
 // fail begins the link anew after a while.
 func (s *linkSink) fail(err error) {

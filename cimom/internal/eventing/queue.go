@@ -14,6 +14,7 @@ type item struct {
 	event *cim.Instance
 	size  int64 // bytes of memory
 	timer *firing
+	by    *subscription // a permanent one
 	done  chan struct{} // closed when the event was handled; nil: nobody waits
 	// system marks an event about the loss of another; its own loss is silent.
 	system bool

@@ -357,6 +357,23 @@ func TestEnds(t *testing.T) {
 	if list, err := denied.Next(t.Context(), 1); !errors.Is(err, cim.ErrAccessDenied) {
 		t.Errorf("after the right was taken away: %v, %v", list, err)
 	}
+	carol := cim.Caller{Token: &security.Token{User: mustSID("S-1-5-21-1-2-3-1003")}}
+	idle, other := subscribe(t, h, bob, `SELECT * FROM CT_Alarm`), subscribe(t, h, carol, `SELECT * FROM CT_Alarm`)
+	host.deny(carol.Token.User)
+	h.SecurityChanged(`root\away`)
+	select {
+	case <-other.done:
+		t.Error("a change elsewhere ends a subscription")
+	default:
+	}
+	h.SecurityChanged(`ROOT\CIMV2`)
+	if list, err := other.Next(t.Context(), 1); !errors.Is(err, cim.ErrAccessDenied) {
+		t.Errorf("no event came since the right was taken away: %v, %v", list, err)
+	}
+	if idle.ended {
+		t.Error("a subscription with every right is ended")
+	}
+	idle.Close()
 	gone := subscribe(t, h, bob, `SELECT * FROM CT_Alarm`)
 	h.NamespaceRemoved(`root\away\CIMV2`)
 	h.NamespaceRemoved(`root\cim`)
