@@ -151,7 +151,7 @@ func (d *decoder) definition(p prologue, b []byte) (*layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.class.Name == "" {
+	if l.class.Name == "" && len(l.class.Properties) > 0 { // without both it is the empty class, [MS-WMI] 3.1.4.3.4
 		return nil, malformed("a class without a name")
 	}
 	if err := d.methods(l, b[middle:], text[middle:]); err != nil {
