@@ -224,7 +224,7 @@ func (d *decoder) state(i *cim.Instance, l *layout, c *cursor, values []cim.Valu
 // 2.2.57 and 2.2.65.
 func (d *decoder) instanceQualifiers(i *cim.Instance, l *layout, set, sets []byte, h *heap) (err error) {
 	var q cim.InstanceQualifiers
-	if q.Object, err = d.qualifiers(set, h); err != nil {
+	if q.Object, err = d.qualifiers(set, h, nil); err != nil {
 		return err
 	}
 	if len(sets) > 0 {
@@ -235,7 +235,7 @@ func (d *decoder) instanceQualifiers(i *cim.Instance, l *layout, set, sets []byt
 	}
 	c := cursor{b: sets}
 	for n := range q.Properties {
-		if q.Properties[l.sorted[n]], err = d.qualifiers(c.counted(), h); err != nil {
+		if q.Properties[l.sorted[n]], err = d.qualifiers(c.counted(), h, nil); err != nil {
 			return err
 		}
 	}

@@ -42,7 +42,7 @@ func (d *decoder) classPart(b []byte, text string) (*layout, error) {
 	if len(class.Derivation) > 0 {
 		class.Superclass = class.Derivation[0]
 	}
-	if class.Qualifiers, err = d.qualifiers(qualifiers, &h); err != nil {
+	if class.Qualifiers, err = d.qualifiers(qualifiers, &h, nil); err != nil {
 		return nil, err
 	}
 	if err := d.properties(l, lookup, tables, &h); err != nil {
@@ -67,14 +67,6 @@ func (d *decoder) derivation(list []byte) ([]string, error) {
 	return names, nil
 }
 
-// slotOfProperty is a property while the class is read.
-type slotOfProperty struct {
-	cim.Property
-	field
-	order  uint16
-	lookup int
-}
-
 // properties reads the PropertyLookupTable and what it refers to. The
 // properties of the class get the order of their declaration, which is the
 // order of the NdTable too. See [MS-WMIO] 2.2.21 to 2.2.36.
@@ -87,56 +79,21 @@ func (d *decoder) properties(l *layout, lookup, tables []byte, h *heap) error {
 	if err := d.charge(n * costProperty); err != nil {
 		return err
 	}
-	all := make([]slotOfProperty, n)
-	seen := make([]bool, 4*l.nd)
+	l.class.Properties, l.fields, l.sorted = make([]cim.Property, n), make([]field, n), make([]int, n)
+	if err := declarationOrder(l, lookup, h); err != nil {
+		return err
+	}
 	c := cursor{b: lookup}
-	for i := range all {
-		p := &all[i]
+	for _, i := range l.sorted {
 		nameRef, infoRef := c.u32(), c.u32()
-		info := cursor{b: h.at(infoRef)}
-		raw, order, offset, origin := info.u32(), info.u16(), int(info.u32()), info.u32()
-		set := info.counted()
-		if info.short {
-			return malformed("a property leaves the heap")
-		}
-		t, inherits, err := cimType(raw)
-		if err != nil {
-			return err
-		}
-		p.order, p.lookup = order, i
-		p.field = field{typ: t, bits: int(order), offset: l.nd + offset}
-		if int(order) >= len(seen) || seen[order] {
-			return malformed("a property without a place of its own")
-		}
-		seen[order] = true
-		if offset < 0 || p.offset+slotSize(t) > l.table {
-			return malformed("a property whose value is outside of its table")
-		}
+		p := &l.class.Properties[i]
+		var err error
 		if p.Name, err = d.name(h, nameRef); err != nil {
 			return err
 		}
-		p.Type, p.Origin = t, originOf(l.class, origin, inherits)
-		if p.Qualifiers, err = d.qualifiers(set, h); err != nil {
+		if err := d.property(l, p, &l.fields[i], cursor{b: h.at(infoRef)}, tables, h); err != nil {
 			return err
 		}
-		takeCIMType(&p.Property)
-		if nullness(tables, p.bits)&ndNull == 0 {
-			// A value is there also where it is the superclass's.
-			if p.Default, err = d.value(t, tables[p.offset:p.offset+slotSize(t)], h); err != nil {
-				return err
-			}
-			p.Default = retyped(p.Default, p.Type)
-		} else {
-			p.Default = cim.Null(p.Type)
-		}
-	}
-	slices.SortFunc(all, func(a, b slotOfProperty) int { return int(a.order) - int(b.order) })
-	l.class.Properties = make([]cim.Property, n)
-	l.fields = make([]field, n)
-	l.sorted = make([]int, n)
-	for i := range all {
-		l.class.Properties[i], l.fields[i] = all[i].Property, all[i].field
-		l.sorted[all[i].lookup] = i
 	}
 	l.class.Seal()
 	for i := range l.class.Properties {
@@ -147,28 +104,68 @@ func (d *decoder) properties(l *layout, lookup, tables []byte, h *heap) error {
 	return nil
 }
 
-func nullness(table []byte, n int) byte { return table[n/4] >> (n % 4 * 2) & 3 }
-
-// takeCIMType takes the CIMTYPE qualifier away from a property, for it says
-// what Type and RefClass say. A datetime without one is a string, [MS-WMIO]
-// 2.3.1.
-func takeCIMType(p *cim.Property) {
-	text := ""
-	for i, q := range p.Qualifiers {
-		if cim.EqualFold(q.Name, "CIMTYPE") {
-			text, _ = q.Value.Str()
-			p.Qualifiers = slices.Delete(p.Qualifiers, i, i+1)
-			break
+// declarationOrder finds the place of each looked-up property in the class.
+func declarationOrder(l *layout, lookup []byte, h *heap) error {
+	at := make([]int, 4*l.nd) // one more than the place in the lookup table, by DeclarationOrder
+	c := cursor{b: lookup}
+	for i := range l.sorted {
+		c.u32()
+		info := cursor{b: h.at(c.u32())}
+		info.u32()
+		order := int(info.u16())
+		if info.short || order >= len(at) || at[order] != 0 {
+			return malformed("a property without a place of its own")
+		}
+		at[order] = i + 1
+	}
+	place := 0
+	for _, i := range at {
+		if i > 0 {
+			l.sorted[i-1] = place
+			place++
 		}
 	}
-	switch e := p.Type.Elem(); {
-	case e == cim.Reference || e == cim.Object:
-		p.RefClass = refClass(text)
-	case e == cim.Datetime && text == "":
-		p.Type = cim.String | p.Type&cim.ArrayFlag
-	}
-	p.Key = p.Qualifiers.True("Key")
+	return nil
 }
+
+// property reads a PropertyInfo and the default of the property.
+func (d *decoder) property(l *layout, p *cim.Property, f *field, info cursor, tables []byte, h *heap) error {
+	raw, order, offset, origin := info.u32(), info.u16(), int(info.u32()), info.u32()
+	set := info.counted()
+	if info.short {
+		return malformed("a property leaves the heap")
+	}
+	t, inherits, err := cimType(raw)
+	if err != nil {
+		return err
+	}
+	*f = field{typ: t, bits: int(order), offset: l.nd + offset}
+	if offset < 0 || f.offset+slotSize(t) > l.table {
+		return malformed("a property whose value is outside of its table")
+	}
+	cimtype := ""
+	if p.Qualifiers, err = d.qualifiers(set, h, &cimtype); err != nil {
+		return err
+	}
+	p.Type, p.Origin, p.Key = t, originOf(l.class, origin, inherits), p.Qualifiers.True("Key")
+	switch e := t.Elem(); {
+	case e == cim.Reference || e == cim.Object:
+		p.RefClass = refClass(cimtype)
+	case e == cim.Datetime && cimtype == "": // is a string, [MS-WMIO] 2.3.1
+		p.Type = cim.String | t&cim.ArrayFlag
+	}
+	if nullness(tables, f.bits)&ndNull != 0 {
+		p.Default = cim.Null(p.Type)
+		return nil
+	}
+	// A value is there also where it is the superclass's.
+	if p.Default, err = d.value(t, tables[f.offset:f.offset+slotSize(t)], h); err == nil {
+		p.Default = retyped(p.Default, p.Type)
+	}
+	return err
+}
+
+func nullness(table []byte, n int) byte { return table[n/4] >> (n % 4 * 2) & 3 }
 
 // retyped is a text of one type as a text of another, or an array of them.
 func retyped(v cim.Value, t cim.Type) cim.Value {
@@ -238,7 +235,7 @@ func (d *decoder) methods(l *layout, b []byte, text string) error {
 			if q.short {
 				return malformed("the qualifiers of a method leave the heap")
 			}
-			if m.Qualifiers, err = d.qualifiers(own, &h); err != nil {
+			if m.Qualifiers, err = d.qualifiers(own, &h, nil); err != nil {
 				return err
 			}
 		}

@@ -221,6 +221,12 @@ func (e *encoder) qualifiers(at int, q cim.Qualifiers) error {
 	at += 4
 	for i := range q {
 		t := wireType(q[i].Value)
+		if t.Elem() == cim.Object {
+			return unencodable(cim.ErrInvalidQualifierType, "", "the qualifier "+q[i].Name+" is an object")
+		}
+		if err := checkName(q[i].Name); err != nil {
+			return err
+		}
 		e.name(at, q[i].Name)
 		e.b[at+4] = byte(q[i].Flavor)
 		e.setU32(at+5, uint32(t))

@@ -58,13 +58,13 @@ func parentOf(c *cim.Class) *cim.Class {
 		p.Superclass, p.Derivation = above[1], above[1:]
 	}
 	for _, one := range c.Properties {
-		if inherits(c, one.Origin) {
+		if _, inherits := originNumber(c, one.Origin); inherits {
 			one.Qualifiers = fromAbove(one.Qualifiers)
 			p.Properties = append(p.Properties, one)
 		}
 	}
 	for _, m := range c.Methods {
-		if inherits(c, m.Origin) {
+		if _, inherits := originNumber(c, m.Origin); inherits {
 			p.Methods = append(p.Methods, m)
 		}
 	}
@@ -92,21 +92,18 @@ func derivation(c *cim.Class) []string {
 	return c.Derivation
 }
 
-func inherits(c *cim.Class, origin string) bool {
-	return origin != "" && !cim.EqualFold(origin, c.Name)
-}
-
-// originNumber is the ClassOfOrigin of an element: see originOf.
-func originNumber(c *cim.Class, origin string) uint32 {
+// originNumber is the ClassOfOrigin of an element, see originOf, and whether
+// that is a superclass.
+func originNumber(c *cim.Class, origin string) (n uint32, inherits bool) {
 	above := derivation(c)
-	if inherits(c, origin) {
+	if origin != "" && !cim.EqualFold(origin, c.Name) {
 		for i, name := range above {
 			if cim.EqualFold(name, origin) {
-				return uint32(len(above) - 1 - i)
+				return uint32(len(above) - 1 - i), true
 			}
 		}
 	}
-	return uint32(len(above))
+	return uint32(len(above)), false
 }
 
 // checkName refuses names that an Encoded-String would cut short.
@@ -210,7 +207,8 @@ func (e *encoder) property(lookup int, c *cim.Class, n int, f *field, nd int) er
 		return err
 	}
 	typ, flavor := uint32(p.Type), cim.ToInstance|cim.ToSubClass
-	if inherits(c, p.Origin) {
+	origin, inherits := originNumber(c, p.Origin)
+	if inherits {
 		typ |= inherited
 		flavor |= cim.Propagated
 	}
@@ -222,7 +220,7 @@ func (e *encoder) property(lookup int, c *cim.Class, n int, f *field, nd int) er
 	e.u32(typ)
 	e.u16(uint16(f.bits))
 	e.u32(uint32(f.offset - nd))
-	e.u32(originNumber(c, p.Origin))
+	e.u32(origin)
 	return e.qualifiers(e.reserve(qualifierSize(q)), q)
 }
 
@@ -233,7 +231,7 @@ func defaultBits(c, super *cim.Class, n int) byte {
 	if p.Default.IsNull() {
 		nd |= ndNull
 	}
-	from := inherits(c, p.Origin)
+	_, from := originNumber(c, p.Origin)
 	if super != nil {
 		above := super.Property(p.Name)
 		from = above != nil && above.Default.Equal(p.Default)
@@ -284,10 +282,11 @@ func (e *encoder) method(at int, c *cim.Class, m *cim.Method) error {
 		return err
 	}
 	e.name(at, m.Name)
-	if inherits(c, m.Origin) {
+	origin, inherits := originNumber(c, m.Origin)
+	if inherits {
 		e.b[at+4] = byte(cim.Propagated)
 	}
-	e.setU32(at+8, originNumber(c, m.Origin))
+	e.setU32(at+8, origin)
 	for way, slot := range [...]int{at + 16, at + 20} {
 		if err := e.signature(slot, signatureClass(c, m, way == 1)); err != nil {
 			return err

@@ -3,6 +3,7 @@ package wmio
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/casementhq/casement/cim"
 )
@@ -40,6 +41,25 @@ type decoder struct {
 	codec *Codec
 	budget
 	depth int
+	// slabs that the qualifiers and the elements of short arrays are cut from
+	someQualifiers []cim.Qualifier
+	someValues     []cim.Value
+}
+
+// slab is how many qualifiers or values are allocated at once.
+const slab = 32
+
+// elements is room for n elements of an array.
+func (d *decoder) elements(n int) []cim.Value {
+	if n > slab/2 {
+		return make([]cim.Value, n)
+	}
+	if len(d.someValues) < n {
+		d.someValues = make([]cim.Value, slab)
+	}
+	v := d.someValues[:n:n]
+	d.someValues = d.someValues[n:]
+	return v
 }
 
 // str is the text that a HeapStringRef points at; ok is false for none.
@@ -149,7 +169,7 @@ func (d *decoder) array(t cim.Type, ref uint32, h *heap) (cim.Value, error) {
 	if err := d.charge(int(count) * costValue); err != nil {
 		return cim.Value{}, err
 	}
-	elems := make([]cim.Value, count)
+	elems := d.elements(int(count))
 	for n := range elems {
 		var err error
 		if elems[n], err = d.value(elem, c.take(size), h); err != nil {
@@ -177,9 +197,10 @@ func (d *decoder) embedded(ref uint32, h *heap) (cim.Value, error) {
 	return cim.Obj(i), nil
 }
 
-// qualifiers reads the qualifiers of a QualifierSet without its length. See
-// [MS-WMIO] 2.2.59.
-func (d *decoder) qualifiers(set []byte, h *heap) (q cim.Qualifiers, err error) {
+// qualifiers reads the qualifiers of a QualifierSet without its length. Where
+// cimtype is given, it gets the text of CIMTYPE, which is then left out: type
+// and class of a property say it too. See [MS-WMIO] 2.2.59.
+func (d *decoder) qualifiers(set []byte, h *heap, cimtype *string) (q cim.Qualifiers, err error) {
 	for c := (cursor{b: set}); len(c.b) > 0; {
 		ref, flavor, raw := c.u32(), c.u8(), c.u32()
 		t, _, err := cimType(raw)
@@ -187,27 +208,48 @@ func (d *decoder) qualifiers(set []byte, h *heap) (q cim.Qualifiers, err error) 
 			return nil, err
 		}
 		slot := c.take(slotSize(t))
-		if c.short {
-			return nil, malformed("a qualifier set that is too short")
+		if c.short || t.Elem() == cim.Object {
+			return nil, malformed("a qualifier set that is none")
+		}
+		name, err := d.name(h, ref)
+		if err != nil {
+			return nil, err
+		}
+		v, err := d.value(t, slot, h)
+		if err != nil {
+			return nil, err
+		}
+		if cimtype != nil && cim.EqualFold(name, "CIMTYPE") {
+			*cimtype, _ = v.Str()
+			continue
 		}
 		if err := d.charge(costQualifier); err != nil {
 			return nil, err
 		}
 		if q == nil {
-			q = make(cim.Qualifiers, 0, 1+len(c.b)/minQualifier)
+			q = d.roomForQualifiers(1 + len(c.b)/minQualifier)
 		}
-		one := cim.Qualifier{Flavor: cim.Flavor(flavor)}
-		if one.Name, err = d.name(h, ref); err != nil {
-			return nil, err
-		}
-		if one.Value, err = d.value(t, slot, h); err != nil {
-			return nil, err
-		}
-		q = append(q, one)
+		q = append(q, cim.Qualifier{Name: name, Value: v, Flavor: cim.Flavor(flavor)})
 	}
-	return q, nil
+	if n := len(q); n > 0 && len(d.someQualifiers) > 0 && &q[0] == &d.someQualifiers[0] {
+		d.someQualifiers = d.someQualifiers[n:]
+	}
+	return slices.Clip(q), nil
 }
 
 // minQualifier is the octets of the shortest qualifier that is in use, a
 // boolean.
 const minQualifier = 11
+
+// roomForQualifiers is the room for up to n qualifiers, of which the caller
+// takes away what it used. Nothing else is cut from the slab in between, for
+// no qualifier is an object.
+func (d *decoder) roomForQualifiers(n int) cim.Qualifiers {
+	if n > slab/2 {
+		return make(cim.Qualifiers, 0, n)
+	}
+	if len(d.someQualifiers) < n {
+		d.someQualifiers = make([]cim.Qualifier, slab)
+	}
+	return d.someQualifiers[:0:n]
+}
