@@ -53,6 +53,8 @@ type pages struct {
 	size int64
 	// oneHeader: the other header is not whole.
 	oneHeader bool
+	// badHead: what stands before a header that is whole is damaged, which bbolt does not look at.
+	badHead bool
 }
 
 func openPages(file io.ReaderAt, size int64) (*pages, error) {
@@ -84,7 +86,7 @@ func (p *pages) readMeta(at int64) (m meta, ok bool) {
 	h := b[pageHeader:]
 	sum := fnv.New64a()
 	_, _ = sum.Write(h[:metaSize-8])
-	if order.Uint16(b[8:]) != flagMeta || order.Uint32(h) != metaMagic || order.Uint32(h[4:]) != metaVersion ||
+	if order.Uint32(h) != metaMagic || order.Uint32(h[4:]) != metaVersion ||
 		sum.Sum64() != order.Uint64(h[metaSize-8:]) {
 		return m, false
 	}
@@ -92,8 +94,11 @@ func (p *pages) readMeta(at int64) (m meta, ok bool) {
 		pageSize: int(order.Uint32(h[8:])), root: order.Uint64(h[16:]), freelist: order.Uint64(h[32:]),
 		end: order.Uint64(h[40:]), tx: order.Uint64(h[48:]),
 	}
-	s := m.pageSize
-	return m, s >= minPage && s <= maxPage && s&(s-1) == 0 && m.end < 1<<40
+	if s := m.pageSize; s < minPage || s > maxPage || s&(s-1) != 0 || m.end >= 1<<40 {
+		return m, false
+	}
+	p.badHead = p.badHead || order.Uint16(b[8:]) != flagMeta
+	return m, true
 }
 
 // page is one page with the pages that it overflows into.

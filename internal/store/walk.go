@@ -43,6 +43,9 @@ func walkFile(ctx context.Context, p *pages, each func(key, value []byte) error)
 	if p.oneHeader {
 		w.report("one of the two headers is damaged; if it was the younger one, the last change is lost")
 	}
+	if p.badHead {
+		w.report("the page of a header bears another mark")
+	}
 	if int64(p.end)*int64(p.pageSize) > p.size {
 		w.report("the file has %d bytes and should have %d", p.size, int64(p.end)*int64(p.pageSize))
 	}

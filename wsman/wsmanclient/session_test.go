@@ -140,7 +140,8 @@ func TestStatuses(t *testing.T) {
 // TestEnumerationIsReleased: one that is given up is released on the service,
 // one that was read to its end is not. See [MS-WSMV] 3.1.4.10.
 func TestEnumerationIsReleased(t *testing.T) {
-	pulls := 0
+	// A Pull that was given up may arrive when the next enumeration has begun: each has a context of its own.
+	begun, pulls := 0, map[string]int{}
 	f := &fake{t: t}
 	f.answer = func(m *wsman.Message) (wsman.Body, error) {
 		switch m.Action {
@@ -149,20 +150,20 @@ func TestEnumerationIsReleased(t *testing.T) {
 			if err != nil || !e.Optimize || e.MaxElements != 20 {
 				t.Errorf("%+v, %v", e, err)
 			}
-			pulls = 0
-			return wsman.Items{Context: "ctx-1", HasItems: true, XML: []byte("<a/><b/>")}.EnumerateResponse(), nil
+			begun++
+			return wsman.Items{Context: fmt.Sprint("ctx-", begun), HasItems: true, XML: []byte("<a/><b/>")}.EnumerateResponse(), nil
 		case wsman.ActionPull:
 			p, err := m.ReadPull()
-			if err != nil || p.Context != "ctx-1" || p.MaxElements != 20 {
+			if err != nil || !strings.HasPrefix(p.Context, "ctx-") || p.MaxElements != 20 {
 				t.Errorf("%+v, %v", p, err)
 			}
-			if pulls++; pulls == 2 {
+			if pulls[p.Context]++; pulls[p.Context] == 2 {
 				return nil, wsman.NewFault(wsman.CodeOperationTimedOut, "") // nothing yet: asked again
 			}
-			return wsman.Items{Context: "ctx-1", HasItems: true, XML: []byte("<c/>"), EndOfSequence: pulls == 4}.PullResponse(), nil
+			return wsman.Items{Context: p.Context, HasItems: true, XML: []byte("<c/>"), EndOfSequence: pulls[p.Context] == 4}.PullResponse(), nil
 		case wsman.ActionRelease:
 			r, err := m.ReadRelease()
-			if err != nil || r.Context != "ctx-1" {
+			if err != nil || !strings.HasPrefix(r.Context, "ctx-") {
 				t.Errorf("%+v, %v", r, err)
 			}
 		}
