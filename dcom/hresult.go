@@ -7,6 +7,7 @@ import "fmt"
 //nolint:revive // the names are those of the specification
 const (
 	S_OK                     uint32 = 0
+	S_FALSE                  uint32 = 1
 	E_NOTIMPL                uint32 = 0x80004001
 	E_NOINTERFACE            uint32 = 0x80004002
 	E_POINTER                uint32 = 0x80004003
@@ -42,6 +43,8 @@ const (
 const (
 	ERROR_ACCESS_DENIED        uint32 = 5
 	ERROR_LOGON_FAILURE        uint32 = 1326
+	ERROR_OUTOFMEMORY          uint32 = 14
+	RPC_S_CALL_CANCELLED       uint32 = 1818
 	RPC_S_UNKNOWN_IF           uint32 = 1717
 	RPC_S_SERVER_UNAVAILABLE   uint32 = 1722
 	RPC_S_SERVER_TOO_BUSY      uint32 = 1723
@@ -67,6 +70,7 @@ func FromWin32(code uint32) uint32 {
 // resultInfo is the one table of what a result is called and what its reader can do about it.
 var resultInfo = map[uint32]struct{ name, advice string }{
 	S_OK:                     {"S_OK", ""},
+	S_FALSE:                  {"S_FALSE", ""},
 	E_NOTIMPL:                {"E_NOTIMPL", "the server does not implement this method"},
 	E_NOINTERFACE:            {"E_NOINTERFACE", "the object does not have this interface"},
 	E_POINTER:                {"E_POINTER", "an argument is missing"},
