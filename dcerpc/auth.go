@@ -21,6 +21,7 @@ type Security struct {
 	context   auth.Context   // once proved
 	failed    error          // the exchange failed, and nothing may use it
 	sizes     struct{ sign, seal int }
+	whole     bool // header and trailer are signed, whether that was negotiated or not
 
 	// One goroutine at a time protects, one verifies.
 	outBufs, inBufs [3]auth.Buffer
@@ -101,6 +102,8 @@ func (s *Security) established(c auth.Context) error {
 	if s.level >= LevelPacket && s.sizes.sign == 0 || s.level == LevelPrivacy && !c.Identity().Protected {
 		return fmt.Errorf("level %v: %w", s.level, auth.ErrNotProtected)
 	}
+	// NTLM at Windows and its peers signs every buffer that it is shown.
+	s.whole = c.Identity().Mechanism == auth.NTLM
 	s.context, s.acceptor, s.initiator = c, nil, nil
 	return nil
 }
@@ -157,10 +160,10 @@ func (s *Security) buffers(bufs *[3]auth.Buffer, head, body, trailer []byte, sig
 	bufs[0] = auth.Buffer{Data: head, SignOnly: true}
 	bufs[1] = auth.Buffer{Data: body}
 	bufs[2] = auth.Buffer{Data: trailer, SignOnly: true}
-	if !signHeaders {
-		return bufs[1:2]
+	if signHeaders || s.whole {
+		return bufs[:]
 	}
-	return bufs[:]
+	return bufs[1:2]
 }
 
 // verify checks a fragment whose stub begins at head, decrypts it in place, and gives the stub without padding.

@@ -123,7 +123,7 @@ func (t trailer) append(b []byte) []byte {
 type pdu struct {
 	header
 	raw     []byte // all of it
-	body    []byte // after the common header, without padding and trailer (request and response: with their padding until it is verified)
+	body    []byte // after the common header, with the padding, without the trailer
 	trailer trailer
 	token   []byte
 }
@@ -144,7 +144,11 @@ func (p *pdu) split(raw []byte) error {
 	p.trailer = trailer{kind: AuthType(t[0]), level: Level(t[1]), pad: t[2], reserved: t[3], contextID: order.Uint32(t[4:])}
 	p.token = raw[at+trailerSize:]
 	p.body = raw[headerSize:at]
-	if int(p.trailer.pad) > len(p.body) {
+	room := len(p.body)
+	if p.kind >= pduBind && p.kind <= pduAuth3 {
+		room = max(0, room-callHead) // as Windows counts; the padding itself may be part of what is read
+	}
+	if int(p.trailer.pad) > room {
 		return violation("%d octets of padding in a body of %d", p.trailer.pad, len(p.body))
 	}
 	return nil
@@ -154,7 +158,7 @@ func (p *pdu) format() ndr.Format { return ndr.Format{BigEndian: p.bigEndian} }
 
 // decoder reads the body of a PDU that carries no stub; alignment counts from the beginning of the PDU.
 func (p *pdu) decoder() *ndr.Decoder {
-	d := ndr.NewDecoder(p.raw[:headerSize+len(p.body)-int(p.trailer.pad)], p.format())
+	d := ndr.NewDecoder(p.raw[:headerSize+len(p.body)], p.format())
 	d.Raw(headerSize)
 	return d
 }

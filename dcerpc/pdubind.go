@@ -46,6 +46,9 @@ func (b *bind) encode(e *ndr.Encoder) {
 func (b *bind) decode(d *ndr.Decoder) error {
 	*b = bind{maxXmit: d.Uint16(), maxRecv: d.Uint16(), association: d.Uint32()}
 	n := int(d.Uint8())
+	if n == 0 {
+		return d.Err() // some peers leave the reserved octets out
+	}
 	d.Raw(3)
 	if n > maxBindContexts {
 		d.Fail("%d presentation contexts, at most %d are read", n, maxBindContexts)

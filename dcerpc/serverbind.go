@@ -75,6 +75,9 @@ func (c *serverConn) acknowledge(kind pduType, p *pdu, ack *bindAck, token []byt
 		flags |= p.flags & flagConcMpx
 	}
 	c.srv.stats.packetsOut.Add(1)
+	if p.authLen > 0 && token == nil {
+		token = []byte{} // the trailer comes all the same
+	}
 	return c.writeBare(kind, flags, p.callID, ack, trailer{kind: p.trailer.kind, level: p.trailer.level, contextID: p.trailer.contextID}, token)
 }
 
@@ -221,11 +224,12 @@ var errNegotiate = errors.New("impossible presentation contexts")
 func (c *serverConn) negotiate(proposals []proposal, first bool) ([]result, error) {
 	results := make([]result, len(proposals))
 	featured := false
+	taken := map[SyntaxID]bool{}
 	for i, p := range proposals {
 		if len(p.transfers) == 0 {
 			return nil, errNegotiate
 		}
-		if bits, ok := featureBits(p.transfers[0]); ok && len(p.transfers) == 1 {
+		if bits, ok := featureBits(p.transfers[0]); ok { // Windows ignores others beside it
 			if featured {
 				return nil, errNegotiate
 			}
@@ -237,27 +241,23 @@ func (c *serverConn) negotiate(proposals []proposal, first bool) ([]result, erro
 			continue
 		}
 		var err error
-		if results[i], err = c.propose(p, proposals); err != nil {
+		if results[i], err = c.propose(p, proposals, taken); err != nil {
 			return nil, err
 		}
 	}
 	return results, nil
 }
 
-// propose answers one proposal.
-func (c *serverConn) propose(p proposal, all []proposal) (result, error) {
-	if was := c.contexts[p.contextID]; was != nil {
-		if was.abstract != p.abstract || !offers(p, was.transfer) {
-			return result{}, errNegotiate
-		}
-		return result{transfer: was.transfer}, nil
+// propose answers one proposal. all are those of the same PDU, and taken tells which interfaces one of them was accepted for.
+func (c *serverConn) propose(p proposal, all []proposal, taken map[SyntaxID]bool) (result, error) {
+	unsupported := result{result: resultProviderRejected, reason: reasonTransferSyntaxes}
+	was := c.contexts[p.contextID]
+	if was != nil && was.abstract != p.abstract {
+		return result{}, errNegotiate
 	}
 	iface := c.srv.lookup(p.abstract)
 	if iface == nil {
 		return result{result: resultProviderRejected, reason: reasonAbstractSyntax}, nil
-	}
-	if len(c.contexts) >= c.srv.opts.MaxContexts {
-		return result{result: resultProviderRejected, reason: reasonLocalLimitExceeded}, nil
 	}
 	want := NDR20
 	for _, other := range all {
@@ -265,10 +265,24 @@ func (c *serverConn) propose(p proposal, all []proposal) (result, error) {
 			want = NDR64
 		}
 	}
-	if !offers(p, want) {
-		return result{result: resultProviderRejected, reason: reasonTransferSyntaxes}, nil
+	if was != nil {
+		if offers(p, NDR20) || offers(p, NDR64) {
+			if !offers(p, was.transfer) {
+				return result{}, errNegotiate
+			}
+		}
+		want = was.transfer
 	}
-	c.contexts[p.contextID] = &presentation{id: p.contextID, iface: iface, abstract: p.abstract, transfer: want}
+	if taken[p.abstract] || !offers(p, want) {
+		return unsupported, nil
+	}
+	if was == nil {
+		if len(c.contexts) >= c.srv.opts.MaxContexts {
+			return result{result: resultProviderRejected, reason: reasonLocalLimitExceeded}, nil
+		}
+		c.contexts[p.contextID] = &presentation{id: p.contextID, iface: iface, abstract: p.abstract, transfer: want}
+	}
+	taken[p.abstract] = true
 	return result{transfer: want}, nil
 }
 

@@ -101,7 +101,7 @@ func encodeBare(kind pduType, flags uint8, callID uint32, body encoder, t traile
 	if body != nil {
 		body.encode(e)
 	}
-	if len(token) > 0 {
+	if token != nil {
 		before := e.Len()
 		e.Align(4)
 		t.pad = uint8(e.Len() - before)
