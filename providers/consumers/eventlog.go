@@ -79,12 +79,7 @@ func bytesOf(v cim.Value) []byte {
 	if s, ok := v.Str(); ok {
 		return []byte(s)
 	}
-	var b []byte
-	for _, e := range v.Elems() {
-		if n, ok := e.Uint(); ok && e.Type() == cim.Uint8 {
-			b = append(b, byte(n))
-		}
-	}
+	b, _ := v.Bytes()
 	return b
 }
 

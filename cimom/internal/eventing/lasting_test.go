@@ -55,7 +55,7 @@ type stored struct {
 	hub  *Hub
 }
 
-func creator(sid security.SID) cim.Value { return BytesValue(sid.Bytes()) }
+func creator(sid security.SID) cim.Value { return cim.Bytes(sid.Bytes()) }
 
 func (s stored) filter(name, query string, by security.SID, more ...any) *cim.Instance {
 	i := s.host.new("__EventFilter", append([]any{"Name", cim.Str(name), "Query", cim.Str(query), "QueryLanguage", cim.Str("WQL"), "CreatorSID", creator(by)}, more...)...)
