@@ -291,7 +291,7 @@ func TestDictionaryByHand(t *testing.T) {
 	}}).Seal()
 	l := must(new(Codec).compile(c))
 	want := octets(`1A000000 07000080 01 0B000000 FFFF 03000000 00 0B000000 FFFF
-		02000000 0D000000 13000000 04000080 3D000000`) // the qualifiers and the lookup table
+		02000000 0D000000 13000000 04000080 39000000`) // the qualifiers and the lookup table
 	if got := l.part[17:][:len(want)]; got != string(want) {
 		t.Errorf("% x\nwant % x", got, want)
 	}
