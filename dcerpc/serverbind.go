@@ -261,7 +261,7 @@ func (c *serverConn) propose(p proposal, all []proposal, taken map[SyntaxID]bool
 	}
 	want := NDR20
 	for _, other := range all {
-		if other.abstract == p.abstract && offers(other, NDR64) {
+		if !iface.OnlyNDR20 && other.abstract == p.abstract && offers(other, NDR64) {
 			want = NDR64
 		}
 	}

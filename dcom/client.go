@@ -308,10 +308,13 @@ func (m *machine) serverVersion(ctx context.Context, host string) (ComVersion, e
 	return v, nil
 }
 
+// activationFlags is what Windows writes into the ORPCTHIS of an activation, where it has no meaning.
+const activationFlags = 1
+
 // requestActivation asks the activator in the way of a version.
 func (m *machine) requestActivation(ctx context.Context, clsid security.GUID, iids []security.GUID, opnum uint16, version ComVersion) (*activated, error) {
 	ch := m.resolver(&m.client.opts.Blanket)
-	this := ORPCThis{Version: version, CID: causality(ctx)}
+	this := ORPCThis{Version: version, Flags: activationFlags, CID: causality(ctx)}
 	if version.Minor < 6 {
 		return requestOldActivation(ctx, ch, this, clsid, iids, opnum)
 	}
@@ -342,7 +345,7 @@ func (m *machine) requestActivation(ctx context.Context, clsid security.GUID, ii
 func activationRequest(clsid security.GUID, iids []security.GUID, host string, level dcerpc.Level, version ComVersion, from *Context) *ObjRef {
 	const localOrRemoteServer = 0x14 // CLSCTX
 	a := &ActivationProperties{Context: differentMachine, Properties: []Property{
-		&SpecialProperties{Session: AnySession, DefaultAuthnLevel: uint32(level), OriginalClassContext: localOrRemoteServer},
+		&SpecialProperties{Session: AnySession, DefaultAuthnLevel: uint32(level), OriginalClassContext: localOrRemoteServer, Flags: SpecialUseDefaultLevel},
 		&InstantiationInfo{CLSID: clsid, ClassContext: localOrRemoteServer, IIDs: iids, Version: version},
 		&ActivationContextInfo{Client: from.ObjRef()},
 		&SecurityInfo{Server: &COServerInfo{Name: &host}},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -140,7 +141,7 @@ func newExporter(r *Resolver, opts ExporterOptions) *Exporter {
 }
 
 func (x *Exporter) newInterface(iid security.GUID, name string) *dcerpc.Interface {
-	return &dcerpc.Interface{ID: dcerpc.SyntaxID{UUID: iid}, Name: name, MinLevel: x.opts.Level, Serve: x.serve}
+	return &dcerpc.Interface{ID: dcerpc.SyntaxID{UUID: iid}, Name: name, MinLevel: x.opts.Level, OnlyNDR20: true, Serve: x.serve}
 }
 
 // provenName is the default of ExporterOptions.Principal.
@@ -378,11 +379,21 @@ func (x *Exporter) sweep(now time.Time) {
 	}
 	x.mu.Unlock()
 	for _, obj := range gone {
-		obj.object.Released()
+		x.tellReleased(obj.object)
 	}
 	if len(gone) > 0 {
 		x.opts.Log.Info("dcom: objects that nobody pinged are gone", "objects", len(gone))
 	}
+}
+
+// tellReleased tells an object of its end outside of any call; its panic is its own.
+func (x *Exporter) tellReleased(o Object) {
+	defer func() {
+		if r := recover(); r != nil {
+			x.opts.Log.Error("dcom: an object panics when it is released", "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	o.Released()
 }
 
 // find gives the interface of an IPID if it is the principal's. mu is held.

@@ -72,6 +72,12 @@ func unmarshalGUIDs(d *ndr.Decoder, n int) []security.GUID {
 	return ids
 }
 
+// Bits of SpecialProperties.Flags ([MS-DCOM] 2.2.22.2.2 and section 6).
+const (
+	SpecialUseConsoleSession uint32 = 1
+	SpecialUseDefaultLevel   uint32 = 2
+)
+
 // AnySession as SpecialProperties.Session accepts any logon session.
 const AnySession uint32 = 0xffffffff
 
@@ -84,7 +90,6 @@ type SpecialProperties struct {
 	DefaultAuthnLevel    uint32
 	Partition            security.GUID
 	OriginalClassContext uint32
-	// Flags has bit 1 for the console session.
 	Flags uint32
 }
 
