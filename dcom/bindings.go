@@ -56,12 +56,6 @@ func (a *DualStringArray) units() (units []uint16, security int) {
 	return units, security
 }
 
-// fits tells whether the array can be counted in sixteen bits.
-func (a *DualStringArray) fits() bool {
-	units, _ := a.units()
-	return len(units) <= 0xffff
-}
-
 // parseUnits is the inverse of units. Both lists have to end in a terminator, and each string in its own.
 func (a *DualStringArray) parseUnits(units []uint16, security int) error {
 	*a = DualStringArray{}

@@ -180,4 +180,3 @@ func faultResult(s dcerpc.Status) uint32 {
 	}
 	return FromWin32(uint32(s))
 }
-

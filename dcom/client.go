@@ -263,31 +263,42 @@ func (c *Client) activate(ctx context.Context, host string, clsid security.GUID,
 	if err != nil {
 		return nil, failure(op, err)
 	}
-	x := m.know(result.exporter)
+	proxies, err := m.take(ctx, m.know(result.exporter), iids, result.interfaces)
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	return proxies, nil
+}
+
+// take makes proxies of what an activation gave.
+func (m *machine) take(ctx context.Context, x *remoteExporter, iids []security.GUID, results []InterfaceResult) ([]*Proxy, error) {
 	proxies, some := make([]*Proxy, len(iids)), false
-	var last uint32 = E_NOINTERFACE
-	for i, r := range result.interfaces {
-		if r.Result != S_OK || r.Object == nil {
-			if r.Result != S_OK {
-				last = r.Result
-			}
+	missing := E_NOINTERFACE
+	for i, r := range results {
+		var err error
+		switch {
+		case r.Result != S_OK:
+			missing = r.Result
 			continue
-		}
-		if r.Object.Kind != ObjRefCustom && r.Object.Std.OXID != x.info.OXID {
+		case r.Object == nil:
+			continue
+		case r.Object.Kind == ObjRefCustom:
+			err = errByValue
+		case r.Object.Std.OXID != x.info.OXID:
 			err = &Error{HRESULT: RPC_E_INVALID_OBJREF, Detail: "the object lives in another exporter than the activation says"}
-		} else if r.Object.IID != iids[i] {
+		case r.Object.IID != r.IID:
 			err = &Error{HRESULT: RPC_E_INVALID_OBJREF, Detail: "the object is of another interface than was asked for"}
-		} else {
-			proxies[i], err = m.unmarshal(ctx, &c.opts.Blanket, r.Object)
+		default:
+			proxies[i], err = x.hold(ctx, &m.client.opts.Blanket, r.Object.IID, r.Object.Std)
 		}
 		if err != nil {
-			c.releaseQuietly(ctx, proxies)
-			return nil, failure(op, err)
+			m.client.releaseQuietly(ctx, proxies)
+			return nil, err
 		}
 		some = true
 	}
 	if !some {
-		return nil, &Error{HRESULT: last, Op: op}
+		return nil, &Error{HRESULT: missing}
 	}
 	return proxies, nil
 }
@@ -338,6 +349,9 @@ func (m *machine) requestActivation(ctx context.Context, clsid security.GUID, ii
 	if objects == nil || reply == nil || len(objects.Interfaces) != len(iids) {
 		return nil, &Error{HRESULT: FromWin32(RPC_S_PROTOCOL_ERROR), Detail: "the answer to the activation lacks objects"}
 	}
+	for i := range objects.Interfaces {
+		objects.Interfaces[i].IID = iids[i] // in the order of the request, as RemoteActivation answers
+	}
 	return &activated{reply.Exporter, objects.Interfaces}, nil
 }
 
@@ -371,6 +385,9 @@ func requestOldActivation(ctx context.Context, ch *channel, this ORPCThis, clsid
 	}
 	if len(out.Interfaces) != len(iids) {
 		return nil, &Error{HRESULT: FromWin32(RPC_S_PROTOCOL_ERROR), Detail: "the answer to the activation lacks objects"}
+	}
+	for i := range out.Interfaces {
+		out.Interfaces[i].IID = iids[i]
 	}
 	return &activated{out.Exporter, out.Interfaces}, nil
 }

@@ -118,7 +118,9 @@ func (c *counter) Interface(iid security.GUID) dcom.Handler {
 	case iidCounter:
 		return c.serve
 	case iidOther:
-		return func(context.Context, *dcom.Call) (ndr.Marshaler, error) { return nil, errors.New("a secret of the inside") }
+		return func(context.Context, *dcom.Call) (ndr.Marshaler, error) {
+			return nil, errors.New("a secret of the inside")
+		}
 	}
 	return nil
 }

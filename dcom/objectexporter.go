@@ -197,9 +197,3 @@ func (r *ServerAlive2Response) UnmarshalNDR(d *ndr.Decoder) {
 	d.Uint32() // pReserved
 	r.Status = d.Uint32()
 }
-
-// none is a request without arguments.
-type none struct{}
-
-// MarshalNDR writes nothing.
-func (none) MarshalNDR(*ndr.Encoder) {}

@@ -90,7 +90,7 @@ type SpecialProperties struct {
 	DefaultAuthnLevel    uint32
 	Partition            security.GUID
 	OriginalClassContext uint32
-	Flags uint32
+	Flags                uint32
 }
 
 func (*SpecialProperties) class() security.GUID { return clsidSpecialProperties }
