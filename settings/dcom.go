@@ -68,6 +68,13 @@ type DCOM struct {
 	RequireIntegrity bool
 	// WMI is the application "Windows Management Instrumentation".
 	WMI WMIApplication
+	// Address is DCOMAddress below KeyCasement: the IP address to listen on, * for
+	// all. Default "", which is none.
+	Address string
+	// Bindings is DCOMBindings below KeyCasement: the names and addresses by which
+	// clients reach this machine, where they are not its own, behind a translation
+	// of addresses for example. Default none.
+	Bindings []string
 }
 
 // WMIApplication is the DCOM application of the WMI service.
@@ -131,6 +138,8 @@ func LoadDCOM(r Reader) (*DCOM, []Problem) {
 		d.WMI.Level = 2
 	}
 	d.WMI.Port, problems = loadEndpoint(r)
+	bad = append(bad, problems...)
+	problems = d.loadListening(r)
 	return d, append(bad, problems...)
 }
 

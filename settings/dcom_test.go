@@ -3,6 +3,7 @@ package settings
 import (
 	"encoding/hex"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/casementhq/casement/registry"
@@ -271,6 +272,38 @@ func TestScripting(t *testing.T) {
 		got, bad := LoadScripting(hive(t, nil, row.changes...))
 		if got != row.want || len(bad) != row.problems {
 			t.Errorf("%s: %+v, problems %+v", row.name, got, bad)
+		}
+	}
+}
+
+// Where DCOM listens and what it is told to be reached by.
+func TestDCOMListening(t *testing.T) {
+	if d := loadDCOM(t); d.Address != "" || d.Bindings != nil {
+		t.Errorf("by default: %+v", d)
+	}
+	for text, want := range map[string]string{"127.0.0.1": "127.0.0.1", "*": "*", "0.0.0.0": "*", "::": "*", "::1": "::1", "": ""} {
+		c, err := SetDCOMAddress(text)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if d := loadDCOM(t, c); d.Address != want {
+			t.Errorf("%q is %q, want %q", text, d.Address, want)
+		}
+	}
+	_, err := SetDCOMAddress("localhost")
+	wantCode(t, "a name", err, CodeListenerAddress)
+	d, bad := LoadDCOM(hive(t, nil, Change{Key: KeyCasement, Name: "DCOMAddress", Value: registry.SZ("everywhere")}))
+	if d.Address != "" || len(bad) != 1 {
+		t.Errorf("damaged: %q, %+v", d.Address, bad)
+	}
+	list := []string{"web1.example.com", "192.0.2.7", "2001:db8::1"}
+	if d := loadDCOM(t, Change{Key: KeyCasement, Name: "DCOMBindings", Value: registry.MultiSZ(list...)}); !slices.Equal(d.Bindings, list) {
+		t.Errorf("bindings %q", d.Bindings)
+	}
+	for _, wrong := range []registry.Value{registry.SZ("a"), registry.MultiSZ("web1[135]"), registry.MultiSZ("a b")} {
+		if d, bad := LoadDCOM(hive(t, nil, Change{Key: KeyCasement, Name: "DCOMBindings", Value: wrong})); d.Bindings != nil || len(bad) != 1 {
+			t.Errorf("%v: %q, %+v", wrong, d.Bindings, bad)
 		}
 	}
 }
