@@ -81,29 +81,58 @@ type Options struct {
 
 // Connection is the way to one machine. It is safe for concurrent use.
 type Connection struct {
-	name   string
-	client *wsmanclient.Client // nil where an Opener serves
-	opener cim.Opener
-	caller cim.Caller
+	name      string
+	namespace string              // for ""
+	client    *wsmanclient.Client // nil where it is not WinRM
+	way       way
+}
+
+// way is a transport to one machine.
+type way interface {
+	session(ctx context.Context, namespace string) (cim.Session, error)
+	close() error
 }
 
 // Target is the machine as it was named.
 func (c *Connection) Target() string { return c.name }
 
-// Client is the WinRM client below, nil where Options.Opener serves.
+// Client is the WinRM client below, nil where another transport or
+// Options.Opener serves.
 func (c *Connection) Client() *wsmanclient.Client { return c.client }
 
-// Session opens a namespace, root\cimv2 for "". It fails with *cim.Error; over
-// WinRM it sends nothing, and what is wrong shows at the first operation.
+// Session opens a namespace; "" is that of the moniker, else root\cimv2. It
+// fails with *cim.Error; over WinRM it sends nothing, and what is wrong shows at
+// the first operation.
 func (c *Connection) Session(ctx context.Context, namespace string) (cim.Session, error) {
-	if c.client != nil {
-		return c.client.Session(namespace), nil
+	if namespace == "" {
+		namespace = c.namespace
 	}
 	if namespace == "" {
 		namespace = `root\cimv2`
 	}
-	return c.opener.Open(ctx, c.caller, namespace, cim.OpenOptions{})
+	return c.way.session(ctx, namespace)
 }
+
+// winrm is the way over WinRM.
+type winrm struct{ *wsmanclient.Client }
+
+func (w winrm) session(_ context.Context, namespace string) (cim.Session, error) {
+	return w.Session(namespace), nil
+}
+
+func (w winrm) close() error { return w.Close() }
+
+// within is the way to an Opener of this process.
+type within struct {
+	opener cim.Opener
+	caller cim.Caller
+}
+
+func (w within) session(ctx context.Context, namespace string) (cim.Session, error) {
+	return w.opener.Open(ctx, w.caller, namespace, cim.OpenOptions{})
+}
+
+func (within) close() error { return nil }
 
 // Query runs a WQL query in a namespace, root\cimv2 for "". The rows end their
 // session with their Close.
@@ -153,9 +182,4 @@ func (c *Connection) Shell(ctx context.Context, o wsmanclient.ShellOptions) (*ws
 }
 
 // Close ends every session and connection.
-func (c *Connection) Close() error {
-	if c.client == nil {
-		return nil
-	}
-	return c.client.Close()
-}
+func (c *Connection) Close() error { return c.way.close() }

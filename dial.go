@@ -100,13 +100,13 @@ func dialURL(name, endpoint string, o Options) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Connection{name: name, client: c}, nil
+	return &Connection{name: name, client: c, way: winrm{c}}, nil
 }
 
 // dialLocal reaches this machine without a network.
 func dialLocal(o Options) (*Connection, error) {
 	if o.Opener != nil {
-		return &Connection{name: ".", opener: o.Opener, caller: o.Caller}, nil
+		return &Connection{name: ".", way: within{o.Opener, o.Caller}}, nil
 	}
 	dir := o.StateDir
 	if dir == "" {
@@ -127,7 +127,7 @@ func dialLocal(o Options) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Connection{name: ".", client: c}, nil
+	return &Connection{name: ".", client: c, way: winrm{c}}, nil
 }
 
 // DefaultStateDir is the folder of this machine's service: /var/lib/casement
