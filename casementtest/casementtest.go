@@ -1,7 +1,7 @@
 // Package casementtest runs a whole Casement service inside a Go test, as
 // net/http/httptest does for HTTP: a WinRM endpoint with real authentication,
-// message encryption, queries, shells and configuration, on a free loopback
-// port, over a state folder of its own.
+// message encryption, queries, shells and configuration, and WMI over DCOM, on
+// free loopback ports, over a state folder of its own.
 package casementtest
 
 import (
@@ -47,6 +47,7 @@ type Options struct {
 // Server is a running service.
 type Server struct {
 	HTTP, HTTPS    string // URLs
+	DCOM           string // host:port of the endpoint mapper and activator
 	User, Password string // the built-in Administrator
 	Thumbprint     string // SHA-256 of the certificate, hexadecimal
 	Service        *service.Service
@@ -78,7 +79,7 @@ func New(t testing.TB, o Options) *Server {
 		check(t, state.Accounts.SetUnixUser(s.User, "nobody", false))
 		o.Starter = shell.Direct{}
 	}
-	so := service.Options{Opener: o.Opener, Logger: log, Starter: o.Starter, Listen: o.Listen}
+	so := service.Options{Opener: o.Opener, Logger: log, Starter: o.Starter, Listen: o.Listen, DCOMPort: -1}
 	s.Service, err = service.New(state, so)
 	check(t, err)
 	for path, value := range o.Settings {
@@ -101,6 +102,9 @@ func New(t testing.TB, o Options) *Server {
 		t.Fatalf("casementtest: the service ended: %v", err)
 	}
 	s.waitListening()
+	dcom := s.Service.DCOM()
+	check(t, dcom.Err)
+	s.DCOM = dcom.Resolver
 	return s
 }
 

@@ -27,7 +27,8 @@ type BootstrapOptions struct {
 	HTTP, HTTPS string
 	// Listen is an address for both transports on the default ports, an IP
 	// literal; 0.0.0.0 and :: stand for all. It takes the place of listeners
-	// on the loopback address with these ports.
+	// on the loopback address with these ports. WMI over DCOM listens there too;
+	// without it, on 127.0.0.1 where no address is configured yet.
 	Listen string
 }
 
@@ -59,8 +60,42 @@ func (s *State) Bootstrap(o BootstrapOptions) (Bootstrapped, error) {
 	if err := s.bootstrapListeners(o, &b); err != nil {
 		return b, err
 	}
+	if err := s.bootstrapDCOM(o.Listen); err != nil {
+		return b, err
+	}
 	b.HTTP, b.HTTPS, b.Thumbprint = s.URLs()
 	return b, nil
+}
+
+// bootstrapDCOM sees to the address that WMI over DCOM listens on: the one that
+// is asked for, else what is configured, else the loopback address.
+func (s *State) bootstrapDCOM(listen string) error {
+	address := "127.0.0.1"
+	if listen != "" {
+		selector, err := listenerAddress(listen)
+		if err != nil {
+			return err
+		}
+		if address = bindHost(selector); address == "" {
+			address = "*"
+		}
+	}
+	return s.listenDCOM(address, listen != "")
+}
+
+// listenDCOM keeps the address that WMI over DCOM listens on; replace says that
+// one which is configured goes.
+func (s *State) listenDCOM(address string, replace bool) error {
+	return s.Hive.Update(func(tx *registry.Tx) error {
+		if s.Snapshot().DCOM.Address != "" && !replace {
+			return nil
+		}
+		c, err := settings.SetDCOMAddress(address)
+		if err != nil {
+			return err
+		}
+		return settings.Apply(tx, []settings.Change{c})
+	})
 }
 
 func (s *State) bootstrapAdministrator(b *Bootstrapped) error {

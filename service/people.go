@@ -26,26 +26,38 @@ type people struct {
 	state *State
 }
 
-// negotiate is the service's side of Negotiate: NTLM against the local
-// accounts.
+// negotiate is the service's side of Negotiate over HTTP.
 func (p *people) negotiate(peer wsmanserver.Peer) auth.Acceptor {
-	g := &guarded{people: p, from: addrOf(peer.Remote)}
 	hardening := map[string]auth.Hardening{"None": auth.None, "Relaxed": auth.Relaxed, "Strict": auth.Strict}
 	level, ok := hardening[p.state.Snapshot().WinRM.Service.CbtHardeningLevel]
 	if !ok {
 		level = auth.Strict
 	}
-	machine, err := p.store.Machine()
+	return p.spnego(peer.Remote, ntlm.AcceptorOptions{ChannelBindings: peer.Bindings, Hardening: level, Services: []string{"HTTP", "WSMAN", "HOST"}})
+}
+
+// spnego negotiates a mechanism: NTLM against the local accounts.
+func (p *people) spnego(remote net.Addr, o ntlm.AcceptorOptions) auth.Acceptor {
+	g := &guarded{people: p, from: addrOf(remote)}
+	g.Acceptor = spnego.NewAcceptor(spnego.AcceptorMechanism{OID: spnego.OIDNTLM, New: func() auth.Acceptor { return g.ntlm(o) }})
+	return g
+}
+
+// ntlm is NTLM alone.
+func (p *people) ntlm(remote net.Addr, o ntlm.AcceptorOptions) auth.Acceptor {
+	g := &guarded{people: p, from: addrOf(remote)}
+	g.Acceptor = g.ntlm(o)
+	return g
+}
+
+// ntlm is NTLM against the local accounts.
+func (g *guarded) ntlm(o ntlm.AcceptorOptions) auth.Acceptor {
+	machine, err := g.people.store.Machine()
 	if err != nil {
 		machine = machineName()
 	}
-	g.Acceptor = spnego.NewAcceptor(spnego.AcceptorMechanism{OID: spnego.OIDNTLM, New: func() auth.Acceptor {
-		return ntlm.NewAcceptor(ntlm.AcceptorOptions{
-			Secrets: g.secret, NetBIOSName: machine, DNSName: hostName(),
-			ChannelBindings: peer.Bindings, Hardening: level, Services: []string{"HTTP", "WSMAN", "HOST"},
-		})
-	}})
-	return g
+	o.Secrets, o.NetBIOSName, o.DNSName = g.secret, machine, hostName()
+	return ntlm.NewAcceptor(o)
 }
 
 // guarded counts what comes of a proof, so that guessing is slowed down.

@@ -44,7 +44,8 @@ func (s *State) Role() Role {
 // SetRole keeps the role of a machine. A machine that becomes a server and has
 // no listener yet is configured as winrm quickconfig would: a listener for HTTP
 // on all addresses, the firewall exception and what remote shells need; done
-// says so line by line. What an administrator changes later stays as it is, so
+// says so line by line. WMI over DCOM listens on all addresses too, where none
+// is configured. What an administrator changes later stays as it is, so
 // to name the same role again does nothing.
 func (s *State) SetRole(r Role) (done []string, err error) {
 	if s.Role() == r {
@@ -54,6 +55,11 @@ func (s *State) SetRole(r Role) (done []string, err error) {
 		quick := QuickConfig{Dir: s.Dir, Logger: s.Logger, Now: s.now}
 		if done, err = quick.configure(s.Dir, QuickConfigOptions{Transport: "HTTP"}); err != nil {
 			return nil, fmt.Errorf("enable remote management for the role server: %w", err)
+		}
+	}
+	if r == RoleServer {
+		if err := s.listenDCOM("*", false); err != nil {
+			return done, err
 		}
 	}
 	return done, s.Hive.Update(func(tx *registry.Tx) error {

@@ -30,6 +30,12 @@ type Options struct {
 	// Opener stands in for this machine's object manager, for a gateway or a
 	// test.
 	Opener cim.Opener
+	// DCOMPort is the port of the endpoint mapper and activator of WMI over DCOM.
+	// Default (0): ResolverPort, the only one that other clients find; negative: a
+	// free one.
+	DCOMPort int
+	// NoDCOM switches WMI over DCOM off, whatever the configuration says.
+	NoDCOM bool
 	// SOAPTrace takes the envelopes of WinRM, secrets blanked. Default: nowhere.
 	SOAPTrace io.Writer
 	Logger    *slog.Logger
@@ -42,6 +48,7 @@ type Service struct {
 	// CIM is the object manager, or what stands in for it.
 	CIM     cim.Opener
 	objects *objects // nil where something stands in
+	dcom    *dcomHost
 	log     *slog.Logger
 }
 
@@ -55,12 +62,16 @@ func New(state *State, o Options) (*Service, error) {
 	}
 	s := &Service{State: state, CIM: o.Opener, log: o.Logger}
 	people := &people{store: state.Accounts, state: state}
+	s.dcom = newDCOMHost(state, o, func(p dcomPorts) (io.Closer, error) { return s.serveDCOM(p, people) })
 	if s.CIM == nil {
 		var err error
 		if s.objects, err = newObjects(state, o, people); err != nil {
 			return nil, err
 		}
 		s.CIM = s.objects
+		if err := s.objects.Register(&wmiService{s.dcom}); err != nil {
+			return nil, errors.Join(fmt.Errorf("register the class of the WMI service: %w", err), s.Close())
+		}
 	}
 	wmiUsers, err := state.Accounts.LookupGroup("WinRMRemoteWMIUsers__")
 	if err != nil {
@@ -116,7 +127,8 @@ func (s *Service) Serve(ctx context.Context, ready func()) error {
 	for l, serve := range ends {
 		go func() { failed <- serve(l) }()
 	}
-	err = errors.Join(s.WinRM.Serve(ctx, ready), s.registrarClose(), closeAll(ends))
+	endDCOM := s.dcom.serve(ctx)
+	err = errors.Join(s.WinRM.Serve(ctx, ready), endDCOM(), s.registrarClose(), closeAll(ends))
 	for range ends {
 		err = errors.Join(err, <-failed)
 	}
@@ -139,6 +151,9 @@ func (s *Service) registrarClose() error {
 	}
 	return s.objects.registrar.Close()
 }
+
+// DCOM tells where WMI over DCOM is served now.
+func (s *Service) DCOM() DCOMStatus { return s.dcom.status() }
 
 // Close ends every session and closes the repository. The state folder stays
 // open.

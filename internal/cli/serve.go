@@ -27,12 +27,16 @@ type serveFlags struct {
 	role     string
 	verbose  bool
 	trace    string
+	dcomPort int
+	noDCOM   bool
 }
 
 func (f *serveFlags) add(c *cobra.Command) {
 	f.state = stateFlag(c)
 	c.Flags().StringVar(&f.defaults, "defaults", "", "default values of settings: current, or documented as in the Windows documentation; kept in the state folder")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log each request that fails and why")
+	c.Flags().IntVar(&f.dcomPort, "dcom-port", service.ResolverPort, "port of the endpoint mapper of WMI over DCOM; other clients find no other port than 135; 0 takes a free one")
+	c.Flags().BoolVar(&f.noDCOM, "no-dcom", false, "do not serve WMI over DCOM")
 	c.Flags().StringVar(&f.trace, "trace", "", "soap: write every message of WinRM, with secrets blanked, to "+soapTraceName+" in the state folder")
 }
 
@@ -46,6 +50,9 @@ func (f *serveFlags) logger(w io.Writer) *slog.Logger {
 
 // keep writes what the flags choose into the state folder.
 func (f *serveFlags) keep(state *service.State, log *slog.Logger) error {
+	if f.dcomPort < 0 || f.dcomPort > 65535 {
+		return usageError("--dcom-port: %d is no port, want 0 to 65535", f.dcomPort)
+	}
 	if f.trace != "" && f.trace != "soap" {
 		return usageError("--trace: %q cannot be traced, only soap", f.trace)
 	}
@@ -82,7 +89,8 @@ func newServe(s Streams) *cobra.Command {
 A state folder that is new has no listener, as on a Windows client: 'winrm
 quickconfig' makes one while the service runs, and 'casement up' does more. With
 --role server a machine is manageable from its first start, as Windows Server
-is: it listens for HTTP on all addresses and opens the firewall for that.
+is: it listens for HTTP on all addresses and opens the firewall for that, and it
+serves WMI over DCOM on port 135 and one more of all addresses.
 
 Exit codes: 0 ended by Ctrl-C or SIGTERM, 1 it could not serve, 2 wrong command line.`,
 		Example: "  casement serve\n  casement serve --role server\n  casement serve --defaults documented",
@@ -151,7 +159,10 @@ func serve(ctx context.Context, s Streams, dir string, f serveFlags, log *slog.L
 		failed <- err
 		cancel()
 	}
-	o := service.Options{Logger: log}
+	o := service.Options{Logger: log, DCOMPort: f.dcomPort, NoDCOM: f.noDCOM}
+	if f.dcomPort == 0 {
+		o.DCOMPort = -1
+	}
 	if os.Geteuid() == 0 {
 		helper, own, err := service.GiveUpRoot(ctx, dir)
 		if err != nil {

@@ -32,7 +32,7 @@ func newUp(s Streams) *cobra.Command {
 
 The first time, up makes the state folder: an administrator whose password it
 prints once, a certificate that the machine signs itself, and listeners for HTTP
-and HTTPS on the loopback address. It also enters this machine in your hosts
+and HTTPS on the loopback address, where it serves WMI over DCOM too. It also enters this machine in your hosts
 file, so that the commands that it prints work as they stand. What is there
 already stays as it is.
 
@@ -55,7 +55,7 @@ Exit codes: 0 ended by Ctrl-C or SIGTERM, 1 it could not serve, 2 wrong command 
 	f.add(c)
 	c.Flags().StringVar(&o.HTTP, "http", "", "address of the HTTP listener, host:port; port 0 takes a free one (default 127.0.0.1:5985)")
 	c.Flags().StringVar(&o.HTTPS, "https", "", "address of the HTTPS listener (default 127.0.0.1:5986)")
-	c.Flags().StringVar(&o.Listen, "listen", "", "IP address to listen on with both, on the standard ports; 0.0.0.0 is all of them")
+	c.Flags().StringVar(&o.Listen, "listen", "", "IP address to listen on with all of them, on the standard ports; 0.0.0.0 is all addresses")
 	c.Flags().StringVar(&name, "name", "here", "name of this machine in your hosts file")
 	c.Flags().BoolVar(&noHosts, "no-hosts", false, "leave the hosts file alone")
 	return c
@@ -102,6 +102,12 @@ func announce(w io.Writer, svc *service.Service, name string, made service.Boots
 	}
 	listener("HTTP", made.HTTP, "--http", plain)
 	listener("HTTPS", made.HTTPS, "--https", secure)
+	switch dcom := svc.DCOM(); {
+	case dcom.Err != nil:
+		fmt.Fprintf(w, "%-9s is not open: %v\n", "DCOM", dcom.Err)
+	case dcom.Resolver != "":
+		fmt.Fprintf(w, "%-9s dcom://%s\n", "DCOM", dcom.Resolver)
+	}
 	fmt.Fprintf(w, "%-9s %s\n", "User", made.User)
 	if made.Password != "" {
 		fmt.Fprintf(w, "%-9s %s\n", "Password", made.Password)

@@ -86,15 +86,15 @@ type running struct {
 var services sync.Map // *testscript.TestScript: *running
 
 // up starts the service: up [serve] [ARGS...]. Without serve it is casement up
-// with free ports. It sets HTTP, HTTPS, their ports as HTTPPORT and HTTPSPORT, and, the first
+// with free ports. It sets HTTP, HTTPS, DCOM, their ports as HTTPPORT and so on, and, the first
 // time, PASSWORD.
 func up(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("up cannot be negated")
 	}
-	line := []string{"up", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--no-hosts"}
+	line := []string{"up", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--no-hosts", "--dcom-port", "0"}
 	if len(args) > 0 && args[0] == "serve" {
-		line, args = []string{"serve"}, args[1:]
+		line, args = []string{"serve", "--dcom-port", "0"}, args[1:]
 	}
 	path, err := exec.LookPath("casement")
 	ts.Check(err)
@@ -128,7 +128,7 @@ func up(ts *testscript.TestScript, neg bool, args []string) {
 	}()
 	select {
 	case facts := <-ready:
-		for label, name := range map[string]string{"HTTP": "HTTP", "HTTPS": "HTTPS", "Password": "PASSWORD"} {
+		for label, name := range map[string]string{"HTTP": "HTTP", "HTTPS": "HTTPS", "DCOM": "DCOM", "Password": "PASSWORD"} {
 			if v := facts[label]; v != "" {
 				ts.Setenv(name, v)
 			}

@@ -1,0 +1,166 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+
+	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/ntlm"
+	"github.com/casementhq/casement/dcerpc"
+	"github.com/casementhq/casement/dcom"
+	"github.com/casementhq/casement/security"
+)
+
+// dcomServers are what serves the two ports: the resolver's has the resolver of
+// objects and the activator, the other one the objects.
+type dcomServers struct {
+	rpc      [2]*dcerpc.Server
+	resolver *dcom.Resolver
+	exporter *dcom.Exporter
+	wg       sync.WaitGroup
+}
+
+// serveDCOM serves the two ports of WMI over DCOM.
+func (s *Service) serveDCOM(p dcomPorts, people *people) (io.Closer, error) {
+	now := s.State.Snapshot().DCOM
+	endpoint := func(l net.Listener) dcom.Endpoint {
+		return dcom.Endpoint{Addr: l.Addr().(*net.TCPAddr).AddrPort(), HostName: bindingName(p.Address), Advertise: now.Bindings}
+	}
+	gate := &dcomGate{state: s.State, people: people, log: s.log}
+	d := &dcomServers{}
+	d.resolver = dcom.NewResolver(dcom.ResolverOptions{
+		Endpoint: endpoint(p.Resolver), Log: s.log,
+		Security: []dcom.SecurityBinding{{AuthnSvc: uint16(dcerpc.AuthNTLM)}, {AuthnSvc: uint16(dcerpc.AuthSPNEGO)}},
+	})
+	d.exporter = d.resolver.NewExporter(dcom.ExporterOptions{
+		Endpoint: endpoint(p.WMI), Level: dcerpc.Level(p.Level), Access: gate.access, Principal: gate.principal, Log: s.log, // #nosec G115 -- 2 to 6
+	})
+	activation := dcom.ActivatorOptions{Permit: gate.activation, Refused: gate.tooLow, Log: s.log}
+	if !now.RequireIntegrity {
+		activation.Level = dcerpc.LevelConnect
+	}
+	activator := dcom.NewActivator(activation)
+
+	options := dcerpc.ServerOptions{Acceptor: people.rpc, Log: s.log}
+	d.rpc[0] = dcerpc.NewServer(options)
+	d.rpc[0].Register(d.resolver.Interface())
+	for _, i := range activator.Interfaces() {
+		d.rpc[0].Register(i)
+	}
+	options.Lookup = d.exporter.Lookup
+	d.rpc[1] = dcerpc.NewServer(options)
+	d.run(d.rpc[0], p.Resolver, s.log)
+	d.run(d.rpc[1], p.WMI, s.log)
+	return d, nil
+}
+
+// bindingName is the name of the host that clients are told beside addresses:
+// none where only one address is listened on.
+func bindingName(address string) string {
+	if _, err := netip.ParseAddr(address); err == nil {
+		return ""
+	}
+	return hostName()
+}
+
+func (d *dcomServers) run(server *dcerpc.Server, l net.Listener, log *slog.Logger) {
+	d.wg.Go(func() {
+		if err := server.Serve(l); !errors.Is(err, dcerpc.ErrServerClosed) {
+			log.Error("a listener ended", "address", l.Addr(), "protocol", "DCOM", "error", err)
+		}
+	})
+}
+
+// Close implements io.Closer. It ends connections and calls, and then the
+// objects.
+func (d *dcomServers) Close() error {
+	err := errors.Join(d.rpc[0].Close(), d.rpc[1].Close())
+	d.wg.Wait()
+	return errors.Join(err, d.exporter.Close(), d.resolver.Close())
+}
+
+// rpc is the service's side of an exchange over RPC. What a client believes to
+// sign in to is not compared: clients of DCOM name all sorts of services, as
+// Windows lets them.
+func (p *people) rpc(kind dcerpc.AuthType, peer net.Addr) (auth.Acceptor, error) {
+	switch kind {
+	case dcerpc.AuthSPNEGO:
+		return p.spnego(peer, ntlm.AcceptorOptions{}), nil
+	case dcerpc.AuthNTLM:
+		return p.ntlm(peer, ntlm.AcceptorOptions{}), nil
+	}
+	return nil, errors.New("this machine has no " + kind.String())
+}
+
+// dcomGate decides who may activate and call: the limits of the machine and the
+// permissions of the WMI application, as they are now.
+type dcomGate struct {
+	state  *State
+	people *people
+	log    *slog.Logger
+}
+
+// token is the token of who calls, made once for each identity of a connection.
+func (g *dcomGate) token(ctx context.Context, call *dcerpc.Call) (*security.Token, error) {
+	if call.Security == nil {
+		return nil, errors.New("an anonymous caller has no token")
+	}
+	v, err := call.Security.Value(func() (any, error) { return g.people.token(ctx, call.Security.Identity()) })
+	if err != nil {
+		return nil, err
+	}
+	return v.(*security.Token), nil
+}
+
+// principal names the account that objects belong to.
+func (g *dcomGate) principal(ctx context.Context, call *dcerpc.Call) (string, error) {
+	t, err := g.token(ctx, call)
+	if err != nil {
+		return "", err
+	}
+	return t.User.String(), nil
+}
+
+// access is asked before each call of an object.
+func (g *dcomGate) access(ctx context.Context, call *dcerpc.Call) error {
+	t, err := g.token(ctx, call)
+	if err != nil {
+		return err
+	}
+	err = g.state.Snapshot().DCOM.CheckAccess(t)
+	if err != nil {
+		g.log.Warn("a call over DCOM is refused", "user", t.UserName, "sid", t.User, "remote", call.Peer, "error", err)
+	}
+	return err
+}
+
+// The numbers of the events that Windows logs with the source DistributedCOM.
+const (
+	eventActivationDenied = 10016 // by a descriptor
+	eventActivationLevel  = 10036 // by KB5004442
+)
+
+// activation is asked for each activation.
+func (g *dcomGate) activation(ctx context.Context, a dcom.Activation) error {
+	t, err := g.token(ctx, a.Call)
+	if err != nil {
+		return err
+	}
+	err = g.state.Snapshot().DCOM.CheckActivation(t)
+	if err != nil {
+		g.log.Warn("an activation over DCOM is refused", "event", eventActivationDenied, "user", t.UserName, "sid", t.User,
+			"remote", a.Call.Peer, "class", a.CLSID, "filtered", t.Filtered, "error", err)
+	}
+	return err
+}
+
+// tooLow is told of activations with too low an authentication level.
+func (g *dcomGate) tooLow(_ context.Context, a dcom.Activation) {
+	g.log.Warn("the authentication level of an activation over DCOM is below packet integrity", "event", eventActivationLevel,
+		"user", a.Call.Security.Identity().String(), "remote", a.Call.Peer, "class", a.CLSID, "level", a.Call.Security.Level())
+}
