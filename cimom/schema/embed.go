@@ -4,8 +4,24 @@ package schema
 
 import "embed"
 
-// Files are the texts, for [mof.Definitions]. What is in common.mof comes
-// before all others.
+// The texts, superclasses first.
+var (
+	//go:embed common.mof
+	Common string // every namespace
+	//go:embed events.mof
+	Events string // every namespace, after Common
+	//go:embed security.mof
+	Security string // every namespace, after Common
+	//go:embed root.mof
+	Root string // root
+	//go:embed identification.mof
+	Identification string // root and root\default
+	//go:embed repository.mof
+	Repository string // root
+)
+
+// Files has the same texts as files, for [mof.Definitions]: "events.mof" and
+// the like.
 //
 //go:embed *.mof
 var Files embed.FS

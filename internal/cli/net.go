@@ -11,7 +11,7 @@ import (
 	"github.com/casementhq/casement/service"
 )
 
-const netHelp = `net changes local users and groups with the syntax of net.exe.
+const netHelp = `net changes local users and groups, and starts and stops WMI, with the syntax of net.exe.
 
   net localgroup                                 lists the groups
   net localgroup GROUP                           lists its members
@@ -25,6 +25,8 @@ const netHelp = `net changes local users and groups with the syntax of net.exe.
   net user NAME /add [/fullname:TEXT] [/comment:TEXT] [/active:no]
   net user NAME /active:yes|no
   net user NAME /delete
+  net stop winmgmt                               ends WMI over DCOM of the service that runs; WinRM stays
+  net start winmgmt                              starts it with the port and level that winmgmt has set
 
 A password as an argument is refused, since everybody can read arguments: '*' asks for it, or
 takes the first line of a standard input that is no terminal.
@@ -34,11 +36,14 @@ takes the first line of a standard input that is no terminal.
 Examples:
   net localgroup WinRMRemoteWMIUsers__ alice /add
   net user alice * /add
+  net stop winmgmt
 
 Exit codes: 0 done, 2 refused, not found, or a wrong command line (as net.exe).
 `
 
-func init() { listed("net", "Change local users and groups (syntax of net.exe)", netHelp, runNet) }
+func init() {
+	listed("net", "Change local users and groups, start and stop WMI (syntax of net.exe)", netHelp, runNet)
+}
 
 // netError is a failure of net: exit code 2, with the number that net.exe gives.
 func netError(err error) error {
@@ -85,7 +90,7 @@ func (c *netCall) only(known ...string) error {
 	return nil
 }
 
-func runNet(_ context.Context, s Streams, args []string) error {
+func runNet(ctx context.Context, s Streams, args []string) error {
 	state, args, err := takeState(args)
 	if err != nil {
 		return err
@@ -95,7 +100,10 @@ func runNet(_ context.Context, s Streams, args []string) error {
 		return err
 	}
 	if len(args) == 0 {
-		return netUsage("what to change is missing: localgroup or user")
+		return netUsage("what to change is missing: localgroup, user, start or stop")
+	}
+	if verb := strings.ToLower(args[0]); verb == "start" || verb == "stop" {
+		return netError(netService(ctx, s, state, verb, args[1:]))
 	}
 	c := &netCall{s: s, switches: map[string]string{}}
 	for _, a := range args[1:] {
@@ -108,7 +116,7 @@ func runNet(_ context.Context, s Streams, args []string) error {
 	}
 	run := map[string]func(*netCall) error{"localgroup": netLocalgroup, "user": netUser, "users": netUser}[strings.ToLower(args[0])]
 	if run == nil {
-		return netUsage("%q is not known: localgroup or user", args[0])
+		return netUsage("%q is not known: localgroup, user, start or stop", args[0])
 	}
 	return netError(withState(state, func(st *service.State) error {
 		c.state, c.store = st, st.Accounts

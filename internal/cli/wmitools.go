@@ -13,6 +13,7 @@ import (
 	"github.com/casementhq/casement/internal/wmitool"
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/service"
+	"github.com/casementhq/casement/settings"
 )
 
 const mofcompHelp = `mofcomp compiles MOF: it stores classes and instances in the repository.
@@ -156,8 +157,24 @@ func runWinmgmt(ctx context.Context, s Streams, args []string) error {
 		Place:      func(file string) (string, func() error, error) { return service.PlaceBackup(dir, file) },
 		VerifyCopy: service.VerifyCopy,
 		Recover:    func(ctx context.Context) error { return recoverMOFs(ctx, s, c, state) },
+		Host:       func(standalone bool, level int) (uint16, error) { return hostWMI(state, standalone, level) },
 	}
 	return errors.Join(exitCode(w.Run(ctx, args)), c.close())
+}
+
+// hostWMI writes down where WMI over DCOM is served when it starts next.
+func hostWMI(state string, standalone bool, level int) (port uint16, err error) {
+	err = withState(state, func(st *service.State) error {
+		return st.Hive.Update(func(tx *registry.Tx) error {
+			if !standalone {
+				return settings.Apply(tx, settings.SharedHost())
+			}
+			var changes []settings.Change
+			changes, port = st.Snapshot().DCOM.StandaloneHost(uint32(level)) // #nosec G115 -- 0 to 6
+			return settings.Apply(tx, changes)
+		})
+	})
+	return port, err
 }
 
 // recoverMOFs compiles the files that were noted, in the order of the list.

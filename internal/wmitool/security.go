@@ -22,11 +22,15 @@ func ReadSecurity(ctx context.Context, s cim.Session) (*security.SecurityDescrip
 	if err != nil {
 		return nil, err
 	}
-	v, err := result.Out.Get("SD").As(cim.Uint8.Array()) // another machine's may be untyped
-	if err != nil {
-		return nil, fmt.Errorf("GetSD of %s: %w", s.Namespace(), err)
+	var raw []byte
+	for _, e := range result.Out.Get("SD").Elems() {
+		n, err := e.As(cim.Uint8)
+		if err != nil {
+			return nil, fmt.Errorf("GetSD of %s: %w", s.Namespace(), err)
+		}
+		u, _ := n.Uint()
+		raw = append(raw, byte(u))
 	}
-	raw, _ := v.Bytes()
 	sd, err := security.DecodeSecurityDescriptor(raw)
 	if err != nil {
 		return nil, fmt.Errorf("GetSD of %s: %w", s.Namespace(), err)
@@ -40,7 +44,11 @@ func WriteSecurity(ctx context.Context, s cim.Session, sd *security.SecurityDesc
 	if err != nil {
 		return fmt.Errorf("SetSD of %s: %w", s.Namespace(), err)
 	}
-	in := cim.Arguments{{Name: "SD", Value: cim.Bytes(raw)}}
+	elems := make([]cim.Value, len(raw))
+	for n, b := range raw {
+		elems[n] = cim.U8(b)
+	}
+	in := cim.Arguments{{Name: "SD", Value: cim.Array(cim.Uint8, elems)}}
 	result, err := s.Invoke(ctx, systemSecurity, "SetSD", in, cim.OperationOptions{})
 	if err != nil {
 		return err

@@ -19,8 +19,8 @@ type Winmgmt struct {
 	// repository, and says how it went; nil: there are none.
 	Recover func(ctx context.Context) error
 	// Host moves WMI to an endpoint of its own (/standalonehost) or back
-	// (/sharedhost); nil refuses.
-	Host func(standalone bool, level int) error
+	// (/sharedhost), and returns the port that it gets.
+	Host func(standalone bool, level int) (port uint16, err error)
 	// Take moves a backup that the service made to a file; Place copies a file
 	// to where the service restores from.
 	Take  func(name, file string) error
@@ -38,8 +38,8 @@ const WinmgmtUsage = `winmgmt works on the repository of this machine.
   winmgmt /resetrepository             empties it: what users stored is gone, what is built in stays
   winmgmt /backup FILE                 copies it into a file
   winmgmt /restore FILE FLAG           replaces it by a backup; FLAG 1 ends the sessions of others, 0 fails while there are any
-  winmgmt /standalonehost [LEVEL]      gives WMI over DCOM port 24158 and the authentication level 0 to 6 (default 4) at its next start
-  winmgmt /sharedhost                  undoes it
+  winmgmt /standalonehost [LEVEL]      gives WMI over DCOM port 24158 and calls the authentication level 0 to 6 (default 4)
+  winmgmt /sharedhost                  undoes it; both take effect after 'net stop winmgmt' and 'net start winmgmt'
 
 A switch begins with / or -. It takes an administrator: root, or the owner of the state folder.
 
@@ -209,16 +209,15 @@ func (w *Winmgmt) reset(ctx context.Context) error {
 }
 
 func (w *Winmgmt) host(standalone bool, level int) error {
-	if w.Host == nil {
-		return errors.New("this machine does not serve WMI over DCOM")
-	}
-	if err := w.Host(standalone, level); err != nil {
+	port, err := w.Host(standalone, level)
+	if err != nil {
 		return err
 	}
 	if standalone {
-		fmt.Fprintf(w.Out, "WMI gets port 24158 and the authentication level %d when it is started next\n", level)
-		return nil
+		fmt.Fprintf(w.Out, "WMI over DCOM gets port %d and the authentication level %d\n", port, level)
+	} else {
+		fmt.Fprintln(w.Out, "WMI over DCOM shares the service's endpoint: its port is dynamic and its authentication level 4")
 	}
-	fmt.Fprintln(w.Out, "WMI shares the service's endpoint again when it is started next")
+	fmt.Fprintln(w.Out, "It takes effect when WMI starts next: 'net stop winmgmt' and 'net start winmgmt', or with the service.")
 	return nil
 }

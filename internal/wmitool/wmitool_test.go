@@ -159,9 +159,9 @@ func TestWinmgmtUsage(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		c := &nowhere{}
-		w := &Winmgmt{Connector: c, Out: &out, Err: &out, Host: func(bool, int) error {
+		w := &Winmgmt{Connector: c, Out: &out, Err: &out, Host: func(bool, int) (uint16, error) {
 			t.Errorf("winmgmt %s has an effect", line)
-			return nil
+			return 0, nil
 		}}
 		if got := w.Run(t.Context(), strings.Fields(line)); got != code || (code == 1) != (len(c.asked) == 1) {
 			t.Errorf("winmgmt %s: exit code %d, %d connections, want %d\n%s", line, got, len(c.asked), code, &out)
@@ -169,9 +169,9 @@ func TestWinmgmtUsage(t *testing.T) {
 	}
 	for line, want := range map[string]int{"/standalonehost": 4, "/standalonehost 6": 6, "-standalonehost 0": 0} {
 		level := -1
-		w := &Winmgmt{Connector: &nowhere{}, Out: &bytes.Buffer{}, Err: &bytes.Buffer{}, Host: func(standalone bool, l int) error {
+		w := &Winmgmt{Connector: &nowhere{}, Out: &bytes.Buffer{}, Err: &bytes.Buffer{}, Host: func(standalone bool, l int) (uint16, error) {
 			level = l
-			return nil
+			return 24158, nil
 		}}
 		if code := w.Run(t.Context(), strings.Fields(line)); code != 0 || level != want {
 			t.Errorf("winmgmt %s: exit code %d, level %d, want level %d", line, code, level, want)

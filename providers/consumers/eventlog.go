@@ -54,15 +54,11 @@ func (p *Provider) report(ctx context.Context, creator cim.Caller, c *cim.Instan
 	category, _ := c.Get("Category").Uint()
 	r.EventID, r.Type, r.Category = uint32(id), uint32(kind), uint16(category)
 	count, _ := c.Get("NumberOfInsertionStrings").Uint()
-	size := 0
 	for _, v := range c.Get("InsertionStringTemplates").Elems()[:count] {
 		template, _ := v.Str()
 		s, err := x.expand(template)
 		if err != nil {
 			return err
-		}
-		if size += len(s); size > maxExpanded {
-			return tooMuch()
 		}
 		r.Strings = append(r.Strings, s)
 	}
@@ -83,7 +79,12 @@ func bytesOf(v cim.Value) []byte {
 	if s, ok := v.Str(); ok {
 		return []byte(s)
 	}
-	b, _ := v.Bytes()
+	var b []byte
+	for _, e := range v.Elems() {
+		if n, ok := e.Uint(); ok && e.Type() == cim.Uint8 {
+			b = append(b, byte(n))
+		}
+	}
 	return b
 }
 

@@ -12,6 +12,7 @@ type link struct {
 	definition
 	filter, consumer string // their keys
 	events           string // the namespace of the events, once it was begun
+	counted          bool   // in the quota
 	cancel           context.CancelFunc
 	running          *subscription // nil while it does not run
 	retry            *time.Timer
@@ -54,7 +55,6 @@ func (l *lasting) setLink(key string, d definition) {
 		return
 	}
 	if old := l.links[key]; old != nil {
-		delete(l.links, key)
 		l.end(old)
 	}
 	k := &link{definition: d, filter: refKey(d.namespace, d.text("Filter")), consumer: refKey(d.namespace, d.text("Consumer"))}
@@ -62,6 +62,7 @@ func (l *lasting) setLink(key string, d definition) {
 		l.report(k, err)
 		return
 	}
+	k.counted = true
 	l.links[key] = k
 	l.begin(k)
 }
@@ -101,10 +102,12 @@ func (l *lasting) removeAll(inside func(key string) bool) {
 	}
 }
 
-// end stops a link for good, one of l.links.
+// end stops a link for good.
 func (l *lasting) end(k *link) {
 	l.stop(k)
-	l.hub.ledger.give(k.creator, permanent, 1)
+	if k.counted {
+		l.hub.ledger.give(k.creator, permanent, 1)
+	}
 }
 
 // stop stops what runs for a link.
