@@ -99,7 +99,8 @@ func (s *Security) established(c auth.Context) error {
 	if v, ok := c.(variableSizes); ok {
 		s.sizes.sign, s.sizes.seal = v.SignatureSizes()
 	}
-	if s.level >= LevelPacket && s.sizes.sign == 0 || s.level == LevelPrivacy && !c.Identity().Protected {
+	// A server learns only from the first fragment that a client did not mean to sign.
+	if s.level == LevelPrivacy && !c.Identity().Protected || s.initiator != nil && s.level >= LevelPacket && s.sizes.sign == 0 {
 		return fmt.Errorf("level %v: %w", s.level, auth.ErrNotProtected)
 	}
 	// NTLM at Windows and its peers signs every buffer that it is shown.

@@ -22,14 +22,15 @@ const (
 	StatusOutOfMemory     Status = 0x0000000E
 	StatusSecurityPackage Status = 0x00000721
 	StatusCallCancelled   Status = 0x0000071A
-	StatusNotListening    Status = 0x000006AF
+	StatusNoMemory        Status = 0x1C00001B
 	StatusContextMismatch Status = 0x1C00001A
 	StatusCancelled       Status = 0x1C00000D
 	StatusOpRange         Status = 0x1C010002
 	StatusUnknownIf       Status = 0x1C010003
 	StatusProtoError      Status = 0x1C01000B
 	StatusTooBusy         Status = 0x1C010014
-	StatusUnsupported     Status = 0x1C010017
+
+	statusNoCallActive Status = 0x000006BD
 )
 
 // statuses holds names and, where there is one, what to do about it.
@@ -42,7 +43,9 @@ var statuses = map[Status]struct{ name, text string }{
 	0x000006BF:            {"RPC_S_CALL_FAILED_DNE", "the call failed and was not executed"},
 	StatusProtocolError:   {"RPC_S_PROTOCOL_ERROR", "protocol error"},
 	StatusUnsupportedType: {"RPC_S_UNSUPPORTED_TYPE", "the type is not supported by this interface"},
-	StatusNotListening:    {"RPC_S_NOT_LISTENING", "the server is not listening"},
+	0x000006AF:            {"RPC_S_NOT_LISTENING", "the server is not listening"},
+	statusNoCallActive:    {"RPC_S_NO_CALL_ACTIVE", "there is no such call"},
+	0x000006D8:            {"EPT_S_CANT_PERFORM_OP", "the endpoint mapper cannot do this"},
 	0x000006D1:            {"RPC_S_PROCNUM_OUT_OF_RANGE", "the interface has no such operation"},
 	0x000006D3:            {"RPC_S_UNKNOWN_AUTHN_SERVICE", "the server does not know this authentication"},
 	0x000006D9:            {"EPT_S_NOT_REGISTERED", "the interface is not registered at the endpoint mapper"},
@@ -52,13 +55,21 @@ var statuses = map[Status]struct{ name, text string }{
 	StatusSecurityPackage: {"RPC_S_SEC_PKG_ERROR", "the authentication failed: wrong user name or password, or messages that do not verify"},
 	0x00000776:            {"OR_INVALID_OXID", "the object exporter is not known"},
 	0x1C000001:            {"nca_s_fault_int_div_by_zero", ""},
-	0x1C000006:            {"nca_s_fault_remote_no_memory", "the server is out of memory"},
-	0x1C000009:            {"nca_s_invalid_checksum", ""},
+	0x1C000002:            {"nca_s_fault_addr_error", ""},
+	0x1C000006:            {"nca_s_fault_invalid_tag", ""},
+	0x1C000007:            {"nca_s_fault_invalid_bound", ""},
+	0x1C000008:            {"nca_s_rpc_version_mismatch", ""},
+	0x1C000009:            {"nca_s_unspec_reject", ""},
 	StatusCancelled:       {"nca_s_fault_cancel", "the call was cancelled"},
-	0x1C00000F:            {"nca_s_fault_invalid_tag", ""},
+	0x1C00000F:            {"nca_s_fault_fp_error", ""},
 	0x1C000012:            {"nca_s_fault_unspec", ""},
+	0x1C000013:            {"nca_s_fault_remote_comm_failure", ""},
 	StatusContextMismatch: {"nca_s_fault_context_mismatch", "the context handle is not one of this association"},
-	0x1C00001C:            {"nca_s_fault_ndr", "the arguments are malformed"},
+	StatusNoMemory:        {"nca_s_fault_remote_no_memory", "the server is out of memory"},
+	0x1C00001C:            {"nca_s_invalid_pres_context_id", ""},
+	0x1C00001D:            {"nca_s_unsupported_authn_level", "the authentication level is not supported"},
+	0x1C00001F:            {"nca_s_invalid_checksum", ""},
+	0x1C000024:            {"nca_s_fault_object_not_found", "the object does not exist"},
 	0x1C010001:            {"nca_s_comm_failure", ""},
 	StatusOpRange:         {"nca_s_op_rng_error", "the interface has no such operation"},
 	StatusUnknownIf:       {"nca_s_unk_if", "the server does not serve this interface on this connection"},
@@ -68,7 +79,7 @@ var statuses = map[Status]struct{ name, text string }{
 	0x1C010013:            {"nca_s_out_args_too_big", ""},
 	StatusTooBusy:         {"nca_s_server_too_busy", "the server is too busy"},
 	0x1C010015:            {"nca_s_fault_string_too_long", ""},
-	StatusUnsupported:     {"nca_s_unsupported_type", ""},
+	0x1C010017:            {"nca_s_unsupported_type", ""},
 	0x80010108:            {"RPC_E_DISCONNECTED", "the object has disconnected from its clients"},
 	0x80010110:            {"RPC_E_VERSION_MISMATCH", "the versions of DCOM do not match"},
 	0x80010111:            {"RPC_E_INVALID_HEADER", "the header of the call is malformed"},

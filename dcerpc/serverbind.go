@@ -3,6 +3,7 @@ package dcerpc
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/casementhq/casement/auth"
@@ -85,6 +86,8 @@ func (c *serverConn) acknowledge(kind pduType, p *pdu, ack *bindAck, token []byt
 var (
 	errProviderUnknown = errors.New("unknown security provider")
 	errBadLevel        = errors.New("impossible authentication level")
+	errTwice           = errors.New("the security context exists already")
+	errTooMany         = errors.New("too many security contexts")
 )
 
 func bindReason(err error) uint16 {
@@ -118,16 +121,15 @@ func (c *serverConn) handleAlter(ctx context.Context, p *pdu) error {
 		switch x := c.pending; {
 		case x == nil:
 			token, err = c.begin(ctx, p, &b)
-		case !x.continues(p, &b):
-			return protocolError()
 		default:
+			if s := x.differs(p, &b); s != 0 {
+				return c.refuse(p.callID, 0, &Fault{Status: s, DidNotExecute: true})
+			}
 			token, err = c.next(ctx, p)
 		}
-		switch {
-		case errors.Is(err, errTwice):
-			return protocolError()
-		case err != nil:
-			return c.refuse(p.callID, 0, &Fault{Status: StatusAccessDenied, DidNotExecute: true})
+		if err != nil {
+			c.srv.opts.Log.Info("rpc: authentication refused", "peer", c.nc.RemoteAddr(), "provider", p.trailer.kind.String(), "err", err)
+			return c.refuse(p.callID, 0, &Fault{Status: alterStatus(err), DidNotExecute: true})
 		}
 	}
 	size := uint16(c.maxXmit)
@@ -135,13 +137,32 @@ func (c *serverConn) handleAlter(ctx context.Context, p *pdu) error {
 	return c.acknowledge(pduAlterResp, p, ack, token)
 }
 
-// continues tells whether a leg belongs to the exchange that is going on and asks for the same.
-func (x *exchange) continues(p *pdu, b *bind) bool {
-	if !x.matches(p) || len(b.proposals) == 0 {
-		return false
-	}
+// differs tells what is wrong with a leg that does not ask for the same as the first one did, as Windows answers it.
+func (x *exchange) differs(p *pdu, b *bind) Status {
 	was, is := x.bind.proposals[0], b.proposals[0]
-	return was.contextID == is.contextID && was.abstract == is.abstract && len(is.transfers) > 0 && was.transfers[0] == is.transfers[0]
+	switch {
+	case p.trailer.kind == AuthNone:
+		return StatusAccessDenied
+	case was.contextID != is.contextID || was.abstract != is.abstract || !slices.Equal(was.transfers, is.transfers):
+		return StatusProtoError
+	case p.trailer.level != x.sec.level:
+		return StatusAccessDenied
+	case p.trailer.kind != x.sec.kind:
+		return StatusSecurityPackage
+	case p.trailer.contextID != x.sec.id:
+		return StatusProtoError
+	}
+	return 0
+}
+
+func alterStatus(err error) Status {
+	switch {
+	case errors.Is(err, errTooMany):
+		return StatusProtoError
+	case errors.Is(err, auth.ErrNotProtected):
+		return StatusSecurityPackage
+	}
+	return StatusAccessDenied
 }
 
 func (x *exchange) matches(p *pdu) bool {
@@ -155,18 +176,17 @@ func (c *serverConn) handleAuth3(ctx context.Context, p *pdu) error {
 	if x == nil || p.authLen == 0 || !x.matches(p) {
 		return c.refuse(p.callID, 0, &Fault{Status: StatusProtoError, DidNotExecute: true})
 	}
-	_, err := c.next(ctx, p)
-	if err == nil && c.pending != nil {
-		err = auth.ErrBadToken // the mechanism wants another leg, which cannot come
-		x.sec.failed, c.pending = err, nil
+	out, err := c.next(ctx, p)
+	if err == nil && (c.pending != nil || len(out) > 0) {
+		err = auth.ErrBadToken // the mechanism wants to answer, and cannot
+		x.sec.failed, c.pending, c.standing = err, nil, nil
 	}
 	if err != nil {
+		c.failed = true
 		c.srv.opts.Log.Info("rpc: authentication failed", "peer", c.nc.RemoteAddr(), "provider", x.sec.kind, "err", err)
 	}
 	return nil
 }
-
-var errTwice = errors.New("the security context exists already")
 
 // begin starts an exchange with its first leg.
 func (c *serverConn) begin(ctx context.Context, p *pdu, b *bind) ([]byte, error) {
@@ -176,16 +196,17 @@ func (c *serverConn) begin(ctx context.Context, p *pdu, b *bind) ([]byte, error)
 		return nil, errBadLevel
 	case t.kind == AuthNone || c.srv.opts.Acceptor == nil:
 		return nil, errProviderUnknown
-	case t.level == LevelCall:
-		return nil, auth.ErrUnsupported // as Windows over TCP
-	case c.securities[t.contextID] != nil, len(c.securities) >= c.srv.opts.MaxSecurity:
+	case c.securities[t.contextID] != nil:
 		return nil, errTwice
-	case len(c.securities) > 0 && c.bound && c.features&featureSecurityMultiplex == 0 && !c.loneExchange():
-		return nil, errTwice
+	case len(c.securities) >= c.srv.opts.MaxSecurity:
+		return nil, errTooMany
 	}
 	a, err := c.srv.opts.Acceptor(t.kind, c.nc.RemoteAddr())
 	if err != nil || a == nil {
 		return nil, errProviderUnknown
+	}
+	if t.level == LevelCall {
+		return nil, auth.ErrUnsupported // as Windows answers over TCP, whatever [MS-RPCE] 2.2.1.1.8 says
 	}
 	sec := &Security{id: t.contextID, kind: t.kind, level: t.level, acceptor: a}
 	c.securities[t.contextID] = sec
@@ -193,9 +214,6 @@ func (c *serverConn) begin(ctx context.Context, p *pdu, b *bind) ([]byte, error)
 	c.due = time.Now().Add(c.srv.opts.Negotiation)
 	return c.next(ctx, p)
 }
-
-// loneExchange permits what peers do that do not negotiate features: several contexts all the same. Windows lets them.
-func (c *serverConn) loneExchange() bool { return true }
 
 // next steps the pending exchange.
 func (c *serverConn) next(ctx context.Context, p *pdu) ([]byte, error) {
@@ -286,11 +304,4 @@ func (c *serverConn) propose(p proposal, all []proposal, taken map[SyntaxID]bool
 	return result{transfer: want}, nil
 }
 
-func offers(p proposal, transfer SyntaxID) bool {
-	for _, t := range p.transfers {
-		if t == transfer {
-			return true
-		}
-	}
-	return false
-}
+func offers(p proposal, transfer SyntaxID) bool { return slices.Contains(p.transfers, transfer) }

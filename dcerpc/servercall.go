@@ -34,7 +34,10 @@ func (c *serverConn) handleRequest(ctx context.Context, p *pdu) error {
 	}
 	a := c.assembling[p.callID]
 	if p.flags&flagFirst != 0 {
-		if err := c.mayBegin(p); err != nil {
+		if p.flags&flagPendingCancel != 0 {
+			return c.refuse(p.callID, 0, &Fault{Status: statusNoCallActive, DidNotExecute: true})
+		}
+		if err := c.mayBegin(p, &r); err != nil {
 			return err
 		}
 		var err error
@@ -49,7 +52,8 @@ func (c *serverConn) handleRequest(ctx context.Context, p *pdu) error {
 		return err
 	}
 	last := p.flags&flagLast != 0
-	if over := c.assembled + len(stub); over > c.allowed(a.sec) || !last && over >= c.allowed(a.sec) {
+	total := c.assembled + len(stub)
+	if total > c.allowed(a.sec) || !last && (total >= c.allowed(a.sec) || p.flags&flagFirst != 0 && int64(r.allocHint) > int64(c.allowed(a.sec))) {
 		return c.refuse(p.callID, a.request.contextID, &Fault{Status: StatusAccessDenied})
 	}
 	if !last {
@@ -78,9 +82,14 @@ func (c *serverConn) allowed(sec *Security) int {
 }
 
 // mayBegin refuses a first fragment that comes between those of another request, unless several calls at once were announced.
-func (c *serverConn) mayBegin(p *pdu) error {
+func (c *serverConn) mayBegin(p *pdu, r *request) error {
 	for id, a := range c.assembling {
 		switch {
+		case id == p.callID && p.authLen > 0:
+			if _, err := c.take(a, p, r); err != nil {
+				return err
+			}
+			fallthrough
 		case id == p.callID, !c.mpx:
 			return c.refuse(id, a.request.contextID, &Fault{Status: StatusProtoError})
 		default:
@@ -126,11 +135,7 @@ func (c *serverConn) open(p *pdu, r *request) (*assembly, error) {
 		c.fault(p.callID, 0, &Fault{Status: StatusUnknownIf, DidNotExecute: true})
 		return nil, nil
 	case err != nil:
-		var f *Fault
-		if !errors.As(err, &f) {
-			f = &Fault{Status: StatusAccessDenied}
-		}
-		return nil, c.refuse(p.callID, r.contextID, f)
+		return nil, c.refuse(p.callID, r.contextID, &Fault{Status: StatusAccessDenied})
 	}
 	return &assembly{head: p.header, request: *r, presentation: pres, sec: sec}, nil
 }
@@ -140,15 +145,16 @@ var errIdentity = errors.New("the fragment is not protected as its security cont
 // identify finds the Security of a request by its trailer. Its level has to be the one that was negotiated: less would be a way around it.
 func (c *serverConn) identify(p *pdu) (*Security, error) {
 	if p.authLen == 0 {
+		if c.failed && c.standing == nil {
+			return nil, errIdentity
+		}
 		return c.standing, nil
 	}
 	sec := c.securities[p.trailer.contextID]
 	switch {
 	case sec == nil:
 		return nil, errIdentity
-	case sec.failed != nil:
-		return nil, &Fault{Status: StatusSecurityPackage}
-	case sec.context == nil || sec.kind != p.trailer.kind || sec.level != p.trailer.level:
+	case sec.failed != nil || sec.context == nil || sec.kind != p.trailer.kind || sec.level != p.trailer.level:
 		return nil, errIdentity
 	}
 	return sec, nil
@@ -259,14 +265,8 @@ func (c *serverConn) call(ctx context.Context, a *assembly, out *ndr.Encoder) (e
 // handleCancel ends the context of a call; its answer is still awaited. See [C706] 12.6.4.2.
 func (c *serverConn) handleCancel(p *pdu) error { return c.stop(p, false) }
 
-// handleOrphaned ends a call that nobody waits for, or drops what has come of its request. See [C706] 12.6.4.8.
-func (c *serverConn) handleOrphaned(p *pdu) error {
-	if a := c.assembling[p.callID]; a != nil {
-		c.assembled -= len(a.stub)
-		delete(c.assembling, p.callID)
-	}
-	return c.stop(p, true)
-}
+// handleOrphaned ends a call that nobody waits for. What has not come whole it does not touch: so does Windows. See [C706] 12.6.4.8.
+func (c *serverConn) handleOrphaned(p *pdu) error { return c.stop(p, true) }
 
 func (c *serverConn) stop(p *pdu, orphaned bool) error {
 	if p.authLen > 0 {

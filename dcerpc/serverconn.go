@@ -22,6 +22,7 @@ type serverConn struct {
 	securities  map[uint32]*Security
 	standing    *Security            // level Connect: whose requests without trailer are
 	pending     *exchange            // an exchange that is not done
+	failed      bool                 // one failed in a leg that is not answered
 	assembling  map[uint32]*assembly // requests whose last fragment has not come
 	assembled   int                  // octets in them
 	due         time.Time            // of the first bind, or of pending
@@ -137,5 +138,9 @@ func (c *serverConn) answerViolation(p *pdu) {
 		c.nak(p.callID, ReasonProtocolVersion)
 		return
 	}
-	c.fault(p.callID, 0, &Fault{Status: StatusProtoError, DidNotExecute: p.kind != pduRequest})
+	status := StatusProtoError
+	if p.kind == pduAuth3 {
+		status = StatusNoMemory // as Windows
+	}
+	c.fault(p.callID, 0, &Fault{Status: status, DidNotExecute: p.kind != pduRequest})
 }
