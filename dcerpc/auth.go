@@ -119,27 +119,43 @@ func (s *Security) signature() int {
 	return s.sizes.sign
 }
 
+var zeros [padTo]byte
+
+// connectMark stands for a signature at level Connect, where there is none: what a client sends whose connection has several identities. See
+// [MS-RPCE] 3.3.1.5.4.
+var connectMark = [16]byte{1}
+
 // room is how much of a stub fits into a fragment that has n octets for it and its protection.
 func (s *Security) room(n int) int {
-	if !s.protects() {
+	switch {
+	case s == nil:
 		return n &^ 7
+	case !s.protects():
+		return (n - trailerSize - len(connectMark)) &^ (padTo - 1)
 	}
 	return (n - trailerSize - s.signature()) &^ (padTo - 1)
 }
 
 // protect appends padding, trailer and signature to the fragment that begins at b[at:] and whose stub begins at b[body:], and completes its
-// header. What is signed and what is encrypted: [MS-RPCE] 3.3.1.5.2.2. A client marks its calls at level Connect with withTrailer.
-func (s *Security) protect(b []byte, at, body int, signHeaders bool) ([]byte, error) {
-	if !s.protects() {
+// header. What is signed and what is encrypted: [MS-RPCE] 3.3.1.5.2.2. mark names the identity also at level Connect.
+func (s *Security) protect(b []byte, at, body int, signHeaders, mark bool) ([]byte, error) {
+	if !s.protects() && !(mark && s != nil) {
 		finishHeader(b[at:], 0)
 		return b, nil
 	}
 	pad := -(len(b) - body) & (padTo - 1)
-	b = append(b, make([]byte, pad)...)
+	b = append(b, zeros[:pad]...)
 	end := len(b)
 	b = trailer{kind: s.kind, level: s.level, pad: uint8(pad), contextID: s.id}.append(b)
+	if !s.protects() {
+		b = append(b, connectMark[:]...)
+		finishHeader(b[at:], len(connectMark))
+		return b, nil
+	}
 	size := s.signature()
-	b = append(b, make([]byte, size)...)
+	for n := size; n > 0; n -= len(zeros) {
+		b = append(b, zeros[:min(n, len(zeros))]...)
+	}
 	finishHeader(b[at:], size)
 	bufs := s.buffers(&s.outBufs, b[at:body], b[body:end], b[end:end+trailerSize], signHeaders)
 	var sig []byte

@@ -125,6 +125,8 @@ func TestSeveralIdentities(t *testing.T) {
 		nil,
 		c.NewSecurity(dcerpc.AuthNTLM, dcerpc.LevelPrivacy, initiator(dcerpc.AuthNTLM, "bob", password)),
 		c.NewSecurity(dcerpc.AuthSPNEGO, dcerpc.LevelIntegrity, initiator(dcerpc.AuthSPNEGO, `HOST\bob`, password)),
+		c.NewSecurity(dcerpc.AuthNTLM, dcerpc.LevelConnect, initiator(dcerpc.AuthNTLM, `A\bob`, password)),
+		c.NewSecurity(dcerpc.AuthNTLM, dcerpc.LevelConnect, initiator(dcerpc.AuthNTLM, `B\bob`, password)),
 	}
 	for _, sec := range secs {
 		b, err := c.Bind(ctx, echoID, sec)
@@ -134,7 +136,9 @@ func TestSeveralIdentities(t *testing.T) {
 		bindings = append(bindings, b)
 	}
 	for range 3 {
-		for i, want := range []string{"ANONYMOUS at none", "bob at privacy", `HOST\bob at integrity`} {
+		for i, want := range []string{
+			`B\bob at connect`, "bob at privacy", `HOST\bob at integrity`, `A\bob at connect`, `B\bob at connect`, // without identity: the last at level Connect
+		} {
 			var who bytesArg
 			if err := bindings[i].Call(ctx, 2, none, nil, &who); err != nil || string(who.b) != want {
 				t.Errorf("%v, the server says %q, want %q", err, who.b, want)

@@ -20,7 +20,7 @@ type Options struct {
 	OnlyNDR20 bool
 	// Trace has hooks; nil has none.
 	Trace *Trace
-	// MaxFragment is the longest fragment that is offered, 5840 octets by default, at least 4280 and at most 65535.
+	// MaxFragment is the longest fragment that is offered, 5840 octets by default, at least 2048 and at most 65535.
 	MaxFragment int
 	// MaxResponse bounds the stub of a response, 64 MiB by default.
 	MaxResponse int
@@ -35,7 +35,7 @@ func (o *Options) defaults() {
 	if o.MaxFragment <= 0 {
 		o.MaxFragment = defaultFragment
 	}
-	o.MaxFragment = min(max(o.MaxFragment, 4280), 65535) &^ 7
+	o.MaxFragment = min(max(o.MaxFragment, minFragment), 65535) &^ 7
 	if o.MaxResponse <= 0 {
 		o.MaxResponse = 64 << 20
 	}

@@ -29,7 +29,8 @@ func (b *Binding) Security() *Security { return b.sec }
 func (b *Binding) Conn() *Conn { return b.conn }
 
 // Bind negotiates an interface, and proves the identity if that has not been done; sec is nil for calls without. Errors: *BindError,
-// *RejectedError, *Fault, those of the mechanism; after anything but a *RejectedError the connection has ended. Bindings stay valid beside each other.
+// *RejectedError, *Fault, those of the mechanism; after anything but a *RejectedError the connection has ended. Bindings stay valid beside each
+// other; a call without identity on a connection that has one at level Connect is a call of that identity.
 func (c *Conn) Bind(ctx context.Context, id SyntaxID, sec *Security) (*Binding, error) {
 	select {
 	case c.bindLock <- struct{}{}:

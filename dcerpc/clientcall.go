@@ -88,13 +88,13 @@ func (c *Conn) invoke(ctx context.Context, b *Binding, opnum uint16, object secu
 	r := request{contextID: b.ctx.id, opnum: opnum, object: object, hasObject: object != nilGUID}
 	call := clientCalls.Get().(*clientCall)
 	call.sec = b.sec
-	id, err := c.enter(call)
+	id, several, err := c.enter(call)
 	if err != nil {
 		clientCalls.Put(call)
 		return nil, false, err
 	}
 	c.vouch(b, id, &r, e)
-	if err := c.writeCall(pduRequest, id, r, e.Stub(), b.sec); err != nil {
+	if err := c.writeCall(pduRequest, id, r, e.Stub(), b.sec, several); err != nil {
 		c.fail(fmt.Errorf("RPC connection to %v: %w", c.nc.RemoteAddr(), err))
 	}
 	select {
@@ -113,19 +113,19 @@ func (c *Conn) invoke(ctx context.Context, b *Binding, opnum uint16, object secu
 	return stub, bigEndian, err
 }
 
-// enter gives a call its number and a place among those that wait.
-func (c *Conn) enter(call *clientCall) (uint32, error) {
+// enter gives a call its number and a place among those that wait, and tells whether there are several identities.
+func (c *Conn) enter(call *clientCall) (id uint32, several bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
-		return 0, c.err
+		return 0, false, c.err
 	}
 	if c.nextCall >= math.MaxInt32 {
-		return 0, errors.New("dcerpc: the connection has used up its call numbers")
+		return 0, false, errors.New("dcerpc: the connection has used up its call numbers")
 	}
 	c.nextCall++
 	c.calls[c.nextCall] = call
-	return c.nextCall, nil
+	return c.nextCall, len(c.securities) > 1, nil
 }
 
 // vouch appends the verification trailer that this request needs.

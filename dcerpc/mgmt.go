@@ -42,6 +42,9 @@ func serveMgmt(_ context.Context, call *Call) error {
 		out.Uint32(uint32(StatusAccessDenied))
 	case 4: // inq_princ_name
 		kind, size := in.Uint32(), in.Uint32()
+		if in.Err() == nil && size > maxPrincipal {
+			in.Fail("a name of %d octets", size)
+		}
 		if in.Err() != nil {
 			return in.Err()
 		}
@@ -53,10 +56,10 @@ func serveMgmt(_ context.Context, call *Call) error {
 		switch {
 		case name == "":
 			status = 0x6D3 // RPC_S_UNKNOWN_AUTHN_SERVICE
-		case uint32(len(name))+1 > min(size, maxPrincipal):
+		case uint32(len(name))+1 > size:
 			status, name = 0x7A, "" // ERROR_INSUFFICIENT_BUFFER
 		}
-		writeASCII(out, name)
+		writeASCII(out, name, int(size))
 		out.Uint32(status)
 	default:
 		return &Fault{Status: StatusOpRange}
@@ -80,9 +83,14 @@ func writeIDs(e *ndr.Encoder, ids []SyntaxID) {
 	}
 }
 
-// writeASCII writes a conformant and varying string of octets.
-func writeASCII(e *ndr.Encoder, s string) {
-	e.Count(len(s) + 1)
+// writeASCII writes a conformant and varying string of octets in an array of size; one without room for its terminator is left out.
+func writeASCII(e *ndr.Encoder, s string, size int) {
+	e.Count(size)
+	if size == 0 {
+		e.Count(0)
+		e.Count(0)
+		return
+	}
 	e.Count(0)
 	e.Count(len(s) + 1)
 	e.Raw([]byte(s))

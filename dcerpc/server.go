@@ -70,7 +70,7 @@ type ServerOptions struct {
 	// Log takes what happens on connections; nil discards it.
 	Log *slog.Logger
 
-	// MaxFragment is the longest fragment of a call, 5840 octets by default, at least 4280 and at most 65535.
+	// MaxFragment is the longest fragment of a call, 5840 octets by default, at least 2048 and at most 65535.
 	MaxFragment int
 	// MaxRequest and MaxAnonymous bound the stub of a request, 4 MiB; without a proven identity 64 KiB.
 	MaxRequest, MaxAnonymous int
@@ -95,7 +95,7 @@ func (o *ServerOptions) defaults() {
 		}
 	}
 	set(&o.MaxFragment, defaultFragment)
-	o.MaxFragment = min(max(o.MaxFragment, 4280), 65535)
+	o.MaxFragment = min(max(o.MaxFragment, minFragment), 65535)
 	set(&o.MaxRequest, 4<<20)
 	set(&o.MaxAnonymous, 64<<10)
 	set(&o.MaxCalls, 64)
@@ -238,7 +238,7 @@ func (s *Server) ServeConn(nc net.Conn) {
 	peer := nc.RemoteAddr()
 	if s.opts.Admit != nil {
 		if err := s.opts.Admit(peer); err != nil {
-			s.opts.Log.Info("rpc: connection refused", "peer", peer, "err", err)
+			s.opts.Log.Debug("rpc: connection refused", "peer", peer, "err", err)
 			nc.Close()
 			return
 		}
@@ -256,7 +256,7 @@ func (s *Server) ServeConn(nc net.Conn) {
 	if full {
 		cancel()
 		nc.Close()
-		s.opts.Log.Warn("rpc: too many connections", "peer", peer)
+		s.opts.Log.Debug("rpc: too many connections", "peer", peer)
 		return
 	}
 	go func() {

@@ -10,8 +10,9 @@ import (
 // flushAt is how much of a message in several fragments is collected before it is written.
 const flushAt = 64 << 10
 
-// writeCall sends a stub in as many fragments as it takes, each protected by sec, without another PDU between them.
-func (l *link) writeCall(kind pduType, callID uint32, r request, stub []byte, sec *Security) error {
+// writeCall sends a stub in as many fragments as it takes, each protected by sec, without another PDU between them. mark is
+// for Security.protect.
+func (l *link) writeCall(kind pduType, callID uint32, r request, stub []byte, sec *Security, mark bool) error {
 	l.wmu.Lock()
 	defer l.wmu.Unlock()
 	flags := flagFirst
@@ -39,7 +40,7 @@ func (l *link) writeCall(kind pduType, callID uint32, r request, stub []byte, se
 		body := len(l.out)
 		l.out = append(l.out, chunk...)
 		var err error
-		if l.out, err = sec.protect(l.out, at, body, l.signHeaders.Load()); err != nil {
+		if l.out, err = sec.protect(l.out, at, body, l.signHeaders.Load(), mark); err != nil {
 			return err
 		}
 		stub = stub[len(chunk):]
