@@ -1,0 +1,268 @@
+package wmiclient
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/dcom"
+	"github.com/casementhq/casement/internal/ndr"
+	"github.com/casementhq/casement/security"
+	"github.com/casementhq/casement/wmi"
+	"github.com/casementhq/casement/wmi/internal/iwbem"
+	"github.com/casementhq/casement/wmi/internal/wmio"
+)
+
+// How many objects a call asks for: few at first, so that they come soon.
+const (
+	firstBatch = 64
+	nextBatch  = 1024
+)
+
+// enumerator is a stream of objects of the host, one page ahead of its reader: a call that is under way when its reader gives up waiting
+// goes on, and the next reader has what it brings.
+type enumerator struct {
+	s               *Session
+	operation, path string
+	namespace       string // "" is the session's
+	batch           int    // objects in a call, 0: as it fits
+	events          bool   // they come one by one, whenever they do
+	project         *projection
+
+	plain  *dcom.Proxy // IEnumWbemClassObject
+	smart  *dcom.Proxy // IWbemWCOSmartEnum, nil where the host has none
+	proxy  security.GUID
+	reader *wmio.ArrayReader
+
+	pages  chan page
+	cancel context.CancelFunc
+	done   chan struct{} // closed when nothing of it is left
+
+	turn sync.Mutex // of Next
+	rest []*cim.Instance
+	end  error
+}
+
+// page is what one call brought. err is what comes after its objects, nil where more may come.
+type page struct {
+	objects []*cim.Instance
+	err     error
+}
+
+type request = ndr.Marshaler
+
+// enumerate begins an operation that gives many objects, and makes e one of the session's streams.
+func (s *Session) enumerate(ctx context.Context, e *enumerator, o cim.OperationOptions, opnum uint16, method string, in func(iwbem.Context) request) (cim.Enumerator, error) {
+	if err := s.begin(ctx, e, o, opnum, method, in); err != nil {
+		return nil, s.fail(e.operation, e.path, err)
+	}
+	return e, nil
+}
+
+func (s *Session) begin(ctx context.Context, e *enumerator, o cim.OperationOptions, opnum uint16, method string, in func(iwbem.Context) request) error {
+	values, err := iwbem.NewContext(o.Context)
+	if err != nil {
+		return err
+	}
+	limited, stop := s.limit(ctx, o)
+	defer stop()
+	services, err := s.at(limited, e.namespace)
+	if err != nil {
+		return err
+	}
+	out := &iwbem.RefResponse{}
+	if err := s.c.call(limited, services, method, opnum, in(values), out); err != nil {
+		return err
+	}
+	if e.plain, err = unmarshal(limited, services, out.Ref); err != nil {
+		return err
+	}
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	e.s, e.cancel, e.pages, e.done = s, cancel, make(chan page), make(chan struct{})
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		cancel()
+		s.c.release(ctx, e.plain)
+		return errClosed
+	}
+	s.streams[e] = struct{}{}
+	s.mu.Unlock()
+	go e.run(life, o)
+	return nil
+}
+
+// run fetches pages until the end or until Close.
+func (e *enumerator) run(ctx context.Context, o cim.OperationOptions) {
+	defer close(e.done)
+	defer func() { e.s.c.release(ctx, e.smart, e.plain) }()
+	e.optimize(ctx)
+	for count := e.first(); ; count = e.next() {
+		p := e.page(ctx, o, count)
+		select {
+		case e.pages <- p:
+		case <-ctx.Done():
+			return
+		}
+		if p.err != nil {
+			return
+		}
+	}
+}
+
+// page waits for objects or the end. The time limit of an operation is that of each page; an event may take its time.
+func (e *enumerator) page(ctx context.Context, o cim.OperationOptions, count uint32) (p page) {
+	if !e.events {
+		var stop context.CancelFunc
+		ctx, stop = e.s.limit(ctx, o)
+		defer stop()
+	}
+	for len(p.objects) == 0 && p.err == nil {
+		p = e.fetch(ctx, count)
+	}
+	return p
+}
+
+func (e *enumerator) first() uint32 {
+	switch {
+	case e.events:
+		return 1
+	case e.batch > 0:
+		return uint32(e.batch)
+	}
+	return firstBatch
+}
+
+func (e *enumerator) next() uint32 {
+	if e.batch > 0 || e.events {
+		return e.first()
+	}
+	return nextBatch
+}
+
+// optimize asks for packets instead of objects. See [MS-WMI] 3.2.4.2.8.
+func (e *enumerator) optimize(ctx context.Context) {
+	c := e.s.c
+	if c.plain.Load() {
+		return
+	}
+	fetch, err := e.plain.QueryInterface(ctx, wmi.IIDFetchSmartEnum)
+	if err == nil {
+		out := &iwbem.GetSmartEnumResponse{}
+		if err = c.call(ctx, fetch, "IWbemFetchSmartEnum::GetSmartEnum", iwbem.OpGetSmartEnum, &iwbem.GetSmartEnumRequest{}, out); err == nil {
+			e.smart, err = unmarshal(ctx, fetch, out.Ref)
+		}
+		c.release(ctx, fetch)
+	}
+	if err != nil {
+		var hr *dcom.Error
+		if errors.As(err, &hr) && hr.HRESULT == dcom.E_NOINTERFACE {
+			c.plain.Store(true)
+		}
+		c.without(ctx, "IWbemWCOSmartEnum", err)
+		return
+	}
+	rand.Read(e.proxy[:]) //nolint:errcheck // never fails
+	e.reader = c.codec.NewArrayReader()
+}
+
+// fetch makes one call. An empty page without an error means that the time of the call was over.
+func (e *enumerator) fetch(ctx context.Context, count uint32) page {
+	begin := time.Now()
+	p, result := e.ask(ctx, int32(slice.Milliseconds()), count)
+	if e.events && p.err == nil && len(p.objects) > 0 && result != uint32(cim.StatusFalse) {
+		more, last := e.ask(ctx, 0, nextBatch) // those that are there already
+		p.objects, p.err, result = append(p.objects, more.objects...), more.err, last
+	}
+	if p.err != nil {
+		return p
+	}
+	switch cim.Status(result) {
+	case cim.StatusOK:
+	case cim.StatusTimedOut:
+		if len(p.objects) == 0 {
+			p.err = pace(ctx, begin)
+		}
+	case cim.StatusFalse:
+		p.err = io.EOF
+	default: // the results are partial
+		p.err = &cim.Error{Status: cim.Status(result), Remote: true}
+	}
+	return p
+}
+
+// ask makes one call of Next. See [MS-WMI] 3.1.4.4.2 and 3.1.4.7.1.
+func (e *enumerator) ask(ctx context.Context, timeout int32, count uint32) (p page, result uint32) {
+	c := e.s.c
+	if e.smart != nil {
+		out := &iwbem.SmartNextResponse{}
+		in := &iwbem.SmartNextRequest{Proxy: e.proxy, Timeout: timeout, Count: count}
+		p.err = c.call(ctx, e.smart, "IWbemWCOSmartEnum::Next", iwbem.OpSmartNext, in, out)
+		if p.err == nil && len(out.Buffer) > 0 {
+			p.objects, p.err = e.reader.Append(nil, out.Buffer)
+		}
+		result = out.Result
+	} else {
+		out := &iwbem.NextResponse{}
+		p.err = c.call(ctx, e.plain, "IEnumWbemClassObject::Next", iwbem.OpNext, &iwbem.NextRequest{Timeout: timeout, Count: count}, out)
+		for _, unit := range out.Objects {
+			if p.err != nil {
+				break
+			}
+			var i *cim.Instance
+			if i, p.err = c.decode(unit); p.err == nil {
+				p.objects = append(p.objects, i)
+			}
+		}
+		result = out.Result
+	}
+	if e.project != nil {
+		for n, i := range p.objects {
+			p.objects[n] = e.project.apply(i)
+		}
+	}
+	return p, result
+}
+
+// Next implements cim.Enumerator.
+func (e *enumerator) Next(ctx context.Context, limit int) ([]*cim.Instance, error) {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	for len(e.rest) == 0 {
+		if e.end != nil {
+			return nil, e.end
+		}
+		select {
+		case p := <-e.pages:
+			e.rest = p.objects
+			if e.end = p.err; e.end != io.EOF { //nolint:errorlint // its own
+				e.end = e.s.fail(e.operation, e.path, e.end)
+			}
+		case <-e.done:
+			e.end = e.s.fail(e.operation, e.path, &cim.Error{Status: cim.ErrCallCancelled, Detail: "the enumeration is closed"})
+		case <-ctx.Done():
+			return nil, e.s.fail(e.operation, e.path, &cim.Error{Status: cim.ErrCallCancelled, Err: context.Cause(ctx)})
+		}
+	}
+	n := len(e.rest)
+	if limit > 0 {
+		n = min(n, limit)
+	}
+	out := e.rest[:n:n]
+	e.rest = e.rest[n:]
+	return out, nil
+}
+
+// Close implements cim.Enumerator: it cancels the operation at the host and waits until that is told.
+func (e *enumerator) Close() error {
+	e.s.mu.Lock()
+	delete(e.s.streams, e)
+	e.s.mu.Unlock()
+	e.cancel()
+	<-e.done
+	return nil
+}

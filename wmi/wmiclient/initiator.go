@@ -1,0 +1,71 @@
+package wmiclient
+
+import (
+	"os"
+	"strings"
+
+	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/ntlm"
+	"github.com/casementhq/casement/auth/spnego"
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/dcerpc"
+	"github.com/casementhq/casement/dcom"
+	"github.com/casementhq/casement/wmi"
+)
+
+// newBlanket is what every call is made with. See spec/wmi.md 1.6.
+func newBlanket(o *Options) (dcom.Blanket, error) {
+	if o.Authority.Kerberos != "" {
+		return dcom.Blanket{}, &cim.Error{Status: cim.ErrNotSupported, Detail: "Kerberos is not built in; leave the authority " + o.Authority.String() + " out"}
+	}
+	level := o.Impersonation
+	if level == wmi.ImpersonationDefault {
+		level = wmi.ImpersonationLevel(o.defaults().ImpersonationLevel)
+	}
+	switch {
+	case level == wmi.ImpersonationDelegate:
+		return dcom.Blanket{}, &cim.Error{Status: cim.ErrNotSupported, Detail: "the impersonation level delegate needs Kerberos, which is not built in"}
+	case level != wmi.ImpersonationImpersonate:
+		return dcom.Blanket{}, &cim.Error{Status: cim.ErrAccessDenied, Detail: "WMI does nothing for a caller whose impersonation level is " + level.String() + "; it has to be impersonate"}
+	case o.Authentication > wmi.AuthenticationPktPrivacy:
+		return dcom.Blanket{}, invalid("the authentication level %d", o.Authentication)
+	}
+	domain, user, err := o.Authority.User(o.Credentials.Username)
+	if err != nil {
+		return dcom.Blanket{}, err
+	}
+	credentials := o.Credentials
+	if credentials.Username = user; domain != "" {
+		credentials.Username = domain + `\` + user
+	}
+	b := dcom.Blanket{Level: dcerpc.Level(o.Authentication), AuthType: dcerpc.AuthSPNEGO}
+	if o.Authentication == wmi.AuthenticationNone {
+		return b, nil
+	}
+	if o.Authority.NTLMDomain != "" {
+		b.AuthType = dcerpc.AuthNTLM
+	}
+	b.Initiator = func(spn, _ string) (auth.Initiator, error) {
+		if credentials.Username == "" {
+			return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "no user is named, and the host asks who calls"}
+		}
+		proof := func() auth.Initiator {
+			return ntlm.NewInitiator(ntlm.InitiatorOptions{Credentials: credentials, TargetName: spn, Workstation: workstation()})
+		}
+		if b.AuthType == dcerpc.AuthNTLM {
+			return proof(), nil
+		}
+		return spnego.NewInitiator(spnego.InitiatorMechanism{OID: spnego.OIDNTLM, New: proof}), nil
+	}
+	return b, nil
+}
+
+// workstation is the NetBIOS name of this machine.
+func workstation() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	name, _, _ = strings.Cut(name, ".")
+	return strings.ToUpper(name[:min(len(name), 15)])
+}

@@ -1,0 +1,125 @@
+package wmiclient
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/dcom"
+)
+
+// Session is a cim.Session over IWbemServices: it is bound to one namespace and to the client's user. A path into another namespace of the same host
+// is followed there. It is safe for concurrent use.
+type Session struct {
+	c         *Client
+	namespace string
+	open      cim.OpenOptions
+	owner     bool // Close closes the client, too
+
+	mu       sync.Mutex
+	services map[string]*services // by folded namespace
+	streams  map[*enumerator]struct{}
+	closed   bool
+}
+
+// services is a namespace that the session is logged in to, or about to be.
+type services struct {
+	ready chan struct{} // closed when proxy and err are there
+	proxy *dcom.Proxy
+	err   error
+}
+
+var (
+	_ cim.Session     = (*Session)(nil)
+	_ cim.ClassWriter = (*Session)(nil)
+	_ cim.Subscriber  = (*Session)(nil)
+)
+
+// Namespace is the namespace that the session is bound to.
+func (s *Session) Namespace() string { return s.namespace }
+
+// With is s itself: the caller is fixed by the connection.
+func (s *Session) With(cim.Caller) cim.Session { return s }
+
+// Close ends every enumeration and subscription that the session began, and gives back its objects. The client of a session of Client.Open stays open.
+func (s *Session) Close() error {
+	s.c.mu.Lock()
+	delete(s.c.sessions, s)
+	s.c.mu.Unlock()
+	s.end()
+	if s.owner {
+		return s.c.Close()
+	}
+	return nil
+}
+
+func (s *Session) end() {
+	s.mu.Lock()
+	streams, open := s.streams, s.services
+	s.streams, s.services, s.closed = nil, nil, true
+	s.mu.Unlock()
+	for e := range streams {
+		e.cancel() // all at once
+	}
+	for e := range streams {
+		<-e.done
+	}
+	var proxies []*dcom.Proxy
+	for _, n := range open {
+		<-n.ready
+		proxies = append(proxies, n.proxy)
+	}
+	s.c.release(context.Background(), proxies...)
+}
+
+var errClosed = &cim.Error{Status: cim.ErrShuttingDown, Detail: "the session is closed"}
+
+// at is IWbemServices of a namespace of the host, "" being the session's own.
+func (s *Session) at(ctx context.Context, namespace string) (*dcom.Proxy, error) {
+	namespace = strings.Trim(strings.ReplaceAll(namespace, "/", `\`), `\`)
+	if namespace == "" {
+		namespace = s.namespace
+	}
+	key := cim.Fold(namespace)
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, errClosed
+	}
+	n := s.services[key]
+	if n == nil {
+		n = &services{ready: make(chan struct{})}
+		s.services[key] = n
+		s.mu.Unlock()
+		n.proxy, n.err = s.c.login(ctx, namespace, s.open)
+		if n.err != nil { // it may go better next time
+			s.mu.Lock()
+			if s.services[key] == n {
+				delete(s.services, key)
+			}
+			s.mu.Unlock()
+		}
+		close(n.ready)
+		return n.proxy, n.err
+	}
+	s.mu.Unlock()
+	select {
+	case <-n.ready:
+		return n.proxy, n.err
+	case <-ctx.Done():
+		return nil, callError(context.Cause(ctx))
+	}
+}
+
+// limit bounds an operation by its own timeout or by that of the client.
+func (s *Session) limit(ctx context.Context, o cim.OperationOptions) (context.Context, context.CancelFunc) {
+	d := o.Timeout
+	if d <= 0 {
+		d = s.c.opts.Timeout
+	}
+	if d <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, d, &cim.Error{Status: cim.ErrTimedOut, Detail: "the host did not answer within " + d.String(), Err: context.DeadlineExceeded})
+}

@@ -1,0 +1,169 @@
+package wmiclient
+
+import (
+	"context"
+
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/dcom"
+	"github.com/casementhq/casement/wmi"
+	"github.com/casementhq/casement/wmi/internal/iwbem"
+	"github.com/casementhq/casement/wmi/internal/wmio"
+)
+
+// Invoke implements cim.Session. The object of the in parameters is made of the method's own signature in the class, which is asked for once. See
+// [MS-WMI] 3.1.4.3.22 and 3.2.4.2.5.
+func (s *Session) Invoke(ctx context.Context, path cim.ObjectPath, method string, in cim.Arguments, o cim.OperationOptions) (cim.Result, error) {
+	r, err := s.invoke(ctx, path, method, in, o)
+	return r, s.fail("ExecMethod", path.Relative()+"."+method, err)
+}
+
+func (s *Session) invoke(ctx context.Context, path cim.ObjectPath, method string, in cim.Arguments, o cim.OperationOptions) (cim.Result, error) {
+	ctx, cancel := s.limit(ctx, o)
+	defer cancel()
+	services, err := s.at(ctx, path.Namespace)
+	if err != nil {
+		return cim.Result{}, err
+	}
+	parameters, err := s.parameters(ctx, path, method, in)
+	if err != nil {
+		return cim.Result{}, err
+	}
+	values, err := iwbem.NewContext(o.Context)
+	if err != nil {
+		return cim.Result{}, err
+	}
+	request := &iwbem.ExecMethodRequest{
+		Path: iwbem.String{Text: path.Relative()}, Method: iwbem.String{Text: method}, Context: values, InParams: parameters, OutParams: iwbem.ObjectSlot{Given: true},
+	}
+	out := &iwbem.ExecMethodResponse{}
+	if err := s.c.call(ctx, services, "IWbemServices::ExecMethod", iwbem.OpExecMethod, request, out); err != nil {
+		return cim.Result{}, err
+	}
+	if out.Object.Object == nil {
+		return cim.Result{}, nil // a method that gives nothing back
+	}
+	object, err := s.c.decode(out.Object.Object)
+	if err != nil {
+		return cim.Result{}, err
+	}
+	return wmio.Result(object), nil
+}
+
+// parameters is the object of the in parameters. Where they do not fit the class that is known, the class is asked for anew: it may have changed.
+func (s *Session) parameters(ctx context.Context, path cim.ObjectPath, method string, in cim.Arguments) (iwbem.ClassObject, error) {
+	class, err := s.class(ctx, path.Namespace, path.Class)
+	if err != nil {
+		return nil, err
+	}
+	object, err := s.c.codec.InParams(class, method, in)
+	if err != nil {
+		if class, err = s.freshClass(ctx, path.Namespace, path.Class); err != nil {
+			return nil, err
+		}
+		object, err = s.c.codec.InParams(class, method, in)
+	}
+	if err != nil || object == nil {
+		return nil, err
+	}
+	return s.c.codec.AppendUnit(nil, object)
+}
+
+// Create implements cim.Session. See [MS-WMI] 3.1.4.3.12.
+func (s *Session) Create(ctx context.Context, instance *cim.Instance, o cim.OperationOptions) (cim.ObjectPath, error) {
+	path, err := s.create(ctx, instance, o)
+	return path, s.fail("PutInstance", instance.Class().Name, err)
+}
+
+// create is semisynchronous: only so the host tells the path, which it may have chosen itself.
+func (s *Session) create(ctx context.Context, instance *cim.Instance, o cim.OperationOptions) (cim.ObjectPath, error) {
+	ctx, cancel := s.limit(ctx, o)
+	defer cancel()
+	services, err := s.at(ctx, "")
+	if err != nil {
+		return cim.ObjectPath{}, err
+	}
+	out, err := s.put(ctx, services, instance, wmi.FlagCreateOnly|wmi.FlagReturnImmediately, o.Context, iwbem.RefSlot{Given: true})
+	if err != nil {
+		return cim.ObjectPath{}, err
+	}
+	result, err := unmarshal(ctx, services, out.CallResult.Ref)
+	if err != nil {
+		return cim.ObjectPath{}, err
+	}
+	defer s.c.release(ctx, result)
+	text, err := s.c.resultString(ctx, result)
+	if err != nil {
+		return cim.ObjectPath{}, err
+	}
+	if text == "" {
+		path, whole := instance.Path()
+		if !whole {
+			return path, &cim.Error{Status: cim.ErrTransportFailure, Detail: "the instance was made, and the host did not tell its path", Remote: true}
+		}
+		return path, nil
+	}
+	path, err := cim.ParsePath(text)
+	if path.Namespace == "" {
+		path.Namespace = s.namespace
+	}
+	return path, err
+}
+
+// Put implements cim.Session. With PutOptions.Properties it is a partial update. See [MS-WMI] 3.1.4.3.12 and "Supporting Partial Instance Operations".
+func (s *Session) Put(ctx context.Context, instance *cim.Instance, o cim.PutOptions) error {
+	path, whole := instance.Path()
+	if !whole {
+		return s.fail("PutInstance", path.Relative(), &cim.Error{Status: cim.ErrInvalidObject, Detail: "a key has no value"})
+	}
+	ctx, cancel := s.limit(ctx, o.OperationOptions)
+	defer cancel()
+	flags, values := wmi.FlagUpdateOnly, o.Context
+	if o.Mode == cim.CreateOrUpdate {
+		flags = 0
+	}
+	if o.Properties != nil {
+		flags = wmi.FlagUpdateOnly // there is no other partial update
+		values = append(append(cim.NamedArray{}, values...),
+			cim.NamedValue{Name: "__PUT_EXTENSIONS", Value: cim.Bool(true)},
+			cim.NamedValue{Name: "__PUT_EXT_CLIENT_REQUEST", Value: cim.Bool(true)},
+			cim.NamedValue{Name: "__PUT_EXT_PROPERTIES", Value: cim.Strs(o.Properties)})
+	}
+	services, err := s.at(ctx, path.Namespace)
+	if err == nil {
+		_, err = s.put(ctx, services, instance, flags, values, iwbem.RefSlot{})
+	}
+	return s.fail("PutInstance", path.Relative(), err)
+}
+
+func (s *Session) put(ctx context.Context, services *dcom.Proxy, instance *cim.Instance, flags uint32, context cim.NamedArray, result iwbem.RefSlot) (*iwbem.PutInstanceResponse, error) {
+	values, err := iwbem.NewContext(context)
+	if err != nil {
+		return nil, err
+	}
+	unit, err := s.c.codec.AppendUnit(nil, instance)
+	if err != nil {
+		return nil, err
+	}
+	in := &iwbem.PutInstanceRequest{Object: unit, Flags: flags, Context: values, CallResult: result}
+	out := &iwbem.PutInstanceResponse{}
+	return out, s.c.call(ctx, services, "IWbemServices::PutInstance", iwbem.OpPutInstance, in, out)
+}
+
+// Delete implements cim.Session. See [MS-WMI] 3.1.4.3.14.
+func (s *Session) Delete(ctx context.Context, path cim.ObjectPath, o cim.OperationOptions) error {
+	return s.fail("DeleteInstance", path.Relative(), s.delete(ctx, "IWbemServices::DeleteInstance", iwbem.OpDeleteInstance, path.Namespace, path.Relative(), o))
+}
+
+func (s *Session) delete(ctx context.Context, method string, opnum uint16, namespace, path string, o cim.OperationOptions) error {
+	ctx, cancel := s.limit(ctx, o)
+	defer cancel()
+	services, err := s.at(ctx, namespace)
+	if err != nil {
+		return err
+	}
+	values, err := iwbem.NewContext(o.Context)
+	if err != nil {
+		return err
+	}
+	return s.c.call(ctx, services, method, opnum, &iwbem.DeleteRequest{Path: iwbem.String{Text: path}, Context: values}, &iwbem.CallResultResponse{})
+}
