@@ -249,7 +249,9 @@ func TestMemoryIsBounded(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(octets("78563412 6B000000 02" + handClassPart + handInstance))
 	f.Add(octets("78563412 8D000000 01" + handParent + handClassPart + "0C000000 0000 0000 00000080"))
-	f.Add(octets("78563412 30000000 06 00 48 00 00 72 00" + handClassPart))
+	f.Add(octets("78563412 7C000000 06 00 48 00 00 72 00" + handClassPart + handInstance))
+	f.Add(must(new(Codec).AppendUnit(nil, wholeObject())))
+	f.Add(must(new(Codec).AppendUnit(nil, cim.ClassObject(wholeClass()))))
 	f.Fuzz(func(t *testing.T, unit []byte) {
 		k := new(Codec)
 		i, _, err := k.Decode(unit)
@@ -275,6 +277,8 @@ func FuzzDecode(f *testing.F) {
 func FuzzObjectArray(f *testing.F) {
 	f.Add(octets(handArray), []byte(nil))
 	f.Add(octets(handArray), octets(handArray))
+	w := new(Codec).NewArrayWriter(PacketIndicate)
+	f.Add(must(w.Append(nil, []*cim.Instance{wholeObject(), cim.ClassObject(wholeClass())})), must(w.Append(nil, []*cim.Instance{wholeObject()})))
 	f.Fuzz(func(t *testing.T, one, two []byte) {
 		r := new(Codec).NewArrayReader()
 		for _, packet := range [][]byte{one, two} {
