@@ -9,7 +9,7 @@ type Loss struct {
 }
 
 // LostByWSMan is what WS-Management cannot carry of the answers of a session.
-// It is the only list of its kind: whatever is not on it must be equal.
+// Whatever is not on it must be equal.
 var LostByWSMan = []Loss{
 	{"server", "DSP0226 5.2.1 and [MS-WSMV] 2.2.4",
 		"an endpoint reference has the address that the client used, not the host's own name (__SERVER)"},
@@ -17,4 +17,10 @@ var LostByWSMan = []Loss{
 		"an array is written as its elements, so that one without elements is as absent as a property that was not sent"},
 	{"extended", "DSP0226 14.6",
 		"a fault carries codes and a text, not the object of class __ExtendedStatus"},
+}
+
+// LostByDCOM is the same for WMI over DCOM: what comes in another form.
+var LostByDCOM = []Loss{
+	{"parameter id", "[MS-WMIO] 2.3.3",
+		"the signature of a method numbers its parameters by the qualifier ID, also where the class does not"},
 }

@@ -206,7 +206,7 @@ func (w *writer) class(aspect string, c *cim.Class) {
 		for way, list := range map[string][]cim.Parameter{"in": m.In, "out": m.Out} {
 			for n, p := range list {
 				say("method %s %s %d: %s %s of %q, optional %v", m.Name, way, n, p.Type, p.Name, p.RefClass, p.Optional)
-				w.qualifiers(aspect, c.Name+"."+m.Name+"("+way+" "+p.Name+")", p.Qualifiers)
+				w.parameterQualifiers(aspect, c.Name+"."+m.Name+"("+way+" "+p.Name+")", p.Qualifiers)
 			}
 		}
 	}
@@ -214,6 +214,22 @@ func (w *writer) class(aspect string, c *cim.Class) {
 
 func (w *writer) qualifiers(aspect, name string, list cim.Qualifiers) {
 	for _, q := range list {
-		w.add(aspect, "%s [%s %s, flavor %#x]", name, q.Name, render(q.Value), uint8(q.Flavor))
+		w.qualifier(aspect, name, q)
 	}
+}
+
+// parameterQualifiers is qualifiers where ID, the position of a parameter, is an aspect of its own.
+func (w *writer) parameterQualifiers(aspect, name string, list cim.Qualifiers) {
+	for _, q := range list {
+		if cim.EqualFold(q.Name, "ID") {
+			w.qualifier("parameter id", name, q)
+			continue
+		}
+		w.qualifier(aspect, name, q)
+	}
+}
+
+// qualifier writes a qualifier; its name is the same in any case.
+func (w *writer) qualifier(aspect, name string, q cim.Qualifier) {
+	w.add(aspect, "%s [%s %s, flavor %#x]", name, cim.Fold(q.Name), render(q.Value), uint8(q.Flavor))
 }

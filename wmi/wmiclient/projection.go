@@ -2,55 +2,37 @@ package wmiclient
 
 import "github.com/casementhq/casement/cim"
 
-// projection makes instances with some of the properties: what a caller asked for of what the host gave.
+// projection makes instances of other classes with the same properties: what a caller asked for of what the host gave.
 type projection struct {
-	names   func(*cim.Class) []string
-	path    bool // the path stays
+	to      func(*cim.Class) *cim.Class
+	path    bool // the path stays, in the class that is projected to
 	classes map[*cim.Class]*projected
 }
 
 type projected struct {
 	class *cim.Class
-	from  []int
+	from  []int // the property that each property comes from, -1 for none
 }
 
-// newProjection is one to the named properties, nil for nil; path keeps the path.
-func newProjection(names []string, path bool) *projection {
+// newProjection is one to the named properties, nil for nil.
+func newProjection(names []string) *projection {
 	if names == nil {
 		return nil
 	}
-	return &projection{names: func(*cim.Class) []string { return names }, path: path, classes: map[*cim.Class]*projected{}}
+	return &projection{to: func(c *cim.Class) *cim.Class { return c.Project(names, false) }}
 }
 
-// keysProjection is one to the keys of each class, with the path.
+// keysProjection is one to the keys, with the path.
 func keysProjection() *projection {
-	return &projection{names: func(c *cim.Class) []string {
-		names := []string{}
-		for _, n := range c.Keys() {
-			names = append(names, c.Properties[n].Name)
-		}
-		return names
-	}, path: true, classes: map[*cim.Class]*projected{}}
+	return &projection{to: func(c *cim.Class) *cim.Class { return c.Project(nil, true) }, path: true}
 }
 
-// baseProjection is one to the properties of a base class, or to those of them that are named.
-func baseProjection(base *cim.Class, only []string) *projection {
-	names := []string{}
-	for _, p := range base.Properties {
-		if only == nil || contains(only, p.Name) {
-			names = append(names, p.Name)
-		}
+// baseProjection is one to a base class, or to those of its properties that are named.
+func baseProjection(base *cim.Class, names []string) *projection {
+	if names != nil {
+		base = base.Project(names, false)
 	}
-	return newProjection(names, only == nil)
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if cim.EqualFold(n, name) {
-			return true
-		}
-	}
-	return false
+	return &projection{to: func(*cim.Class) *cim.Class { return base }, path: names == nil}
 }
 
 func (p *projection) apply(i *cim.Instance) *cim.Instance {
@@ -59,20 +41,24 @@ func (p *projection) apply(i *cim.Instance) *cim.Instance {
 	}
 	k := p.classes[i.Class()]
 	if k == nil {
-		k = &projected{class: i.Class().Project(p.names(i.Class()), false)}
+		k = &projected{class: p.to(i.Class())}
 		for n := range k.class.Properties {
 			k.from = append(k.from, i.Class().PropertyIndex(k.class.Properties[n].Name))
 		}
-		if len(p.classes) < maxClasses {
-			p.classes[i.Class()] = k
+		if p.classes == nil || len(p.classes) >= maxClasses {
+			p.classes = map[*cim.Class]*projected{}
 		}
+		p.classes[i.Class()] = k
 	}
 	values := make([]cim.Value, len(k.from))
 	for n, from := range k.from {
-		values[n] = i.At(from)
+		if values[n] = cim.Null(k.class.Properties[n].Type); from >= 0 {
+			values[n] = i.At(from)
+		}
 	}
 	out := cim.MakeInstance(k.class, values)
 	if path, whole := i.Path(); whole && p.path {
+		path.Class = k.class.Name
 		out.SetPath(path)
 	}
 	return out

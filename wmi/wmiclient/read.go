@@ -19,7 +19,7 @@ func (s *Session) Get(ctx context.Context, path cim.ObjectPath, o cim.GetOptions
 	if err != nil {
 		return nil, s.fail(op, path.Relative(), err)
 	}
-	if p := newProjection(o.Properties, false); p != nil {
+	if p := newProjection(o.Properties); p != nil {
 		i = p.apply(i)
 	}
 	return i, nil
@@ -111,7 +111,7 @@ const semisynchronous = wmi.FlagReturnImmediately | wmi.FlagForwardOnly
 
 // Enumerate implements cim.Session. See [MS-WMI] 3.1.4.3.16.
 func (s *Session) Enumerate(ctx context.Context, class string, o cim.EnumerateOptions) (cim.Enumerator, error) {
-	e := &enumerator{operation: "CreateInstanceEnum", path: class, batch: o.Batch, project: newProjection(o.Properties, false)}
+	e := &enumerator{operation: "CreateInstanceEnum", path: class, batch: o.Batch, project: newProjection(o.Properties)}
 	flags := semisynchronous
 	switch o.Polymorphism {
 	case cim.Shallow:
@@ -173,7 +173,7 @@ func (s *Session) References(ctx context.Context, source cim.ObjectPath, o cim.A
 type condition struct{ name, value string }
 
 func (s *Session) associated(ctx context.Context, op string, source cim.ObjectPath, o cim.AssociatorOptions, conditions []condition) (cim.Enumerator, error) {
-	e := &enumerator{operation: op, path: source.Relative(), namespace: source.Namespace, batch: o.Batch, project: newProjection(o.Properties, false)}
+	e := &enumerator{operation: op, path: source.Relative(), namespace: source.Namespace, batch: o.Batch, project: newProjection(o.Properties)}
 	if o.KeysOnly {
 		e.project = keysProjection()
 	}

@@ -62,6 +62,9 @@ func (s *Session) parameters(ctx context.Context, path cim.ObjectPath, method st
 		}
 		object, err = s.c.codec.InParams(class, method, in)
 	}
+	if cim.StatusOf(err) == cim.ErrTypeMismatch {
+		err = &cim.Error{Status: cim.ErrInvalidMethodParameters, Err: err}
+	}
 	if err != nil || object == nil {
 		return nil, err
 	}
