@@ -73,7 +73,9 @@ type Options struct {
 	Caller cim.Caller
 	// DialContext opens TCP connections; the default is a net.Dialer.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
-	// Trace observes the layers; nil does not.
+	// DCOM are the options of dcom:// and of monikers.
+	DCOM DCOMOptions
+	// Trace observes the layers of WinRM; nil does not.
 	Trace *wsmanclient.Trace
 	// Logger records retries at level Debug; nil is silent.
 	Logger *slog.Logger
@@ -101,8 +103,8 @@ func (c *Connection) Target() string { return c.name }
 func (c *Connection) Client() *wsmanclient.Client { return c.client }
 
 // Session opens a namespace; "" is that of the moniker, else root\cimv2. It
-// fails with *cim.Error; over WinRM it sends nothing, and what is wrong shows at
-// the first operation.
+// fails with *cim.Error. Over DCOM it signs in; over WinRM it sends nothing, and
+// what is wrong shows at the first operation.
 func (c *Connection) Session(ctx context.Context, namespace string) (cim.Session, error) {
 	if namespace == "" {
 		namespace = c.namespace
@@ -164,9 +166,21 @@ func (r *sessionRows) Close() error {
 	return err
 }
 
+// onlyWinRM is the error of what DCOM knows nothing of, nil for other ways.
+func (c *Connection) onlyWinRM(operation string) error {
+	d, isDCOM := c.way.(dcom)
+	if !isDCOM {
+		return nil
+	}
+	return &cim.Error{Status: cim.ErrNotSupported, Operation: operation, Detail: "this belongs to WinRM, not to WMI over DCOM: name the host as winrm://" + d.client.Host()}
+}
+
 // Identify asks what the service is, without authentication where
 // unauthenticated is set.
 func (c *Connection) Identify(ctx context.Context, unauthenticated bool) (*wsman.IdentifyResponse, error) {
+	if err := c.onlyWinRM("Identify"); err != nil {
+		return nil, err
+	}
 	if c.client == nil {
 		return nil, wsman.NewFault(wsman.CodeNoLocalIdentify, "")
 	}
@@ -175,6 +189,9 @@ func (c *Connection) Identify(ctx context.Context, unauthenticated bool) (*wsman
 
 // Shell opens a shell on the machine. Close it when it is no longer needed.
 func (c *Connection) Shell(ctx context.Context, o wsmanclient.ShellOptions) (*wsmanclient.Shell, error) {
+	if err := c.onlyWinRM("Shell"); err != nil {
+		return nil, err
+	}
 	if c.client == nil {
 		return nil, &cim.Error{Status: cim.ErrNotSupported, Operation: "Shell", Detail: "shells need a running service on this machine: casement up"}
 	}

@@ -58,10 +58,10 @@ func TestDialTargets(t *testing.T) {
 			t.Errorf("%s leads to %s, want %s", test.target, got, test.endpoint)
 		}
 	}
-	for _, target := range []string{"", "dcom://h", "ftp://h", "http://", "http://u:p@h", "h:port", "h:99999"} {
+	for _, target := range []string{"", "dcom://", "dcom://h/root", "dcom://h:0", "dcom://h:port", "dcom://u@h", "winmgmts:{pkt}!", "ftp://h", "http://", "http://u:p@h", "h:port", "h:99999"} {
 		if c, err := casement.Dial(t.Context(), target, casement.Options{HostsFile: "-"}); err == nil {
-			t.Errorf("%q is taken and leads to %s", target, c.Client().Endpoint())
-		} else if strings.HasPrefix(target, "dcom") && !errors.Is(err, casement.ErrNoTransport) {
+			t.Errorf("%q is taken and leads to %s", target, c.Target())
+		} else if strings.HasPrefix(target, "ftp") && !errors.Is(err, casement.ErrNoTransport) {
 			t.Errorf("%s: %v", target, err)
 		}
 	}

@@ -15,18 +15,21 @@ import (
 	"github.com/casementhq/casement/wsman/wsmanclient"
 )
 
-// ErrNoTransport is returned for a target whose protocol is not built in.
+// ErrNoTransport is returned for a target whose protocol is not known.
 var ErrNoTransport = errors.New("casement: no such transport")
 
 // Dial names the machine to be managed:
 //
 //	winrm://host[:port][/prefix]   WinRM over http
 //	http://…, https://…            WinRM
+//	dcom://host[:port]             WMI over DCOM; port is that of the endpoint mapper
+//	winmgmts:{…}!\\host\namespace   a moniker, over DCOM
 //	host                           a name of the hosts file, else WinRM over http
 //	.                              this machine: its service's local socket, or Options.Opener
 //
-// It connects at the first operation, not here. dcom:// fails with
-// ErrNoTransport. Errors of a connection say which layer failed, with its code.
+// The host of a dcom:// URL and of a moniker may be a name of the hosts file too.
+// It connects at the first operation, not here. Errors of a connection say which
+// layer failed, with its code.
 func Dial(ctx context.Context, target string, o Options) (*Connection, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -35,6 +38,8 @@ func Dial(ctx context.Context, target string, o Options) (*Connection, error) {
 	switch {
 	case target == ".":
 		return dialLocal(o)
+	case isMoniker(target):
+		return dialMoniker(target, o)
 	case !named:
 		return dialName(target, o)
 	case strings.EqualFold(scheme, "winrm"):
@@ -42,9 +47,13 @@ func Dial(ctx context.Context, target string, o Options) (*Connection, error) {
 	case strings.EqualFold(scheme, "http"), strings.EqualFold(scheme, "https"):
 		return dialURL(target, target, o)
 	case strings.EqualFold(scheme, "dcom"):
-		return nil, fmt.Errorf("%w: %s: WMI over DCOM is not built in yet; use winrm://%s", ErrNoTransport, target, rest)
+		host, port, err := splitDCOM(rest)
+		if err != nil {
+			return nil, err
+		}
+		return dialDCOM(target, host, port, o)
 	}
-	return nil, fmt.Errorf("%w: %s: write winrm://, http:// or https:// before the host", ErrNoTransport, target)
+	return nil, fmt.Errorf("%w: %s: write winrm://, http://, https:// or dcom:// before the host", ErrNoTransport, target)
 }
 
 // dialName looks a name up in the hosts file.
@@ -60,8 +69,13 @@ func dialName(name string, o Options) (*Connection, error) {
 	if !ok {
 		return dialURL(name, name, o)
 	}
-	if o.User == "" && o.Password == "" && o.NTHash == nil {
-		o.User, o.Password = e.User, e.Password
+	o.takeAccount(e)
+	if scheme, _, _ := strings.Cut(e.URL, "://"); strings.EqualFold(scheme, "dcom") {
+		host, port, err := dcomHost(e, 0)
+		if err != nil {
+			return nil, err
+		}
+		return newDCOM(name, host, port, o)
 	}
 	if o.Scheme == "" {
 		o.Scheme = wsmanclient.Scheme(e.Authentication)

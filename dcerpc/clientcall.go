@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/casementhq/casement/internal/ndr"
@@ -22,7 +23,7 @@ type clientCall struct {
 	err       error
 }
 
-func newClientCall() any { return &clientCall{done: make(chan struct{}, 1)} }
+var clientCalls = sync.Pool{New: func() any { return &clientCall{done: make(chan struct{}, 1)} }}
 
 func (call *clientCall) finish(err error) {
 	call.err = err
@@ -85,11 +86,11 @@ func (c *Conn) invoke(ctx context.Context, b *Binding, opnum uint16, object secu
 		}
 	}
 	r := request{contextID: b.ctx.id, opnum: opnum, object: object, hasObject: object != nilGUID}
-	call := c.idleCalls.Get().(*clientCall)
+	call := clientCalls.Get().(*clientCall)
 	call.sec = b.sec
 	id, several, err := c.enter(call)
 	if err != nil {
-		c.idleCalls.Put(call)
+		clientCalls.Put(call)
 		return nil, false, err
 	}
 	c.vouch(b, id, &r, e)
@@ -108,7 +109,7 @@ func (c *Conn) invoke(ctx context.Context, b *Binding, opnum uint16, object secu
 	}
 	stub, bigEndian, err = call.stub, call.bigEndian, call.err
 	*call = clientCall{done: call.done}
-	c.idleCalls.Put(call)
+	clientCalls.Put(call)
 	return stub, bigEndian, err
 }
 

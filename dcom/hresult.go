@@ -1,11 +1,6 @@
 package dcom
 
-import (
-	"errors"
-	"fmt"
-
-	"github.com/casementhq/casement/dcerpc"
-)
+import "fmt"
 
 // Results of the protocol, by the names of [MS-ERREF] 2.1.
 //
@@ -154,8 +149,7 @@ func (e *Error) Error() string {
 	if e.Detail != "" {
 		s += ": " + e.Detail
 	}
-	var fault *dcerpc.Fault // says the code again
-	if e.Err != nil && !errors.As(e.Err, &fault) {
+	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}
 	if info.advice != "" {

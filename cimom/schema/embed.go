@@ -18,8 +18,6 @@ var (
 	Identification string // root and root\default
 	//go:embed repository.mof
 	Repository string // root
-	//go:embed providers.mof
-	Providers string // root\cimv2
 )
 
 // Files has the same texts as files, for [mof.Definitions]: "events.mof" and

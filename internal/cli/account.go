@@ -31,6 +31,7 @@ type accountSource struct {
 }
 
 func (a *accountSource) account(host string) (account, error) {
+	host = bareHost(host)
 	entry, err := hostEntry(host)
 	if err != nil {
 		return account{}, err

@@ -36,6 +36,9 @@ func (f *fanout) split(args []string) (hosts, rest []string, err error) {
 	if len(args) == 0 {
 		return nil, nil, usageError("HOST is missing")
 	}
+	if isMoniker(args[0]) { // it has commas of its own
+		return args[:1], args[1:], nil
+	}
 	for h := range strings.SplitSeq(args[0], ",") {
 		if h = strings.TrimSpace(h); h != "" {
 			hosts = append(hosts, h)
@@ -57,6 +60,10 @@ func readHostList(file string) ([]string, error) {
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		line, _, _ := strings.Cut(lines.Text(), "#")
+		if line = strings.TrimSpace(line); isMoniker(line) {
+			list = append(list, line)
+			continue
+		}
 		list = append(list, strings.Fields(line)...)
 	}
 	if err := lines.Err(); err != nil {

@@ -31,7 +31,7 @@ Exit codes: 0 the method ran, 1 it did not, 2 wrong command line.`,
 		Args: operands(3, -1, "a host, a path, a method, and its parameters"),
 	}
 	r.flags(c)
-	c.Flags().StringVarP(&namespace, "namespace", "n", `root\cimv2`, "CIM namespace; slashes serve as backslashes")
+	namespaceFlag(c, &namespace)
 	format := formatFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		path, err := cim.ParsePath(args[1])

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/casementhq/casement"
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cim/wql"
+	"github.com/casementhq/casement/wmi"
 	"github.com/spf13/cobra"
 )
 
@@ -37,7 +39,7 @@ type rowFlags struct {
 func (f *rowFlags) flags(c *cobra.Command) {
 	f.remote.flags(c)
 	f.fanout.flags(c)
-	c.Flags().StringVarP(&f.namespace, "namespace", "n", `root\cimv2`, "CIM namespace; slashes serve as backslashes")
+	namespaceFlag(c, &f.namespace)
 	c.Flags().IntVar(&f.batch, "batch", 0, "rows in one message (default 20)")
 	f.format = formatFlag(c)
 }
@@ -97,9 +99,9 @@ func isEventQuery(query string) bool {
 }
 
 // noteSystemProperties says that properties which a query names cannot come.
-func noteSystemProperties(s Streams, query string) {
+func noteSystemProperties(s Streams, hosts []string, query string) {
 	q, err := wql.Parse(query)
-	if err != nil {
+	if err != nil || !slices.ContainsFunc(hosts, func(h string) bool { return !overDCOM(h) }) {
 		return
 	}
 	for _, n := range q.Select {
@@ -124,7 +126,9 @@ func newQuery(s Streams) *cobra.Command {
 			"  casement query web1,web2 \"SELECT * FROM Win32_Service WHERE State = 'Stopped'\" -o json\n" +
 			"  casement query --hosts servers.txt 'SELECT FreeSpace FROM Win32_LogicalDisk' -o csv\n" +
 			"  casement query here \"ASSOCIATORS OF {Win32_Service.Name='cron.service'} WHERE ResultClass=Win32_Process\"\n" +
-			"  casement query here \"SELECT * FROM meta_class WHERE __this ISA 'CIM_LogicalDevice'\"",
+			"  casement query here \"SELECT * FROM meta_class WHERE __this ISA 'CIM_LogicalDevice'\"\n" +
+			"  casement query dcom://web1 'SELECT Name, State FROM Win32_Service' --user Administrator\n" +
+			"  casement query 'winmgmts:{authenticationLevel=pktPrivacy}!//web1/root/cimv2' 'SELECT * FROM Win32_Process'",
 		Args: operands(1, 2, "a host and a query"),
 	}
 	f.flags(c)
@@ -136,7 +140,7 @@ func newQuery(s Streams) *cobra.Command {
 		if len(rest) != 1 {
 			return usageError("%s wants one query after HOST, in quotes, or --hosts and one query (see '%s --help')", c.CommandPath(), c.CommandPath())
 		}
-		noteSystemProperties(s, rest[0])
+		noteSystemProperties(s, hosts, rest[0])
 		f.classes = givesClasses(rest[0])
 		err = f.run(c.Context(), s, hosts, func(ctx context.Context, session cim.Session) (cim.Enumerator, error) {
 			return session.Query(ctx, rest[0], cim.QueryOptions{Batch: f.batch})
@@ -149,6 +153,15 @@ func newQuery(s Streams) *cobra.Command {
 	return c
 }
 
+// monikerObject is the path of the object that a moniker names, "" for none.
+func monikerObject(moniker string) string {
+	m, err := wmi.ParseMoniker(moniker)
+	if err != nil || m.Path.Class == "" {
+		return ""
+	}
+	return m.Path.String()
+}
+
 func newGet(s Streams) *cobra.Command {
 	var f rowFlags
 	var properties []string
@@ -156,7 +169,8 @@ func newGet(s Streams) *cobra.Command {
 		Use: "get HOST CLASS[.KEY=VALUE,...]", Short: "Read one instance, or all of a class",
 		Long: "Read the instance that a path names, the one of a singleton class (CLASS=@), or all\ninstances of a class." + remoteHelp + rowsHelp,
 		Example: "  casement get here Win32_OperatingSystem=@ -o list\n  casement get here 'Win32_Process.Handle=1'\n" +
-			"  casement get web1,web2 Win32_LogicalDisk --properties DeviceID,FreeSpace",
+			"  casement get web1,web2 Win32_LogicalDisk --properties DeviceID,FreeSpace\n" +
+			"  casement get 'winmgmts:!//web1/root/cimv2:Win32_OperatingSystem=@'",
 		Args: operands(1, 2, "a host and a path"),
 	}
 	f.flags(c)
@@ -166,8 +180,11 @@ func newGet(s Streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if len(rest) != 1 {
-			return usageError("%s wants one path after HOST, or --hosts and one path (see '%s --help')", c.CommandPath(), c.CommandPath())
+		if len(rest) == 0 && len(hosts) == 1 && isMoniker(hosts[0]) {
+			rest = []string{monikerObject(hosts[0])}
+		}
+		if len(rest) != 1 || rest[0] == "" {
+			return usageError("%s wants one path after HOST, or --hosts and one path, or a moniker with the object (see '%s --help')", c.CommandPath(), c.CommandPath())
 		}
 		path, err := cim.ParsePath(rest[0])
 		if err != nil {

@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/service"
 	"github.com/casementhq/casement/settings"
+	"github.com/casementhq/casement/wmi"
 	"github.com/casementhq/casement/wsman/wsmanclient"
 	"github.com/spf13/cobra"
 )
@@ -23,7 +27,8 @@ import (
 const remoteHelp = `
 
 HOST is a name of the hosts file ('casement hosts'), a host name, winrm://, http:// or
-https:// with port and prefix, or . for this machine. User and password come from --user
+https:// with port and prefix, dcom:// for WMI over DCOM, a moniker (winmgmts:...) for the same,
+or . for this machine. User and password come from --user
 and a prompt, from CASEMENT_USER and CASEMENT_PASSWORD, from the hosts file, or with
 --keyring from the keyring; a password is never an argument.`
 
@@ -32,6 +37,8 @@ type remote struct {
 	user, auth, ca, pin, proxy string
 	insecure, keyring          bool
 	unencrypted                bool
+	authLevel, impersonation   string
+	authority                  string
 	timeout, operation         time.Duration
 	trace                      bool
 	soap                       string
@@ -48,12 +55,50 @@ func (r *remote) flags(c *cobra.Command) {
 	f.StringVar(&r.pin, "pin", "", "SHA-256 of the server's certificate, in place of all other checks of it")
 	f.BoolVar(&r.insecure, "insecure-skip-verify", false, "do not check the server's certificate at all")
 	f.BoolVar(&r.unencrypted, "unencrypted", false, "send messages in the clear over http, where the settings permit it")
+	f.StringVar(&r.authLevel, "auth-level", "", "over DCOM: connect, call, pkt, pktIntegrity or pktPrivacy (default), or 2 to 6")
+	f.StringVar(&r.impersonation, "impersonation", "", "over DCOM: impersonate or delegate (default: Default Impersonation Level of the registry)")
+	f.StringVar(&r.authority, "authority", "", "over DCOM: NTLMDomain:DOMAIN or Kerberos:PRINCIPAL (default: negotiated)")
 	f.StringVar(&r.proxy, "proxy", "", "http:// or socks5:// proxy, or env for that of the environment")
 	f.DurationVar(&r.timeout, "timeout", 0, "give up after this time in all, such as 30s (default: never)")
 	f.DurationVar(&r.operation, "operation-timeout", time.Minute, "how long the host may work on one message")
 	f.BoolVar(&r.trace, "trace", false, "print what happens layer by layer to the standard error")
 	f.StringVar(&r.soap, "trace-soap", "", "write every message to this new file, with secrets blanked")
 	r.state = stateFlag(c)
+}
+
+// namespaceFlag adds --namespace.
+func namespaceFlag(c *cobra.Command, namespace *string) {
+	c.Flags().StringVarP(namespace, "namespace", "n", "", `CIM namespace; slashes serve as backslashes (default root\cimv2, or that of the moniker)`)
+}
+
+// isMoniker tells whether a host is named by a moniker.
+func isMoniker(host string) bool { return len(host) > 9 && strings.EqualFold(host[:9], "winmgmts:") }
+
+// bareHost is the name of a host that is named by a moniker or dcom://, which may
+// be one of the hosts file.
+func bareHost(host string) string {
+	if isMoniker(host) {
+		if m, err := wmi.ParseMoniker(host); err == nil {
+			return cmp.Or(m.Server, ".")
+		}
+		return host
+	}
+	if scheme, rest, named := strings.Cut(host, "://"); named && strings.EqualFold(scheme, "dcom") {
+		if name, _, err := net.SplitHostPort(rest); err == nil {
+			return name
+		}
+		return strings.Trim(rest, "[]/")
+	}
+	return host
+}
+
+// overDCOM tells whether a host is reached over DCOM.
+func overDCOM(host string) bool {
+	if entry, err := hostEntry(host); err == nil && entry.URL != "" {
+		host = entry.URL // whose own name is no URL
+	}
+	scheme, _, named := strings.Cut(host, "://")
+	return isMoniker(host) || named && strings.EqualFold(scheme, "dcom")
 }
 
 // context bounds a command by --timeout.
@@ -86,7 +131,11 @@ func (r *remote) open(s Streams) (*dialer, error) {
 		return nil, usageError("--operation-timeout and --timeout are lengths of time above zero, such as 30s")
 	}
 	d.base = casement.Options{Scheme: scheme, Proxy: r.proxy, OperationTimeout: r.operation, Unencrypted: r.unencrypted,
-		StateDir: stateFolder(*r.state), Settings: clientSettings(stateFolder(*r.state))}
+		StateDir: stateFolder(*r.state)}
+	d.base.Settings, d.base.DCOM.Scripting = clientSettings(stateFolder(*r.state))
+	if err := r.dcom(&d.base.DCOM); err != nil {
+		return nil, err
+	}
 	if d.base.TLS, err = r.tls(s); err != nil {
 		return nil, err
 	}
@@ -95,7 +144,7 @@ func (r *remote) open(s Streams) (*dialer, error) {
 			return nil, fmt.Errorf("--trace-soap wants a new file: %w", err)
 		}
 	}
-	d.base.Trace = newTrace(s.Err, r.trace, d.file)
+	d.base.Trace, d.base.DCOM.Trace = newTrace(s.Err, r.trace, d.file)
 	return d, nil
 }
 
@@ -119,7 +168,7 @@ func (d *dialer) dial(ctx context.Context, host string) (*casement.Connection, e
 		return nil, err
 	}
 	o.User, o.Password = account.user, account.password
-	if host == "." {
+	if bareHost(host) == "." {
 		d.mu.Lock()
 		err := d.here(ctx, &o)
 		d.mu.Unlock()
@@ -142,6 +191,21 @@ func schemeOf(name string) (wsmanclient.Scheme, error) {
 	return "", usageError("--auth %s: want Negotiate or Basic", name)
 }
 
+// dcom reads the flags that are for DCOM.
+func (r *remote) dcom(o *casement.DCOMOptions) (err error) {
+	if o.AuthenticationLevel, err = wmi.ParseAuthenticationLevel(cmp.Or(r.authLevel, "default")); err != nil {
+		return usageError("--auth-level: %w", err)
+	}
+	if o.ImpersonationLevel, err = wmi.ParseImpersonationLevel(cmp.Or(r.impersonation, "default")); err != nil {
+		return usageError("--impersonation: %w", err)
+	}
+	if _, err = wmi.ParseAuthority(r.authority); err != nil {
+		return usageError("--authority: %w", err)
+	}
+	o.Authority = r.authority
+	return nil
+}
+
 func (r *remote) tls(s Streams) (wsmanclient.TLSOptions, error) {
 	o := wsmanclient.TLSOptions{SHA256: r.pin}
 	if r.insecure {
@@ -162,16 +226,19 @@ func (r *remote) tls(s Streams) (wsmanclient.TLSOptions, error) {
 	return o, nil
 }
 
-// clientSettings gives the client's settings of the state folder, or nil, which
-// stands for the documented defaults, where this user has none.
-func clientSettings(dir string) func() *settings.Client {
+// clientSettings gives the client's settings of the state folder, of WinRM and of
+// WMI over DCOM, or nil, which stands for the documented defaults, where this user
+// has none.
+func clientSettings(dir string) (func() *settings.Client, func() settings.Scripting) {
 	st, err := service.OpenState(dir, service.StateOptions{})
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	defer st.Close()
-	c := st.Snapshot().WinRM.Client
-	return func() *settings.Client { return &c }
+	now := st.Snapshot()
+	c := now.WinRM.Client
+	scripting, _ := settings.LoadScripting(now.Reader) // what is damaged has its default
+	return func() *settings.Client { return &c }, func() settings.Scripting { return scripting }
 }
 
 // explain adds what to do to an error of a host.
@@ -191,5 +258,5 @@ func explain(ctx context.Context, host string, err error) error {
 
 // accessHint says what an account that could sign in may lack. The host itself
 // does not tell which of them it was.
-const accessHint = "over the network an account must be of Administrators or WinRMRemoteWMIUsers__ ('casement group'), " +
-	"have Enable Account and Remote Enable in the namespace, and what the operation needs ('casement wmi sd')"
+const accessHint = "over the network an account must be of Administrators, or of WinRMRemoteWMIUsers__ (WinRM) or Distributed COM Users (DCOM) " +
+	"('casement group'), have Enable Account and Remote Enable in the namespace, and what the operation needs ('casement wmi sd')"

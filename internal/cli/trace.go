@@ -10,22 +10,27 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/dcerpc"
+	"github.com/casementhq/casement/wmi/wmiclient"
 	"github.com/casementhq/casement/wsman"
 	"github.com/casementhq/casement/wsman/wsmanclient"
 )
 
 // newTrace makes the hooks of --trace, which prints a line for each layer, and of
-// --trace-soap, which writes the messages; nil where neither is asked for.
-func newTrace(w io.Writer, layers bool, soap *os.File) *wsmanclient.Trace {
+// --trace-soap, which writes the messages of WinRM; nil where neither is asked for.
+func newTrace(w io.Writer, layers bool, soap *os.File) (*wsmanclient.Trace, *wmiclient.Trace) {
 	if !layers && soap == nil {
-		return nil
+		return nil, nil
 	}
 	t := &wsmanclient.Trace{}
+	var d *wmiclient.Trace
 	if layers {
-		layerTrace(w, t)
+		say := sayer(w)
+		layerTrace(say, t)
+		d = dcomTrace(say)
 	}
 	if soap == nil {
-		return t
+		return t, d
 	}
 	file, request, response := wsmanclient.SOAPTrace(soap), t.Request, t.Response
 	t.Request = func(action string, envelope []byte) {
@@ -40,18 +45,53 @@ func newTrace(w io.Writer, layers bool, soap *os.File) *wsmanclient.Trace {
 			response(status, sealed, envelope)
 		}
 	}
-	return t
+	return t, d
 }
 
-// layerTrace fills in hooks that print one line each, with the time since the start.
-func layerTrace(w io.Writer, t *wsmanclient.Trace) {
+// say prints a line of a trace.
+type say func(layer, format string, args ...any)
+
+// sayer prints lines with the time since the start.
+func sayer(w io.Writer) say {
 	var mu sync.Mutex
 	start := time.Now()
-	say := func(layer, format string, args ...any) {
+	return func(layer, format string, args ...any) {
 		mu.Lock()
 		defer mu.Unlock()
 		fmt.Fprintf(w, "%8.1f ms  %-8s %s\n", float64(time.Since(start).Microseconds())/1000, layer, printable(fmt.Sprintf(format, args...)))
 	}
+}
+
+// orError says what happened, or the error.
+func (s say) orError(layer string, err error, format string, args ...any) {
+	if err != nil {
+		format, args = format+": %v", append(args, err)
+	}
+	s(layer, format, args...)
+}
+
+// dcomTrace makes the hooks of WMI over DCOM.
+func dcomTrace(say say) *wmiclient.Trace {
+	return &wmiclient.Trace{
+		RPC: &dcerpc.Trace{
+			Connected: func(address string, err error) { say.orError("tcp", err, "%s", address) },
+			Authenticated: func(t dcerpc.AuthType, l dcerpc.Level, id auth.Identity, err error) {
+				say.orError("auth", err, "%s by %s, level %s", id, t, l)
+			},
+			Bound:  func(id, _ dcerpc.SyntaxID, err error) { say.orError("bind", err, "interface %s", id) },
+			Closed: func(err error) { say("closed", "%v", err) },
+		},
+		Activated: func(host string, err error) { say.orError("activate", err, "%s", host) },
+		LoggedIn:  func(resource string, err error) { say.orError("login", err, "%s", resource) },
+		Called: func(method string, result uint32, took time.Duration, err error) {
+			say.orError("call", err, "%s gave 0x%08X after %s", method, result, took.Round(10*time.Microsecond))
+		},
+		Without: func(what string, err error) { say.orError("without", err, "%s", what) },
+	}
+}
+
+// layerTrace fills in the hooks of WinRM.
+func layerTrace(say say, t *wsmanclient.Trace) {
 	t.Resolved = func(host string, addresses []string, err error) {
 		if err != nil {
 			say("name", "%s: %v", host, err)

@@ -39,7 +39,7 @@ func (f *wmiFlags) flags(c *cobra.Command) {
 }
 
 func (f *wmiFlags) namespaceFlag(c *cobra.Command) {
-	c.Flags().StringVarP(&f.namespace, "namespace", "n", `root\cimv2`, "CIM namespace; slashes serve as backslashes")
+	namespaceFlag(c, &f.namespace)
 }
 
 // do runs f with a session in a namespace.

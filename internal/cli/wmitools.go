@@ -29,7 +29,8 @@ const mofcompHelp = `mofcomp compiles MOF: it stores classes and instances in th
   -AMENDMENT:MS_409 -MOF:FILE -MFL:FILE
                          splits the text into a neutral and a localized one, and stores nothing
   -U:USER -P:PASSWORD -A:AUTHORITY
-                         the account for another machine; without -P the password is asked for
+                         the account for another machine; without -P the password is asked for. With an
+                         authority, NTLMDomain:DOMAIN, the machine is reached over DCOM, else over WinRM
 
 Objects are stored one after the other. The first that fails ends it, and those before it stay.
 
@@ -76,18 +77,20 @@ func (c *wmiConnector) Session(ctx context.Context, t wmitool.Target, namespace 
 
 func (c *wmiConnector) dial(ctx context.Context, t wmitool.Target) (*casement.Connection, error) {
 	switch {
-	case t.Authority != "":
-		return nil, errors.New("-A: an authority belongs to WMI over DCOM, which is not here yet; the user names its domain as DOMAIN\\USER")
-	case t.Host == "" && t.User != "":
-		return nil, &cim.Error{Status: cim.ErrLocalCredentials, Operation: "connect", Detail: "a user belongs to a connection to another machine"}
+	case t.Host == "" && (t.User != "" || t.Authority != ""):
+		return nil, &cim.Error{Status: cim.ErrLocalCredentials, Operation: "connect", Detail: "user and authority belong to a connection to another machine"}
 	case t.Host == "":
 		return c.d.dial(ctx, ".")
-	case t.User == "":
+	case t.User == "" && t.Authority == "":
 		return c.d.dial(ctx, t.Host)
 	}
 	o := c.d.base
-	o.User, o.Password = t.User, t.Password
-	return casement.Dial(ctx, t.Host, o)
+	o.User, o.Password, o.DCOM.Authority = t.User, t.Password, t.Authority
+	host := t.Host
+	if t.Authority != "" { // which only DCOM knows
+		host = "dcom://" + host
+	}
+	return casement.Dial(ctx, host, o)
 }
 
 func (c *wmiConnector) close() error {
