@@ -24,6 +24,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/casementhq/casement/cim"
@@ -172,7 +173,11 @@ func (c *Connection) onlyWinRM(operation string) error {
 	if !isDCOM {
 		return nil
 	}
-	return &cim.Error{Status: cim.ErrNotSupported, Operation: operation, Detail: "this belongs to WinRM, not to WMI over DCOM: name the host as winrm://" + d.client.Host()}
+	_, host, named := strings.Cut(c.name, "://")
+	if !named {
+		host = d.client.Host()
+	}
+	return &cim.Error{Status: cim.ErrNotSupported, Operation: operation, Detail: "this belongs to WinRM, not to WMI over DCOM: name the host as winrm://" + host}
 }
 
 // Identify asks what the service is, without authentication where
