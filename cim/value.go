@@ -114,6 +114,15 @@ func Strs(v []string) Value {
 	return Array(String, elems)
 }
 
+// Bytes makes an array of uint8.
+func Bytes(v []byte) Value {
+	elems := make([]Value, len(v))
+	for i, b := range v {
+		elems[i] = U8(b)
+	}
+	return Array(Uint8, elems)
+}
+
 // Type is the type of v, also where v is NULL.
 func (v Value) Type() Type { return v.typ }
 
@@ -194,6 +203,19 @@ func (v Value) Elems() []Value {
 		return nil
 	}
 	return v.box.elems
+}
+
+// Bytes is an array of uint8; ok is false for NULL and for other types.
+func (v Value) Bytes() (b []byte, ok bool) {
+	if !v.set || v.typ != Uint8.Array() {
+		return nil, false
+	}
+	elems := v.Elems()
+	b = make([]byte, len(elems))
+	for i := range elems {
+		b[i] = byte(elems[i].num)
+	}
+	return b, true
 }
 
 // AppendText appends the text of a scalar as XML Schema and MOF write it:

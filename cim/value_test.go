@@ -1,6 +1,7 @@
 package cim
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -72,6 +73,22 @@ func TestAs(t *testing.T) {
 		got, err := tt.from.As(tt.to)
 		if (err == nil) != tt.ok || tt.ok && !got.Equal(tt.want) {
 			t.Errorf("%v (%v) as %v = %v, %v; want %v", tt.from, tt.from.Type(), tt.to, got, err, tt.want)
+		}
+	}
+}
+
+func TestBytes(t *testing.T) {
+	want := []byte{0, 1, 0x7F, 0x80, 0xFF}
+	v := Bytes(want)
+	if got, ok := v.Bytes(); !ok || !bytes.Equal(got, want) || v.String() != "{0, 1, 127, 128, 255}" {
+		t.Errorf("%v is %v, %v", v, got, ok)
+	}
+	if got, ok := Bytes(nil).Bytes(); !ok || len(got) > 0 || Bytes(nil).IsNull() {
+		t.Errorf("nothing is %v, %v", got, ok)
+	}
+	for _, v := range []Value{{}, Null(Uint8.Array()), U8(1), Array(Uint16, []Value{Uint(Uint16, 1)}), Array(Untyped, []Value{Text("1")}), Str("a")} {
+		if got, ok := v.Bytes(); ok {
+			t.Errorf("%v (%v) has the bytes %v", v, v.Type(), got)
 		}
 	}
 }

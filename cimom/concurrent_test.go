@@ -107,7 +107,7 @@ func TestChangesWhileReading(t *testing.T) {
 		return o.(cim.ClassWriter).PutClass(ctx, &c, cim.PutClassOptions{})
 	}, cim.ErrInvalidNamespace)
 	run("security", func(int) error {
-		_, err := s.Invoke(ctx, systemSecurity, "SetSD", cim.Arguments{{Name: "SD", Value: byteValues(sdBytes(t, "O:BAG:BAD:(A;CI;0x6003f;;;BA)"))}}, cim.OperationOptions{})
+		_, err := s.Invoke(ctx, systemSecurity, "SetSD", cim.Arguments{{Name: "SD", Value: cim.Bytes(sdBytes(t, "O:BAG:BAD:(A;CI;0x6003f;;;BA)"))}}, cim.OperationOptions{})
 		return err
 	})
 	run("providers", func(n int) error {

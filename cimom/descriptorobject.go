@@ -28,7 +28,7 @@ func DescriptorObject(sd *security.SecurityDescriptor, named func(string) *cim.C
 	person := func(sid security.SID) (cim.Value, error) {
 		i := cim.NewInstance(trustee)
 		return cim.Obj(i), errors.Join(
-			i.Set("SID", byteArray(sid.Bytes())),
+			i.Set("SID", cim.Bytes(sid.Bytes())),
 			i.Set("SidLength", cim.U32(uint32(sid.Size()))), // #nosec G115 -- at most 68
 			i.Set("SIDString", cim.Str(sid.String())),
 		)
@@ -113,7 +113,7 @@ func trusteeOf(i *cim.Instance) (security.SID, error) {
 	if i == nil {
 		return security.SID{}, nil
 	}
-	if b, ok := bytesOf(i.Get("SID")); ok && len(b) > 0 {
+	if b, ok := i.Get("SID").Bytes(); ok && len(b) > 0 {
 		sid, _, err := security.DecodeSID(b)
 		if err != nil {
 			return sid, badObject("the SID of a trustee is no SID")

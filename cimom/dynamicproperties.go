@@ -34,7 +34,7 @@ func (st *storage) fill(ctx context.Context, r *Request, i *cim.Instance) error 
 		}
 		path, _ := i.Path()
 		var v cim.Value
-		err = src.during(r, func() (err error) {
+		err = src.during(r, operation{kind: OpGetProperty}, func() (err error) {
 			v, err = getter.Property(ctx, r, path, p.Name, propertyContext)
 			return err
 		})
@@ -66,7 +66,7 @@ func (st *storage) setDynamic(ctx context.Context, r *Request, i *cim.Instance, 
 			return &cim.Error{Status: cim.ErrReadOnly, Path: r.Class.Name + "." + p.Name, Detail: "the provider does not write properties"}
 		}
 		path, _ := i.Path()
-		err = src.during(r, func() error { return setter.SetProperty(ctx, r, path, p.Name, propertyContext, i.At(n)) })
+		err = src.during(r, operation{kind: OpPutProperty}, func() error { return setter.SetProperty(ctx, r, path, p.Name, propertyContext, i.At(n)) })
 		if err != nil {
 			return err
 		}

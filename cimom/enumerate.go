@@ -126,11 +126,9 @@ func (s *session) prepareLists(ctx context.Context, targets []*target, o cim.Ope
 		if len(list) < 2 {
 			continue
 		}
-		err := t.source.during(list[0], func() error {
-			return protect(func() error {
-				p.PrepareList(ctx, list)
-				return nil
-			})
+		err := protect(func() error {
+			p.PrepareList(ctx, list)
+			return nil
 		})
 		if err != nil { // what List then says is what counts
 			s.manager.log.Debug("a provider does not prepare", "class", t.entry.class.Name, "error", err)

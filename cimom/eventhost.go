@@ -208,8 +208,9 @@ func (ev *events) Watch(ctx context.Context, caller cim.Caller, namespace string
 		return s.watchRegistered(ctx, e, src, emit)
 	}
 	here := shape{class: e.class}
-	return protect(func() error {
-		return w.Watch(ctx, s.request(e, cim.OperationOptions{}, nil, nil), func(kind EventKinds, target, previous *cim.Instance) error {
+	r := s.request(e, cim.OperationOptions{}, nil, nil)
+	return src.observed(r, operation{kind: OpEvents}, func() error {
+		return w.Watch(ctx, r, func(kind EventKinds, target, previous *cim.Instance) error {
 			target, err := e.fits(target)
 			if err == nil && previous != nil {
 				if previous, err = e.fits(previous); err == nil {
@@ -243,8 +244,9 @@ func (s *session) watchRegistered(ctx context.Context, e *entry, src *source, em
 			continue
 		}
 		runs.Go(func() {
-			err := protect(func() error {
-				return provider.Events(ctx, s.request(at, cim.OperationOptions{}, nil, nil), func(i *cim.Instance) error {
+			r := s.request(at, cim.OperationOptions{}, nil, nil)
+			err := src.observed(r, operation{kind: OpEvents}, func() error {
+				return provider.Events(ctx, r, func(i *cim.Instance) error {
 					if !i.Class().IsA(at.class.Name) {
 						return nil
 					}
@@ -309,11 +311,11 @@ func (ev *events) Source(ctx context.Context, caller cim.Caller, namespace strin
 	}
 	r := s.request(e, cim.OperationOptions{}, nil, constraints)
 	var by *security.Token
-	if p, ok := src.(EventPublisher); ok {
+	if p, ok := src.provider.(EventPublisher); ok {
 		by = p.Publisher(r)
 	}
-	err = protect(func() error {
-		return src.Events(ctx, r, func(i *cim.Instance) error {
+	err = src.observed(r, operation{kind: OpEvents}, func() error {
+		return src.provider.(EventSource).Events(ctx, r, func(i *cim.Instance) error {
 			i, err := e.fits(i)
 			if err != nil {
 				return err
@@ -329,11 +331,11 @@ func (ev *events) Source(ctx context.Context, caller cim.Caller, namespace strin
 
 // eventSource finds the event provider of a class: the one that registered it,
 // or one whose stored registration has a query for it. See spec/wmi.md 6.1.
-func (s *session) eventSource(e *entry) (EventSource, error) {
+func (s *session) eventSource(e *entry) (*source, error) {
 	none := &cim.Error{Status: cim.ErrProviderNotFound, Path: e.class.Name, Detail: "no provider makes the event"}
 	if e.source != nil {
-		if src, ok := e.source.provider.(EventSource); ok {
-			return src, nil
+		if _, ok := e.source.provider.(EventSource); ok {
+			return e.source, nil
 		}
 		return nil, none
 	}
@@ -343,8 +345,8 @@ func (s *session) eventSource(e *entry) (EventSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	if found, ok := src.provider.(EventSource); ok {
-		return found, nil
+	if _, ok := src.provider.(EventSource); ok {
+		return src, nil
 	}
 	return nil, none
 }

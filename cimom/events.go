@@ -205,7 +205,7 @@ func (ev *events) close() {
 
 // vet tells what stands against storing a part of a permanent subscription.
 func (ev *events) vet(r *Request, i *cim.Instance) error {
-	b, _ := bytesOf(i.Get("CreatorSID"))
+	b, _ := i.Get("CreatorSID").Bytes()
 	sid, _, err := security.DecodeSID(b)
 	if err != nil {
 		return &cim.Error{Status: cim.ErrAccessDenied, Detail: "nobody creates the instance"}

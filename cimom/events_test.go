@@ -368,12 +368,12 @@ func TestPermanentSubscriptionSurvives(t *testing.T) {
 	s := open(t, m, `root\subscription`)
 	filter := create(t, s, "__EventFilter", map[string]cim.Value{
 		"Query": cim.Str(`SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Thing'`), "QueryLanguage": cim.Str("WQL"),
-		"EventNamespace": cim.Str(`root\cimv2`), "CreatorSID": byteValues([]byte{1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}),
+		"EventNamespace": cim.Str(`root\cimv2`), "CreatorSID": cim.Bytes([]byte{1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}),
 	})
 	consumer := create(t, s, "CT_Pager", map[string]cim.Value{"Name": cim.Str("p")})
 	binding := create(t, s, "__FilterToConsumerBinding", map[string]cim.Value{"Filter": cim.Ref(filter.Relative()), "Consumer": cim.Ref(consumer.Relative())})
 	stored, err := s.Get(t.Context(), filter, cim.GetOptions{})
-	if err != nil || !bytes.Equal(rawBytes(stored.Get("CreatorSID")), security.SIDAdministrators.Bytes()) {
+	if err != nil || !bytes.Equal(bytesIn(stored.Get("CreatorSID")), security.SIDAdministrators.Bytes()) {
 		t.Errorf("CreatorSID is %v, %v; want that of Administrators", stored.Get("CreatorSID"), err)
 	}
 	n := 0

@@ -17,15 +17,31 @@ type hosting struct {
 var hostingModels = []struct {
 	name  string
 	group bool
+	// number is HostingSpecification: the place in the list of the page of
+	// Msft_Providers [K: numbered from 0]; it does not have them all.
+	number int
 }{
-	{"SelfHost", false},
-	{"Decoupled:Com", false},
-	{"Decoupled:NonCom", false},
-	{"LocalSystemHost", true},
-	{"LocalSystemHostOrSelfHost", true},
-	{"NetworkServiceHost", true},
-	{"NetworkServiceHostOrSelfHost", true},
-	{"LocalServiceHost", true},
+	{"SelfHost", false, 2},
+	{"Decoupled:Com", false, 3},
+	{"Decoupled:NonCom", false, 4},
+	{"LocalSystemHost", true, 5},
+	{"LocalSystemHostOrSelfHost", true, 6},
+	{"NetworkServiceHost", true, 7},
+	{"NetworkServiceHostOrSelfHost", true, -1},
+	{"LocalServiceHost", true, 8},
+}
+
+// builtinHosting is the model of the providers in the service.
+const builtinHosting = "LocalSystemHost"
+
+// specification is HostingSpecification, NULL where the model has no number.
+func (h hosting) specification() cim.Value {
+	for _, m := range hostingModels {
+		if m.name == h.model && m.number >= 0 {
+			return cim.U32(uint32(m.number)) // #nosec G115 -- of the table
+		}
+	}
+	return cim.Null(cim.Uint32)
 }
 
 // HostingModel is where the provider of a __Win32Provider instance runs: its

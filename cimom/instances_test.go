@@ -123,7 +123,7 @@ func TestCreatorSID(t *testing.T) {
 		if name := got.Get("Name").String(); len(name) != 38 || name[0] != '{' {
 			t.Errorf("the name of a filter without one: %q", name)
 		}
-		if sid, _, err := security.DecodeSID(rawBytes(got.Get("CreatorSID"))); err != nil || sid.String() != who {
+		if sid, _, err := security.DecodeSID(bytesIn(got.Get("CreatorSID"))); err != nil || sid.String() != who {
 			t.Errorf("CreatorSID %v, want %s", sid, who)
 		}
 	}

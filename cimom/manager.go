@@ -54,6 +54,9 @@ type Options struct {
 	// providers of a namespace, or may have any rights there: its security, or a
 	// stored __Win32Provider of it, changed. It must not write here.
 	ProvidersChanged func(namespace string)
+	// ProviderProcesses are the processes other than this one in which providers
+	// are loaded. Default: none.
+	ProviderProcesses func() []ProviderProcess
 	// Namespaces are made beside the standard ones, or replace their settings.
 	Namespaces []Namespace
 }
@@ -67,6 +70,7 @@ type Manager struct {
 	providers func(namespace, name string) Provider
 	stop      chan struct{}
 	changed   func(namespace string)
+	processes func() []ProviderProcess
 	storage   *source // of what is stored
 	system    *source // of the system classes that the manager serves
 	events    *events
@@ -80,10 +84,10 @@ type Manager struct {
 	warn       sync.Once
 
 	mu         sync.RWMutex
-	namespaces map[string]*namespace    // by folded name
-	everywhere []*source                // serve classes of every namespace
-	sources    []*source                // of built-in providers
-	slots      map[string]chan struct{} // of the others, by namespace and name
+	namespaces map[string]*namespace // by folded name
+	everywhere []*source             // serve classes of every namespace
+	sources    []*source             // of built-in providers
+	others     map[string]*source    // by namespace and name, without their providers
 	sessions   map[*shared]struct{}
 	closed     bool
 }
@@ -96,7 +100,7 @@ func New(o Options) *Manager {
 	m := &Manager{
 		log: o.Logger, server: o.Server, timeout: o.OperationTimeout, stop: make(chan struct{}),
 		namespaces: map[string]*namespace{}, sessions: map[*shared]struct{}{},
-		providers: o.Providers, changed: o.ProvidersChanged, slots: map[string]chan struct{}{}, backups: o.Backups,
+		providers: o.Providers, changed: o.ProvidersChanged, others: map[string]*source{}, processes: o.ProviderProcesses, backups: o.Backups,
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)

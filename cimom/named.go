@@ -22,12 +22,14 @@ func (m *Manager) outside(ns *namespace, name string) *source {
 	key := ns.key + ":" + cim.Fold(name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	slots := m.slots[key]
-	if slots == nil {
-		slots = make(chan struct{}, m.calls)
-		m.slots[key] = slots
+	known := m.others[key]
+	if known == nil {
+		known = newSource(m, nil, name)
+		m.others[key] = known
 	}
-	return &source{provider: p, name: name, slots: slots}
+	src := *known
+	src.provider = p
+	return &src
 }
 
 // builtinSource is the built-in provider of a name, or nil.

@@ -21,7 +21,7 @@ func (m *Manager) register(p Provider) error {
 	byNamespace := map[*namespace][]*cim.Class{}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	src := newSource(p, "", m.calls)
+	src := newSource(m, p, "")
 	common := false
 	for _, c := range classes {
 		if c.Namespace == "" {

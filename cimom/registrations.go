@@ -53,7 +53,7 @@ func (p *systemProvider) builtinRegistrations(r *Request) (list []*cim.Instance)
 		i := cim.NewInstance(r.Class)
 		var err error
 		if r.Class.IsA("__Provider") {
-			err = errors.Join(i.Set("Name", cim.Str(name)), i.Set("HostingModel", cim.Str("LocalSystemHost")), i.Set("Enabled", cim.Bool(true)))
+			err = errors.Join(i.Set("Name", cim.Str(name)), i.Set("HostingModel", cim.Str(builtinHosting)), i.Set("Enabled", cim.Bool(true)))
 		} else {
 			path := cim.ObjectPath{Class: "__Win32Provider", Keys: []cim.Key{{Name: "Name", Value: cim.Str(name)}}}
 			err = i.Set("provider", cim.Ref(path.Relative()))

@@ -13,6 +13,7 @@ type source struct {
 	provider Provider
 	name     string        // ProviderName, "" where it has none
 	slots    chan struct{} // nil: no bound
+	record   *record       // nil for what the manager serves itself
 	abilities
 }
 
@@ -20,16 +21,16 @@ type source struct {
 // would permit. The zero value denies nothing.
 type abilities struct{ noGet, noPut, noDelete, noEnumeration, noMethods, noPropertyGet, noPropertySet bool }
 
-func newSource(p Provider, name string, calls int) *source {
+func newSource(m *Manager, p Provider, name string) *source {
 	if named, ok := p.(Named); ok && name == "" {
 		name = named.ProviderName()
 	}
-	return &source{provider: p, name: name, slots: make(chan struct{}, calls)}
+	return &source{provider: p, name: name, slots: make(chan struct{}, m.calls), record: newRecord(m)}
 }
 
 // during makes a call of the provider for r. One with too many calls under way,
 // because they hang, gets no more.
-func (s *source) during(r *Request, f func() error) error {
+func (s *source) during(r *Request, o operation, f func() error) error {
 	if s.slots == nil {
 		return f()
 	}
@@ -42,7 +43,7 @@ func (s *source) during(r *Request, f func() error) error {
 		return &cim.Error{Status: cim.ErrServerTooBusy, Detail: "the provider has too many calls under way"}
 	}
 	defer func() { <-s.slots }()
-	return f()
+	return s.observed(r, o, f)
 }
 
 // checkArchitecture looks at the context values that choose between a provider
@@ -85,7 +86,11 @@ func (s *source) list(ctx context.Context, e *entry, r *Request, yield func(*cim
 	if !s.lists() {
 		return incapable(e, "the provider lists no instances")
 	}
-	return s.during(r, func() error { return s.provider.(InstanceLister).List(ctx, r, yield) })
+	o := operation{kind: OpList}
+	if len(r.Constraints)+len(r.Orders) > 0 {
+		o.kind = OpQuery
+	}
+	return s.during(r, o, func() error { return s.provider.(InstanceLister).List(ctx, r, yield) })
 }
 
 func (s *source) gets() bool {
@@ -95,7 +100,7 @@ func (s *source) gets() bool {
 
 // get reads one instance; gets was asked before.
 func (s *source) get(ctx context.Context, r *Request, path cim.ObjectPath) (i *cim.Instance, err error) {
-	err = s.during(r, func() error {
+	err = s.during(r, operation{kind: OpGet, path: path}, func() error {
 		i, err = s.provider.(InstanceGetter).Get(ctx, r, path)
 		return err
 	})
@@ -109,22 +114,22 @@ func (s *source) walk(ctx context.Context, e *entry, r *Request, path cim.Object
 	if !ok {
 		return s.list(ctx, e, r, yield)
 	}
-	return s.during(r, func() error { return walker.Walk(ctx, r, path, role, yield) })
+	return s.during(r, operation{kind: OpQuery, path: path, role: role}, func() error { return walker.Walk(ctx, r, path, role, yield) })
 }
 
 // change calls the writer of the provider; denied says that the registration
 // does not permit it.
-func (s *source) change(e *entry, r *Request, denied bool, f func(InstanceWriter) error) error {
+func (s *source) change(e *entry, r *Request, o operation, denied bool, f func(InstanceWriter) error) error {
 	w, ok := s.provider.(InstanceWriter)
 	if !ok || denied {
 		return incapable(e, "instances of the class cannot be written")
 	}
-	return s.during(r, func() error { return f(w) })
+	return s.during(r, o, func() error { return f(w) })
 }
 
 // invoke runs a method.
 func (s *source) invoke(ctx context.Context, r *Request, path cim.ObjectPath, method string, in cim.Arguments) (result cim.Result, err error) {
-	err = s.during(r, func() error {
+	err = s.during(r, operation{kind: OpInvoke, path: path, method: method}, func() error {
 		result, err = s.provider.(MethodInvoker).Invoke(ctx, r, path, method, in)
 		return err
 	})

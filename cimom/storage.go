@@ -269,15 +269,7 @@ func creatorSID(token *security.Token) cim.Value {
 	if token.Has(security.SIDAdministrators) {
 		sid = security.SIDAdministrators
 	}
-	return byteArray(sid.Bytes())
-}
-
-func byteArray(b []byte) cim.Value {
-	elems := make([]cim.Value, len(b))
-	for i, one := range b {
-		elems[i] = cim.U8(one)
-	}
-	return cim.Array(cim.Uint8, elems)
+	return cim.Bytes(sid.Bytes())
 }
 
 func newGUID() string {

@@ -35,6 +35,14 @@ func (p *systemProvider) List(ctx context.Context, r *Request, yield func(*cim.I
 		return nil
 	case c.IsA("__Provider"), c.IsA("__ProviderRegistration"):
 		return p.listRegistrations(ctx, r, yield)
+	case cim.EqualFold(c.Name, "Msft_Providers"):
+		list, err := p.loaded(c)
+		for _, i := range list {
+			if err == nil {
+				err = yield(i)
+			}
+		}
+		return err
 	}
 	i, err := p.singleton(ctx, r)
 	if err != nil {
@@ -56,6 +64,8 @@ func (p *systemProvider) Get(ctx context.Context, r *Request, path cim.ObjectPat
 		return nil, cim.ErrNotFound
 	case c.IsA("__Provider"), c.IsA("__ProviderRegistration"):
 		return p.registration(ctx, r, path)
+	case cim.EqualFold(c.Name, "Msft_Providers"):
+		return p.loadedOne(r, path)
 	}
 	return p.singleton(ctx, r)
 }

@@ -24,7 +24,7 @@ var served = map[string]bool{
 	"__objectprovidercachecontrol": true, "__propertyprovidercachecontrol": true,
 	"__win32provider": true, "__instanceproviderregistration": true, "__classproviderregistration": true,
 	"__methodproviderregistration": true, "__propertyproviderregistration": true, "__eventproviderregistration": true,
-	"__eventconsumerproviderregistration": true,
+	"__eventconsumerproviderregistration": true, "msft_providers": true,
 }
 
 // systemClasses are the system classes, compiled once: they are constants of
@@ -37,6 +37,7 @@ var systemClasses = sync.OnceValues(func() ([]*cim.Class, error) {
 	out := slices.Clone(common)
 	for _, further := range []struct{ file, namespace string }{
 		{"root.mof", "root"}, {"eventclock.mof", "root"}, {"repository.mof", "root"}, {"identification.mof", "root"}, {"identification.mof", `root\default`},
+		{"providers.mof", operationsNamespace},
 	} {
 		classes, _, err := mof.DefinitionsOn(common, schema.Files, further.file)
 		if err != nil {

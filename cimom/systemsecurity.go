@@ -21,7 +21,7 @@ func (p *systemProvider) thisNamespace(r *Request) (*cim.Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	return i, i.Set("SECURITY_DESCRIPTOR", byteArray(b))
+	return i, i.Set("SECURITY_DESCRIPTOR", cim.Bytes(b))
 }
 
 // readSecurity is the namespace's descriptor; it needs Read Security, and
@@ -64,7 +64,7 @@ func (p *systemProvider) securityMethod(ctx context.Context, r *Request, method 
 		return done, nil
 	case "getsd":
 		b, err := p.securityBytes(r, ns)
-		done.Out = cim.NamedArray{{Name: "SD", Value: byteArray(b)}}
+		done.Out = cim.NamedArray{{Name: "SD", Value: cim.Bytes(b)}}
 		return done, err
 	case "getsecuritydescriptor":
 		sd, err := p.readSecurity(r, ns)
@@ -75,7 +75,7 @@ func (p *systemProvider) securityMethod(ctx context.Context, r *Request, method 
 		done.Out = cim.NamedArray{{Name: "Descriptor", Value: cim.Obj(i)}}
 		return done, err
 	case "setsd":
-		b, ok := bytesOf(in.Get("SD"))
+		b, ok := in.Get("SD").Bytes()
 		if !ok {
 			return cim.Result{}, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "SD is missing"}
 		}
@@ -109,16 +109,4 @@ func (p *systemProvider) writeSecurity(ctx context.Context, r *Request, ns *name
 		return &cim.Error{Status: cim.ErrAccessDenied, Detail: "to change what is audited needs SeSecurityPrivilege"}
 	}
 	return p.manager.setSecurity(ctx, ns, func(set *settings) { set.security = replaceLists(set.security, sd, privileged) })
-}
-
-func bytesOf(v cim.Value) ([]byte, bool) {
-	if v.IsNull() || v.Type() != cim.Uint8.Array() {
-		return nil, false
-	}
-	b := make([]byte, 0, len(v.Elems()))
-	for _, e := range v.Elems() {
-		n, _ := e.Uint()
-		b = append(b, byte(n)) // #nosec G115 -- it is a uint8
-	}
-	return b, true
 }

@@ -14,20 +14,8 @@ import (
 
 var systemSecurity = cim.ObjectPath{Class: "__SystemSecurity", Singleton: true}
 
-func byteValues(b []byte) cim.Value {
-	elems := make([]cim.Value, len(b))
-	for i := range b {
-		elems[i] = cim.U8(b[i])
-	}
-	return cim.Array(cim.Uint8, elems)
-}
-
-func rawBytes(v cim.Value) []byte {
-	var b []byte
-	for _, e := range v.Elems() {
-		n, _ := e.Uint()
-		b = append(b, byte(n))
-	}
+func bytesIn(v cim.Value) []byte {
+	b, _ := v.Bytes()
 	return b
 }
 
@@ -47,7 +35,7 @@ func sdBytes(t testing.TB, sddl string) []byte {
 
 func setSD(t testing.TB, s cim.Session, b []byte) error {
 	t.Helper()
-	_, err := s.Invoke(t.Context(), systemSecurity, "SetSD", cim.Arguments{{Name: "SD", Value: byteValues(b)}}, cim.OperationOptions{})
+	_, err := s.Invoke(t.Context(), systemSecurity, "SetSD", cim.Arguments{{Name: "SD", Value: cim.Bytes(b)}}, cim.OperationOptions{})
 	return err
 }
 
@@ -68,7 +56,7 @@ func sddlOf(t testing.TB, s cim.Session) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sd, err := security.DecodeSecurityDescriptor(rawBytes(r.Out.Get("SD")))
+	sd, err := security.DecodeSecurityDescriptor(bytesIn(r.Out.Get("SD")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +133,7 @@ func TestSetSDExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := security.DecodeSecurityDescriptor(rawBytes(view.Get("SECURITY_DESCRIPTOR"))); got.String() != sddlOf(t, s) {
+	if got, _ := security.DecodeSecurityDescriptor(bytesIn(view.Get("SECURITY_DESCRIPTOR"))); got.String() != sddlOf(t, s) {
 		t.Errorf("__thisNAMESPACE: %s", got)
 	}
 }

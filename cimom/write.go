@@ -81,13 +81,24 @@ func (s *session) put(ctx context.Context, instance *cim.Instance, o cim.PutOpti
 		}
 	}
 	r := s.request(w.entry, o.OperationOptions, w.wanted, keys)
-	err = w.source.change(w.entry, r, w.source.noPut, func(writer InstanceWriter) error {
+	err = w.source.change(w.entry, r, updating(w.instance), w.source.noPut, func(writer InstanceWriter) error {
 		return writer.Put(ctx, r, w.instance)
 	})
 	if o.Mode == cim.CreateOrUpdate && errors.Is(err, cim.ErrNotFound) {
 		return w.create(ctx, s, o.OperationOptions)
 	}
 	return err
+}
+
+// The flags of IWbemServices::PutInstance. See spec/wmi.md 4.1.
+const (
+	updateOnly uint32 = 1
+	createOnly uint32 = 2
+)
+
+// updating is the change of an instance.
+func updating(i *cim.Instance) operation {
+	return operation{kind: OpPut, flags: updateOnly, instance: i}
 }
 
 // namesItself tells whether an instance without a key gets one when it is
@@ -163,7 +174,7 @@ func (s *session) putAbove(ctx context.Context, above *entry, w *written, o cim.
 		wanted[n] = w.wanted[at]
 	}
 	r := s.request(above, o.OperationOptions, wanted, nil)
-	return src.change(above, r, src.noPut, func(writer InstanceWriter) error {
+	return src.change(above, r, updating(part), src.noPut, func(writer InstanceWriter) error {
 		return writer.Put(ctx, r, part)
 	})
 }
@@ -201,7 +212,7 @@ func (s *session) delete(ctx context.Context, path cim.ObjectPath, o cim.Operati
 			at := f.path
 			at.Class = e.class.Name
 			r := s.request(e, o, nil, nil)
-			err = src.change(e, r, src.noDelete, func(w InstanceWriter) error {
+			err = src.change(e, r, operation{kind: OpDelete, path: at}, src.noDelete, func(w InstanceWriter) error {
 				return w.Delete(ctx, r, at)
 			})
 		}
@@ -245,7 +256,9 @@ type written struct {
 
 func (w *written) create(ctx context.Context, s *session, o cim.OperationOptions) error {
 	r := s.request(w.entry, o, nil, nil)
-	return w.source.change(w.entry, r, w.source.noPut, func(writer InstanceWriter) error {
+	made := updating(w.instance)
+	made.flags = createOnly
+	return w.source.change(w.entry, r, made, w.source.noPut, func(writer InstanceWriter) error {
 		return writer.Create(ctx, r, w.instance)
 	})
 }

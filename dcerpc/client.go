@@ -57,6 +57,8 @@ type Conn struct {
 	bindLock chan struct{} // held by who negotiates
 	callLock chan struct{} // held during a call where the server takes one at a time; nil otherwise
 
+	idleCalls sync.Pool // of *clientCall; of this connection, since their channels belong to the synctest bubble that made them
+
 	// Of who holds bindLock.
 	bound        bool
 	features     byte
@@ -102,6 +104,7 @@ func NewConn(nc net.Conn, opts Options) *Conn {
 		opts: opts, bindLock: make(chan struct{}, 1), contexts: map[SyntaxID]*clientContext{}, nextCall: 1,
 		calls: map[uint32]*clientCall{}, securities: map[uint32]*Security{}, done: make(chan struct{}), association: opts.Association,
 	}
+	c.idleCalls.New = newClientCall
 	c.link.init(nc)
 	c.maxXmit, c.maxRecv = opts.MaxFragment, opts.MaxFragment
 	c.fragTimeout, c.writeTimeout = opts.FragmentTimeout, opts.WriteTimeout

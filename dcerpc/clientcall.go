@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 	"time"
 
 	"github.com/casementhq/casement/internal/ndr"
@@ -23,7 +22,7 @@ type clientCall struct {
 	err       error
 }
 
-var clientCalls = sync.Pool{New: func() any { return &clientCall{done: make(chan struct{}, 1)} }}
+func newClientCall() any { return &clientCall{done: make(chan struct{}, 1)} }
 
 func (call *clientCall) finish(err error) {
 	call.err = err
@@ -86,11 +85,11 @@ func (c *Conn) invoke(ctx context.Context, b *Binding, opnum uint16, object secu
 		}
 	}
 	r := request{contextID: b.ctx.id, opnum: opnum, object: object, hasObject: object != nilGUID}
-	call := clientCalls.Get().(*clientCall)
+	call := c.idleCalls.Get().(*clientCall)
 	call.sec = b.sec
 	id, several, err := c.enter(call)
 	if err != nil {
-		clientCalls.Put(call)
+		c.idleCalls.Put(call)
 		return nil, false, err
 	}
 	c.vouch(b, id, &r, e)
@@ -109,7 +108,7 @@ func (c *Conn) invoke(ctx context.Context, b *Binding, opnum uint16, object secu
 	}
 	stub, bigEndian, err = call.stub, call.bigEndian, call.err
 	*call = clientCall{done: call.done}
-	clientCalls.Put(call)
+	c.idleCalls.Put(call)
 	return stub, bigEndian, err
 }
 

@@ -254,7 +254,7 @@ func (c *Client) activate(ctx context.Context, host string, clsid security.GUID,
 	op := "activation of " + clsid.String() + " at " + m.host
 	version := Version
 	result, err := m.requestActivation(ctx, clsid, iids, opnum, version)
-	if code := resultOf(err, S_OK); code == RPC_E_VERSION_MISMATCH || code == FromWin32(RPC_S_UNKNOWN_IF) || code == FromWin32(RPC_S_PROCNUM_OUT_OF_RANGE) {
+	if err != nil && olderServer(err) {
 		// An older server: its version decides how it is asked ([MS-DCOM] 3.2.4.1.1).
 		if version, err = m.serverVersion(ctx, host); err == nil {
 			result, err = m.requestActivation(ctx, clsid, iids, opnum, version)
@@ -268,6 +268,15 @@ func (c *Client) activate(ctx context.Context, host string, clsid security.GUID,
 		return nil, failure(op, err)
 	}
 	return proxies, nil
+}
+
+// olderServer tells whether an activation failed as one does at a server of a lower version.
+func olderServer(err error) bool {
+	switch resultOf(failure("", err), S_OK) {
+	case RPC_E_VERSION_MISMATCH, FromWin32(RPC_S_UNKNOWN_IF), FromWin32(RPC_S_PROCNUM_OUT_OF_RANGE):
+		return true
+	}
+	return false
 }
 
 // take makes proxies of what an activation gave.

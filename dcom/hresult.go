@@ -1,6 +1,11 @@
 package dcom
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/casementhq/casement/dcerpc"
+)
 
 // Results of the protocol, by the names of [MS-ERREF] 2.1.
 //
@@ -149,7 +154,8 @@ func (e *Error) Error() string {
 	if e.Detail != "" {
 		s += ": " + e.Detail
 	}
-	if e.Err != nil {
+	var fault *dcerpc.Fault // says the code again
+	if e.Err != nil && !errors.As(e.Err, &fault) {
 		s += ": " + e.Err.Error()
 	}
 	if info.advice != "" {

@@ -18,7 +18,6 @@ type pings struct {
 	set      uint64
 	sequence uint16
 	members  map[uint64]bool // of the set at the server
-	failures int
 }
 
 // pingPart bounds how many objects one ComplexPing adds.
@@ -62,6 +61,7 @@ func (m *machine) ping() {
 	period := c.opts.PingPeriod
 	timer := time.NewTimer(period)
 	defer timer.Stop()
+	failures, pinged := 0, time.Now()
 	for {
 		select {
 		case <-c.stop:
@@ -74,15 +74,18 @@ func (m *machine) ping() {
 		pctx, done := context.WithTimeout(ctx, period/2)
 		err := m.pingOnce(pctx)
 		done()
-		p := &m.pings
 		if err == nil {
-			p.failures = 0
+			failures = 0
+			pinged = time.Now()
 			timer.Reset(period)
 			continue
 		}
-		// Three periods are all the time there is: the first tries after a failure come sooner, the later ones in the usual rhythm.
-		wait := min(period>>3<<min(p.failures, 3), period)
-		p.failures++
+		// Three periods are all the time there is. Until then a failed ping is tried again soon, after it in the usual rhythm.
+		wait := period
+		if time.Since(pinged) < 3*period {
+			wait = period >> 3 << min(failures, 1)
+		}
+		failures++
 		c.opts.Log.Warn("dcom: ping failed", "host", m.host, "err", err, "again in", wait)
 		timer.Reset(wait)
 	}

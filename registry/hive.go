@@ -3,12 +3,14 @@ package registry
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/casementhq/casement/internal/filelock"
 )
 
 // Options say how a hive is opened. The zero value is a tool's: it reads and writes,
@@ -25,7 +27,13 @@ type Options struct {
 
 // ErrLocked is wrapped by the error of Open when another service runs on the hive, and
 // by the error of Update when another process has been writing it for ten seconds.
-var ErrLocked = errors.New("registry: another process holds the hive")
+var ErrLocked = filelock.ErrHeld
+
+// Two locks stand beside the hive: .lock is held by a service for its life, so that a
+// second one is refused; .writing is held by any writer from reading to renaming.
+
+// turnLimit is how long a writer waits for its turn.
+const turnLimit = 10 * time.Second
 
 // ErrClosed is returned by Update after Close.
 var ErrClosed = errors.New("registry: the hive is closed")
@@ -38,7 +46,7 @@ type Hive struct {
 	tree   atomic.Pointer[Tree]
 
 	mu      sync.Mutex // serialises Update, reload and Close
-	lock    io.Closer  // the service lock, held for life by a service
+	lock    *os.File   // the service lock, held for life by a service
 	watch   *watcher
 	seen    content
 	seenPol content
@@ -67,7 +75,7 @@ func Open(path string, o Options) (*Hive, error) {
 		h.log = slog.New(slog.DiscardHandler)
 	}
 	if o.Service {
-		if h.lock, err = lockFile(abs + ".lock"); err != nil {
+		if h.lock, err = filelock.Take(abs + ".lock"); err != nil {
 			return nil, fmt.Errorf("registry: opening hive %s for a service: %w; stop the other one first", abs, err)
 		}
 		if h.watch, err = newWatcher(h); err != nil {
@@ -179,7 +187,7 @@ func (h *Hive) Update(f func(tx *Tx) error) error {
 	if h.closed {
 		return ErrClosed
 	}
-	turn, err := waitLock(h.path + ".writing")
+	turn, err := filelock.Wait(h.path+".writing", turnLimit)
 	if err != nil {
 		return fmt.Errorf("registry: changing hive %s: %w", h.path, err)
 	}

@@ -58,3 +58,12 @@ func (h *Hive) replace(b []byte) (err error) {
 	syncDir(filepath.Dir(h.path))
 	return nil
 }
+
+// syncDir makes the rename durable. The change is in force already, so that an error
+// (some file systems cannot) is no failure.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		d.Close()
+	}
+}

@@ -44,6 +44,24 @@ type objects struct {
 	hosts      *providerHosts
 }
 
+// processes are those in which providers are loaded, besides this one.
+func (s *objects) processes() []cimom.ProviderProcess {
+	list := s.registrar.Processes()
+	if s.hosts != nil {
+		list = append(list, s.hosts.processes()...)
+	}
+	return list
+}
+
+// loaded tells the manager that a provider has come, or has gone.
+func (s *objects) loaded(p cimom.ProviderProcess, loaded bool) {
+	if loaded {
+		s.ProviderLoaded(p)
+	} else {
+		s.ProviderUnloaded(p)
+	}
+}
+
 // newObjects opens the repository of a state folder and makes the object
 // manager over it, with the providers of this machine and with those that
 // other processes bring.
@@ -62,14 +80,14 @@ func newObjects(state *State, o Options, p *people) (_ *objects, err error) {
 		return nil, fmt.Errorf("open the repository: %w", err)
 	}
 	s.registrar = decoupled.NewRegistrar(decoupled.RegistrarOptions{
-		UID: peercred.UID, Lookup: s.class, Logger: o.Logger,
+		UID: peercred.UID, PID: peercred.PID, UserName: unixName, Loaded: s.loaded, Lookup: s.class, Logger: o.Logger,
 		Admit: func(_ context.Context, uid uint32, namespace, provider string) error {
 			return s.admit(p, uid, namespace, provider)
 		},
 	})
 	s.Manager = cimom.New(cimom.Options{
 		CreatorCaller: p.creatorCaller, CurrentCaller: p.current, Logger: o.Logger, Repository: s.repository, Backups: backups,
-		Providers: s.registrar.Provider, ProvidersChanged: s.registrar.Recheck,
+		Providers: s.registrar.Provider, ProvidersChanged: s.registrar.Recheck, ProviderProcesses: s.processes,
 	})
 	return s, s.registerAll(state, o, p)
 }
@@ -80,7 +98,7 @@ func (s *objects) registerAll(state *State, o Options, p *people) error {
 	if err != nil {
 		return fmt.Errorf("read the limits of provider hosts: %w", err)
 	}
-	s.hosts = &providerHosts{starter: o.Starter, server: s.Server(), quota: quota, log: o.Logger}
+	s.hosts = &providerHosts{starter: o.Starter, server: s.Server(), quota: quota, loaded: s.loaded, log: o.Logger}
 	files := newUserFiles(p, s.hosts)
 	launcher := &launcher{starter: o.Starter, people: p, log: o.Logger}
 	hostOptions := host.Options{Log: o.Logger, Start: launcher.start, Account: p.accountOf, Writer: files.writer,

@@ -183,12 +183,17 @@ func (p *people) localToken(uid uint32) (*security.Token, error) {
 		}
 		return &t, err
 	}
+	t, err := p.store.UnixToken(uid, unixName(uid), security.LogonInteractive)
+	return &t, err
+}
+
+// unixName is the name of a user of the system, or else its number.
+func unixName(uid uint32) string {
 	name := strconv.FormatUint(uint64(uid), 10)
 	if u, err := user.LookupId(name); err == nil {
 		name = u.Username
 	}
-	t, err := p.store.UnixToken(uid, name, security.LogonInteractive)
-	return &t, err
+	return name
 }
 
 // mapped is the account that is mapped to a Unix user.

@@ -8,10 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/cimom/decoupled"
 	"github.com/casementhq/casement/shell"
 )
@@ -65,6 +67,7 @@ type providerHosts struct {
 	starter shell.Starter
 	server  string // this machine's name in paths
 	quota   hostQuota
+	loaded  func(p cimom.ProviderProcess, loaded bool)
 	log     *slog.Logger
 
 	mu        sync.Mutex
@@ -78,7 +81,7 @@ type providerHosts struct {
 // of the caller.
 func (h *providerHosts) perUser(provider string, classes []*cim.Class, p *people) *decoupled.PerUser {
 	made := decoupled.NewPerUser(decoupled.PerUserOptions{
-		Name: provider, Classes: classes, ClearAfter: h.quota.clearAfter,
+		Name: provider, Classes: classes, Loaded: h.loaded, ClearAfter: h.quota.clearAfter,
 		User: func(c cim.Caller) (string, error) {
 			id, err := p.creatorIdentity(c)
 			return id.UnixUser, err
@@ -91,6 +94,17 @@ func (h *providerHosts) perUser(provider string, classes []*cim.Class, p *people
 	defer h.mu.Unlock()
 	h.providers = append(h.providers, made)
 	return made
+}
+
+// processes are the hosts that run.
+func (h *providerHosts) processes() (list []cimom.ProviderProcess) {
+	h.mu.Lock()
+	providers := slices.Clone(h.providers)
+	h.mu.Unlock()
+	for _, p := range providers {
+		list = append(list, p.Processes()...)
+	}
+	return list
 }
 
 // hostGrace is how long a host has to end after its input.
@@ -165,6 +179,9 @@ type hostStream struct {
 	once    sync.Once
 	closing chan struct{}
 }
+
+// PID is the process of the host.
+func (s *hostStream) PID() int { return s.job.PID() }
 
 func (s *hostStream) Read(b []byte) (int, error)  { return s.job.Stdout().Read(b) }
 func (s *hostStream) Write(b []byte) (int, error) { return s.job.Stdin().Write(b) }

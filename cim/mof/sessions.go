@@ -152,12 +152,8 @@ func (s *Sessions) secure(ctx context.Context, parent string, i *cim.Instance, d
 	if err != nil {
 		return err
 	}
-	sd := make([]cim.Value, len(descriptor))
-	for n, b := range descriptor {
-		sd[n] = cim.U8(b)
-	}
 	result, err := session.Invoke(ctx, cim.ObjectPath{Class: "__SystemSecurity", Singleton: true}, "SetSD",
-		cim.Arguments{{Name: "SD", Value: cim.Array(cim.Uint8, sd)}}, cim.OperationOptions{})
+		cim.Arguments{{Name: "SD", Value: cim.Bytes(descriptor)}}, cim.OperationOptions{})
 	if err != nil {
 		return err
 	}

@@ -68,12 +68,7 @@ func (s *hostSession) Invoke(_ context.Context, path cim.ObjectPath, method stri
 	if path.Class != "__SystemSecurity" || method != "SetSD" {
 		return cim.Result{}, cim.ErrInvalidMethod
 	}
-	var sd []byte
-	for _, e := range in.Get("SD").Elems() {
-		n, _ := e.Uint()
-		sd = append(sd, byte(n))
-	}
-	s.host.sd[s.namespace] = sd
+	s.host.sd[s.namespace], _ = in.Get("SD").Bytes()
 	return cim.Result{ReturnValue: cim.U32(0)}, nil
 }
 

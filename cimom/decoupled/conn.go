@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"sync"
+
+	"github.com/casementhq/casement/cimom"
 )
 
 // conn is one connection, read line by line. Its goroutine ends with it.
@@ -15,6 +17,7 @@ type conn struct {
 	lines  chan []byte   // what came, one line each
 	done   chan struct{} // closed when nothing more can come
 	quit   chan struct{} // closed by close
+	calls  *cimom.CallCounts
 
 	once    sync.Once
 	mu      sync.Mutex

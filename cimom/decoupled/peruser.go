@@ -31,6 +31,9 @@ type PerUserOptions struct {
 	// standard input and output as one stream, whose Close ends the host. ctx
 	// bounds the start only. Required.
 	Start func(ctx context.Context, user string) (io.ReadWriteCloser, error)
+	// Loaded is told when a host has started and when it has ended. A stream with
+	// a method PID() int says in which process.
+	Loaded func(p cimom.ProviderProcess, loaded bool)
 	// ClearAfter is how long an idle host stays: it ends between once and twice
 	// that time. Default: 5 minutes.
 	ClearAfter time.Duration
@@ -133,6 +136,7 @@ func (p *PerUser) start(ctx context.Context, u *user, name string) (*conn, error
 		return failed(err)
 	}
 	c := newConn(stream)
+	c.calls = &cimom.CallCounts{}
 	line, err := c.next(ctx)
 	var h hello
 	if err == nil {
@@ -156,6 +160,9 @@ func (p *PerUser) start(ctx context.Context, u *user, name string) (*conn, error
 		c.close()
 		return failed(err)
 	}
+	if p.o.Loaded != nil {
+		p.o.Loaded(p.processOf(name, c), true)
+	}
 	go func() {
 		<-c.done
 		c.close()
@@ -163,6 +170,9 @@ func (p *PerUser) start(ctx context.Context, u *user, name string) (*conn, error
 		p.mu.Lock()
 		delete(u.conns, c)
 		p.mu.Unlock()
+		if p.o.Loaded != nil {
+			p.o.Loaded(p.processOf(name, c), false)
+		}
 	}()
 	return c, nil
 }

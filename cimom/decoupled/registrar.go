@@ -34,6 +34,13 @@ type RegistrarOptions struct {
 	// __Win32Provider with that name in that namespace declares. Required. Its
 	// error, a status, is the provider's answer.
 	Admit func(ctx context.Context, uid uint32, namespace, provider string) error
+	// PID is the process at the other end of a connection. Default: not known.
+	PID func(net.Conn) (uint32, error)
+	// UserName is the name of a Unix user. Default: users have none.
+	UserName func(uid uint32) string
+	// Loaded is told when a process has connected, and when its last connection
+	// has ended. It must not call the registrar.
+	Loaded func(p cimom.ProviderProcess, loaded bool)
 	// Lookup finds the class of an embedded object. Default: none is found.
 	Lookup func(namespace, class string) *cim.Class
 	// Logger receives what providers do wrong. Default: nothing is logged.
@@ -52,6 +59,7 @@ type Registrar struct {
 	mu        sync.Mutex
 	pools     map[string]*pool // by namespace and name
 	members   map[*conn]member // connections that registered
+	processes map[member]*process
 	strangers int
 	listeners []net.Listener
 }
@@ -64,7 +72,7 @@ func NewRegistrar(o RegistrarOptions) *Registrar {
 	if o.Lookup == nil {
 		o.Lookup = func(string, string) *cim.Class { return nil }
 	}
-	g := &Registrar{o: o, pools: map[string]*pool{}, members: map[*conn]member{}}
+	g := &Registrar{o: o, pools: map[string]*pool{}, members: map[*conn]member{}, processes: map[member]*process{}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.wg.Go(g.watch)
 	return g
@@ -72,7 +80,7 @@ func NewRegistrar(o RegistrarOptions) *Registrar {
 
 // member is what a connection registered as.
 type member struct {
-	uid                 uint32
+	uid, pid            uint32
 	namespace, provider string
 }
 
@@ -178,11 +186,7 @@ func (g *Registrar) meet(nc net.Conn) {
 	g.mu.Lock()
 	g.strangers--
 	g.mu.Unlock()
-	defer func() {
-		g.mu.Lock()
-		delete(g.members, c)
-		g.mu.Unlock()
-	}()
+	defer g.leave(c)
 	if err == nil && !p.reserve(maxConnections) {
 		err = &cim.Error{Status: cim.ErrServerTooBusy, Detail: "the provider has as many connections as it may have"}
 	}
@@ -197,6 +201,9 @@ func (g *Registrar) meet(nc net.Conn) {
 	sent := c.send(ctx, line)
 	if err != nil {
 		return
+	}
+	if sent == nil {
+		g.join(nc, c)
 	}
 	if p.give(c, sent == nil); sent != nil {
 		return
@@ -231,7 +238,7 @@ func (g *Registrar) register(nc net.Conn, c *conn) (name string, p *pool, err er
 		return name, nil, &cim.Error{Status: cim.ErrInvalidParameter, Detail: "the names of provider and namespace are missing or too long"}
 	}
 	g.mu.Lock()
-	g.members[c] = member{uid, h.Namespace, h.Register} // before Admit, so that no change after it is missed
+	g.members[c] = member{uid: uid, namespace: h.Namespace, provider: h.Register} // before Admit, so that no change after it is missed
 	g.mu.Unlock()
 	if err := g.o.Admit(ctx, uid, h.Namespace, h.Register); err != nil {
 		return name, nil, err

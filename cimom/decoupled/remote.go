@@ -79,6 +79,7 @@ func (p *remote) do(ctx context.Context, r *cimom.Request, q *request, each func
 	if err != nil {
 		return reply{}, err
 	}
+	c.count(q)
 	end, keep, err := p.exchange(ctx, c, r, line, each)
 	release(keep)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {

@@ -45,12 +45,8 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Errorf("%v %v", fi, err)
 		}
 		want := scan(t, r, class, 1000)
-		update(t, r, func(tx *Tx) error {
-			if _, err := tx.DeleteInstances(testNamespace, class.Name); err != nil {
-				return err
-			}
-			return tx.Create(newThing(class, 9999, "later", "", ""))
-		})
+		empty(t, r, class)
+		update(t, r, func(tx *Tx) error { return tx.Create(newThing(class, 9999, "later", "", "")) })
 		other := open(t, filepath.Join(t.TempDir(), "other machine"))
 		for _, to := range []*Repository{r, other, Memory()} {
 			if err := to.Restore(ctx, path); err != nil {

@@ -81,7 +81,7 @@ func (t *Tx) putClass(namespace, name string, declaration *cim.Class) error {
 
 // DeleteClass removes what is stored of a class, declaration or mark, so that a
 // built-in class of the name shows again. It fails with ErrNotFound. Instances
-// stay: see [Tx.DeleteInstances].
+// stay.
 func (t *Tx) DeleteClass(namespace, name string) error {
 	if err := checkNames(namespace, name); err != nil {
 		return err

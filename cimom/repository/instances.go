@@ -255,16 +255,3 @@ func (t *Tx) Delete(class *cim.Class, path cim.ObjectPath) error {
 	}
 	return t.tx.Delete(key)
 }
-
-// DeleteInstances removes every instance of exactly this class and says how
-// many there were.
-func (t *Tx) DeleteInstances(namespace, class string) (n int, err error) {
-	if err := checkNames(namespace, class); err != nil {
-		return 0, err
-	}
-	n, err = t.tx.DeletePrefix(append(classKey(nil, kindInstance, namespace, class), 0))
-	if err != nil {
-		return n, err
-	}
-	return n, t.dropIndex(namespace, class)
-}

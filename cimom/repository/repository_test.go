@@ -48,6 +48,21 @@ func newThing(class *cim.Class, id uint32, name, text, group string) *cim.Instan
 	return cim.MakeInstance(class, []cim.Value{cim.U32(id), cim.Str(name), cim.Str(text), cim.Str(group)})
 }
 
+// empty deletes every instance of a class.
+func empty(t testing.TB, r *Repository, class *cim.Class) {
+	t.Helper()
+	all := scan(t, r, class, 1000)
+	update(t, r, func(tx *Tx) error {
+		for _, i := range all {
+			path, _ := i.Path()
+			if err := tx.Delete(class, path); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 func scan(t testing.TB, r *Repository, class *cim.Class, batch int) (list []*cim.Instance) {
 	t.Helper()
 	var at Position
@@ -148,12 +163,7 @@ func TestScanAndLookup(t *testing.T) {
 				t.Errorf("%s: %d, want %d", property, got, want)
 			}
 		}
-		update(t, r, func(tx *Tx) error {
-			if d, err := tx.DeleteInstances(testNamespace, "my_thing"); err != nil || d != n {
-				t.Errorf("%d deleted, %v", d, err)
-			}
-			return nil
-		})
+		empty(t, r, class)
 		if got := scan(t, r, class, 100); len(got) > 0 {
 			t.Errorf("%d left", len(got))
 		}

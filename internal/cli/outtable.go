@@ -120,13 +120,9 @@ func (t *tableRows) cell(host string, i *cim.Instance, n int) string {
 // sidText is a SID in its usual form, for the properties that hold one in binary
 // form, as CreatorSID does; else "".
 func sidText(name string, v cim.Value) string {
-	if v.Type() != cim.Uint8.Array() || !strings.HasSuffix(cim.Fold(name), cim.Fold("SID")) {
+	binary, ok := v.Bytes()
+	if !ok || !strings.HasSuffix(cim.Fold(name), cim.Fold("SID")) {
 		return ""
-	}
-	binary := make([]byte, len(v.Elems()))
-	for n, e := range v.Elems() {
-		b, _ := e.Uint()
-		binary[n] = byte(b) // #nosec G115 -- the elements are bytes
 	}
 	sid, size, err := security.DecodeSID(binary)
 	if err != nil || size != len(binary) {

@@ -37,18 +37,11 @@ func TestEventRows(t *testing.T) {
 
 // A SID in binary form reads as a SID; bytes that are none stay bytes.
 func TestSIDCells(t *testing.T) {
-	bytesOf := func(b ...uint8) cim.Value {
-		elems := make([]cim.Value, len(b))
-		for n := range b {
-			elems[n] = cim.U8(b[n])
-		}
-		return cim.Array(cim.Uint8, elems)
-	}
-	administrators := bytesOf(1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 32, 2, 0, 0)
+	administrators := cim.Bytes([]byte{1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 32, 2, 0, 0})
 	if s := sidText("CreatorSID", administrators); s != "S-1-5-32-544" {
 		t.Errorf("%q", s)
 	}
-	if s := sidText("Data", administrators) + sidText("CreatorSID", bytesOf(1, 2, 3)) + sidText("CreatorSID", cim.Null(cim.Uint8.Array())); s != "" {
+	if s := sidText("Data", administrators) + sidText("CreatorSID", cim.Bytes([]byte{1, 2, 3})) + sidText("CreatorSID", cim.Null(cim.Uint8.Array())); s != "" {
 		t.Errorf("%q", s)
 	}
 }

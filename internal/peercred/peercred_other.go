@@ -11,3 +11,8 @@ import (
 func UID(net.Conn) (uint32, error) {
 	return 0, errors.New("peer credentials are not available on this system")
 }
+
+// PID cannot tell either.
+func PID(net.Conn) (uint32, error) {
+	return 0, errors.New("peer credentials are not available on this system")
+}

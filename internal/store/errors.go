@@ -7,12 +7,14 @@ import (
 	"syscall"
 
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/casementhq/casement/internal/filelock"
 )
 
 // The errors of the package, for errors.Is.
 var (
 	// ErrLocked says that another process has the file open.
-	ErrLocked = errors.New("the file is in use")
+	ErrLocked = filelock.ErrHeld
 	// ErrDamaged says that the file is not what was written.
 	ErrDamaged = errors.New("the file is damaged")
 	// ErrFull says that there is no room: the disk or the quota is full or the

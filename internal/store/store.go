@@ -17,6 +17,7 @@ import (
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"github.com/casementhq/casement/internal/filelock"
 	"github.com/casementhq/casement/internal/fileowner"
 )
 
@@ -71,10 +72,11 @@ func Memory() *Store { return &Store{writer: make(chan struct{}, 1)} }
 // there is none. It fails with ErrLocked where another process has it open. A
 // damaged file opens: see [Store.Damage].
 func Open(path string, o Options) (*Store, error) {
-	lock, err := takeLock(path, o.Timeout)
+	lock, err := filelock.Wait(path+".lock", o.Timeout) // it outlives the file, which may be replaced
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	filelock.Sign(lock)
 	s := &Store{path: path, o: o, lock: lock, writer: make(chan struct{}, 1)}
 	if fi, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && fi.Size() == 0 {
 		// The file takes its name when it is whole.
@@ -507,6 +509,15 @@ func exchange(next, path, aside string) error {
 	}
 	syncDir(filepath.Dir(path))
 	return nil
+}
+
+// syncDir makes a rename durable. The change is in force already, so that an
+// error (some file systems cannot) is no failure.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		d.Close()
+	}
 }
 
 // Remains gives each every pair that can be found in a file and says what is

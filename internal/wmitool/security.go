@@ -22,15 +22,11 @@ func ReadSecurity(ctx context.Context, s cim.Session) (*security.SecurityDescrip
 	if err != nil {
 		return nil, err
 	}
-	var raw []byte
-	for _, e := range result.Out.Get("SD").Elems() {
-		n, err := e.As(cim.Uint8)
-		if err != nil {
-			return nil, fmt.Errorf("GetSD of %s: %w", s.Namespace(), err)
-		}
-		u, _ := n.Uint()
-		raw = append(raw, byte(u))
+	v, err := result.Out.Get("SD").As(cim.Uint8.Array()) // another machine's may be untyped
+	if err != nil {
+		return nil, fmt.Errorf("GetSD of %s: %w", s.Namespace(), err)
 	}
+	raw, _ := v.Bytes()
 	sd, err := security.DecodeSecurityDescriptor(raw)
 	if err != nil {
 		return nil, fmt.Errorf("GetSD of %s: %w", s.Namespace(), err)
@@ -44,11 +40,7 @@ func WriteSecurity(ctx context.Context, s cim.Session, sd *security.SecurityDesc
 	if err != nil {
 		return fmt.Errorf("SetSD of %s: %w", s.Namespace(), err)
 	}
-	elems := make([]cim.Value, len(raw))
-	for n, b := range raw {
-		elems[n] = cim.U8(b)
-	}
-	in := cim.Arguments{{Name: "SD", Value: cim.Array(cim.Uint8, elems)}}
+	in := cim.Arguments{{Name: "SD", Value: cim.Bytes(raw)}}
 	result, err := s.Invoke(ctx, systemSecurity, "SetSD", in, cim.OperationOptions{})
 	if err != nil {
 		return err

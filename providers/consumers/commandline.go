@@ -93,7 +93,7 @@ func commandOf(c *cim.Instance, x *expansion) (shell.Spec, error) {
 }
 
 func notStarted(err error) error {
-	e := &cim.Error{Status: cim.ErrFailed, Detail: "the program of the consumer did not start", Err: err}
+	e := &cim.Error{Status: cim.ErrFailed, Detail: "the program of the consumer did not start: " + err.Error(), Err: err}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Status = cim.ErrNotFound

@@ -173,4 +173,10 @@ func filled(c *cim.Instance, name string, x *expansion) (string, error) {
 
 func invalid(detail string) error { return &cim.Error{Status: cim.ErrInvalidParameter, Detail: detail} }
 
+// failed is a failure with its reason, which its creator and administrators
+// read.
+func failed(detail string, err error) error {
+	return &cim.Error{Status: cim.ErrFailed, Detail: detail + ": " + err.Error(), Err: err}
+}
+
 func denied(detail string) error { return &cim.Error{Status: cim.ErrAccessDenied, Detail: detail} }

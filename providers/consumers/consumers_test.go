@@ -150,14 +150,7 @@ func TestEventLog(t *testing.T) {
 	}})
 	event := cim.NewInstance(cim.NewClass("E", nil).Property("Name", cim.String).Property("Raw", cim.Uint8.Array()).Property("SID", cim.Uint8.Array()).
 		Property("User", cim.String).Build(`root\cimv2`))
-	u8 := func(b ...byte) cim.Value {
-		var list []cim.Value
-		for _, x := range b {
-			list = append(list, cim.U8(x))
-		}
-		return cim.Array(cim.Uint8, list)
-	}
-	for name, v := range map[string]cim.Value{"Name": cim.Str("n"), "Raw": u8(0, 255), "SID": u8(1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0), "User": cim.Str("S-1-5-32-544")} {
+	for name, v := range map[string]cim.Value{"Name": cim.Str("n"), "Raw": cim.Bytes([]byte{0, 255}), "SID": cim.Bytes([]byte{1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0}), "User": cim.Str("S-1-5-32-544")} {
 		if err := event.Set(name, v); err != nil {
 			t.Fatal(err)
 		}
@@ -187,6 +180,14 @@ func TestEventLog(t *testing.T) {
 	c := consumer(t, p, "NTEventLogEventConsumer", "SourceName", "a", "EventID", cim.U32(1), "UNCServerName", "OTHER")
 	if err := consume(p, administrator, c, event); !errors.Is(err, cim.ErrAccessDenied) {
 		t.Errorf("another computer's log: %v", err)
+	}
+	if err := event.Set("Name", cim.Str(strings.Repeat("n", maxExpanded/2))); err != nil {
+		t.Fatal(err)
+	}
+	c = consumer(t, p, "NTEventLogEventConsumer", "SourceName", "a", "EventID", cim.U32(1), "InsertionStringTemplates", cim.Strs([]string{"%Name%", "%Name%", "x"}),
+		"NumberOfInsertionStrings", cim.U32(3))
+	if err := consume(p, administrator, c, event); !errors.Is(err, cim.ErrQuotaViolation) || len(got) != 2 {
+		t.Errorf("a record of more than %d bytes: %v", maxExpanded, err)
 	}
 }
 

@@ -54,11 +54,15 @@ func (p *Provider) report(ctx context.Context, creator cim.Caller, c *cim.Instan
 	category, _ := c.Get("Category").Uint()
 	r.EventID, r.Type, r.Category = uint32(id), uint32(kind), uint16(category)
 	count, _ := c.Get("NumberOfInsertionStrings").Uint()
+	size := 0
 	for _, v := range c.Get("InsertionStringTemplates").Elems()[:count] {
 		template, _ := v.Str()
 		s, err := x.expand(template)
 		if err != nil {
 			return err
+		}
+		if size += len(s); size > maxExpanded {
+			return tooMuch()
 		}
 		r.Strings = append(r.Strings, s)
 	}
@@ -79,12 +83,7 @@ func bytesOf(v cim.Value) []byte {
 	if s, ok := v.Str(); ok {
 		return []byte(s)
 	}
-	var b []byte
-	for _, e := range v.Elems() {
-		if n, ok := e.Uint(); ok && e.Type() == cim.Uint8 {
-			b = append(b, byte(n))
-		}
-	}
+	b, _ := v.Bytes()
 	return b
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"mime"
 	"mime/quotedprintable"
@@ -74,9 +75,30 @@ func (p *Provider) sendMail(ctx context.Context, _ cim.Caller, c *cim.Instance, 
 	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
 	defer cancel()
 	if err := p.deliver(ctx, strings.Trim(server, "[]"), l); err != nil {
-		return &cim.Error{Status: cim.ErrFailed, Detail: "the mail was not sent", Err: err}
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%s does not answer within %v: %w", server, mailTimeout, err)
+		}
+		return failed("the mail was not sent", err)
 	}
 	return nil
+}
+
+// maxReplies bounds what a mail server answers in all, in bytes.
+const maxReplies = 64 << 10
+
+// terse is a connection to somebody who has little to say.
+type terse struct {
+	net.Conn
+	left int
+}
+
+func (t *terse) Read(b []byte) (int, error) {
+	if t.left <= 0 {
+		return 0, errors.New("the mail server says too much")
+	}
+	n, err := t.Conn.Read(b[:min(len(b), t.left)])
+	t.left -= n
+	return n, err
 }
 
 func (p *Provider) deliver(ctx context.Context, server string, l *letter) error {
@@ -86,7 +108,7 @@ func (p *Provider) deliver(ctx context.Context, server string, l *letter) error 
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	client, err := smtp.NewClient(conn, server)
+	client, err := smtp.NewClient(&terse{conn, maxReplies}, server)
 	if err != nil {
 		return err
 	}
@@ -111,7 +133,8 @@ func (p *Provider) deliver(ctx context.Context, server string, l *letter) error 
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return client.Quit()
+	_ = client.Quit() // the mail is the server's by now
+	return nil
 }
 
 // machine is this machine's name as a mail may carry it.

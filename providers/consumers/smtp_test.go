@@ -22,6 +22,7 @@ import (
 // command that it does not like.
 type mailServer struct {
 	refuse   string
+	rude     bool // hangs up when it has the mail
 	commands []string
 	mail     []byte
 	done     chan struct{}
@@ -53,7 +54,7 @@ func (s *mailServer) serve(c net.Conn) {
 		s.commands = append(s.commands, line)
 		switch {
 		case s.refuse != "" && strings.HasPrefix(line, s.refuse):
-			reply("550 no")
+			reply("550")
 		case line == "DATA":
 			reply("354 go")
 			for {
@@ -64,6 +65,9 @@ func (s *mailServer) serve(c net.Conn) {
 				s.mail = append(s.mail, strings.TrimPrefix(line, ".")...)
 			}
 			reply("250 taken")
+			if s.rude {
+				return
+			}
 		case line == "QUIT":
 			reply("221 bye")
 			return
@@ -159,12 +163,16 @@ func TestMailOfHostileEvent(t *testing.T) {
 func TestMailRefused(t *testing.T) {
 	for _, command := range []string{"MAIL", "RCPT", "DATA"} {
 		s := &mailServer{refuse: command}
-		if err := sendTo(t, s, "ToLine", "a@example.com"); !errors.Is(err, cim.ErrFailed) {
+		var failure *cim.Error
+		if err := sendTo(t, s, "ToLine", "a@example.com"); !errors.As(err, &failure) || failure.Status != cim.ErrFailed || !strings.Contains(failure.Detail, "550") {
 			t.Errorf("%s is refused: %v", command, err)
 		}
 		if s.mail != nil {
 			t.Errorf("%s is refused, but a mail came", command)
 		}
+	}
+	if s := (&mailServer{rude: true}); sendTo(t, s, "ToLine", "a@example.com") != nil || s.mail == nil {
+		t.Error("a mail that was taken has failed")
 	}
 	if err := sendTo(t, &mailServer{}, "ToLine", "%Nothing%"); !errors.Is(err, cim.ErrInvalidParameter) {
 		t.Errorf("nobody: %v", err)
@@ -180,5 +188,28 @@ func TestMailIsGivenUp(t *testing.T) {
 	time.AfterFunc(50*time.Millisecond, cancel)
 	if err := p.deliver(ctx, "mail.example", &letter{}); err == nil {
 		t.Error("sent")
+	}
+}
+
+// TestMailServerSaysTooMuch: an answer without an end is read to a bound.
+func TestMailServerSaysTooMuch(t *testing.T) {
+	client, server := net.Pipe()
+	p := provider(t, Options{Dial: func(context.Context, string, string) (net.Conn, error) { return client, nil }})
+	sent := make(chan int)
+	go func() {
+		all := 0
+		for {
+			n, err := server.Write([]byte("220-" + strings.Repeat("x", 4092)))
+			if all += n; err != nil {
+				break
+			}
+		}
+		sent <- all
+	}()
+	if err := p.deliver(t.Context(), "mail.example", &letter{}); err == nil || !strings.Contains(err.Error(), "too much") {
+		t.Errorf("%v", err)
+	}
+	if n := <-sent; n > maxReplies {
+		t.Errorf("%d bytes were read", n)
 	}
 }

@@ -27,11 +27,11 @@ func Syslog(address string) func(context.Context, cim.Caller, Record) error {
 	return func(_ context.Context, _ cim.Caller, r Record) error {
 		w, err := syslog.Dial(network, address, severity(r.Type)|syslog.LOG_USER, tag(r.Source))
 		if err != nil {
-			return &cim.Error{Status: cim.ErrNotAvailable, Detail: "the log of the system cannot be reached", Err: err}
+			return &cim.Error{Status: cim.ErrNotAvailable, Detail: "the log of the system cannot be reached: " + err.Error(), Err: err}
 		}
 		defer w.Close()
 		if _, err := w.Write([]byte(r.text())); err != nil {
-			return &cim.Error{Status: cim.ErrFailed, Detail: "the log of the system did not take the record", Err: err}
+			return failed("the log of the system did not take the record", err)
 		}
 		return nil
 	}

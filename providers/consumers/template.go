@@ -7,7 +7,8 @@ import (
 	"github.com/casementhq/casement/cim/wql"
 )
 
-// maxExpanded bounds what a template makes of one event, in bytes.
+// maxExpanded bounds what a template makes of one event, and those of a record
+// together, in bytes.
 const maxExpanded = 1 << 20
 
 // expansion fills the templates of one consumer from one event. See spec/wmi.md
@@ -78,7 +79,7 @@ func (x *expansion) words(template string) ([]string, error) {
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 func tooMuch() error {
-	return &cim.Error{Status: cim.ErrQuotaViolation, Detail: "the template makes too much text of this event"}
+	return &cim.Error{Status: cim.ErrQuotaViolation, Detail: "the templates make too much text of this event"}
 }
 
 type pieceKind uint8

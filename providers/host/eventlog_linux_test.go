@@ -296,18 +296,6 @@ func TestEventsAgainstJournalctl(t *testing.T) {
 
 	s := session(t, p)
 	ctx := context.Background()
-	run := func(wql string) string {
-		t.Helper()
-		e, err := s.Query(ctx, wql, cim.QueryOptions{})
-		if err != nil {
-			t.Fatalf("%s: %v", wql, err)
-		}
-		out, err := cim.Collect(ctx, e)
-		if err != nil {
-			t.Fatalf("%s: %v", wql, err)
-		}
-		return texts(out, "Message")
-	}
 	record := func(text string) uint64 { return mustUint(byText[text], "RecordNumber") }
 	for query, want := range map[string]string{
 		"SELECT * FROM Win32_NTLogEvent WHERE Logfile = 'System' AND SourceName = 'nginx'":                                            "it broke it works again",
@@ -319,7 +307,7 @@ func TestEventsAgainstJournalctl(t *testing.T) {
 		"SELECT * FROM Win32_NTLogEvent WHERE TimeWritten > '20300101000000.000000+000'":                                              "",
 		"SELECT * FROM Win32_NTLogEvent WHERE TimeGenerated >= '20200101000000.000000+000' AND Type = 'Warning' AND SourceName='app'": "careful",
 	} {
-		if got := run(query); got != want {
+		if got := texts(ask(t, s, query), "Message"); got != want {
 			t.Errorf("%s gives %q, want %q", query, got, want)
 		}
 	}

@@ -3,32 +3,18 @@ package host
 import (
 	"strings"
 	"testing"
-
-	"github.com/casementhq/casement/cim"
 )
 
 // From an adapter to its configuration and back, as monitors ask; ip(8) tells which adapters there are.
 func TestAdapterAndConfigurationAreLinked(t *testing.T) {
 	s := session(t, New(Options{}))
-	collect := func(wql string) []*cim.Instance {
-		t.Helper()
-		e, err := s.Query(t.Context(), wql, cim.QueryOptions{})
-		if err != nil {
-			t.Fatalf("%s: %v", wql, err)
-		}
-		out, err := cim.Collect(t.Context(), e)
-		if err != nil {
-			t.Fatalf("%s: %v", wql, err)
-		}
-		return out
-	}
 	for _, l := range lines(output(t, "ip", "-o", "link")) {
 		index, _, _ := strings.Cut(l, ": ")
-		out := collect("ASSOCIATORS OF {Win32_NetworkAdapter.DeviceID='" + index + "'} WHERE AssocClass = Win32_NetworkAdapterSetting")
+		out := ask(t, s, "ASSOCIATORS OF {Win32_NetworkAdapter.DeviceID='"+index+"'} WHERE AssocClass = Win32_NetworkAdapterSetting")
 		if len(out) != 1 || out[0].Class().Name != "Win32_NetworkAdapterConfiguration" || out[0].Get("Index").String() != index {
 			t.Errorf("the configuration of %s is %v", l, out)
 		}
-		out = collect("ASSOCIATORS OF {Win32_NetworkAdapterConfiguration.Index=" + index + "} WHERE ResultClass = Win32_NetworkAdapter")
+		out = ask(t, s, "ASSOCIATORS OF {Win32_NetworkAdapterConfiguration.Index="+index+"} WHERE ResultClass = Win32_NetworkAdapter")
 		if len(out) != 1 || out[0].Get("DeviceID").String() != index {
 			t.Errorf("the adapter of %s is %v", l, out)
 		}

@@ -39,6 +39,24 @@ func session(t testing.TB, p *Provider) cim.Session {
 	return s
 }
 
+// answer is what a query finds, and ask insists that it works.
+func answer(ctx context.Context, s cim.Session, wql string) ([]*cim.Instance, error) {
+	e, err := s.Query(ctx, wql, cim.QueryOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return cim.Collect(ctx, e)
+}
+
+func ask(t testing.TB, s cim.Session, wql string) []*cim.Instance {
+	t.Helper()
+	out, err := answer(context.Background(), s, wql)
+	if err != nil {
+		t.Fatalf("%s: %v", wql, err)
+	}
+	return out
+}
+
 func TestThroughTheObjectManager(t *testing.T) {
 	ctx := context.Background()
 	s := session(t, New(Options{Services: newFakeServices()}))
@@ -53,29 +71,17 @@ func TestThroughTheObjectManager(t *testing.T) {
 	}
 
 	me := strconv.Itoa(os.Getpid())
-	query := func(wql string) []*cim.Instance {
-		t.Helper()
-		e, err := s.Query(ctx, wql, cim.QueryOptions{})
-		if err != nil {
-			t.Fatalf("%s: %v", wql, err)
-		}
-		out, err := cim.Collect(ctx, e)
-		if err != nil {
-			t.Fatalf("%s: %v", wql, err)
-		}
-		return out
-	}
-	out := query("SELECT Name, WorkingSetSize FROM Win32_Process WHERE Handle = '" + me + "'")
+	out := ask(t, s, "SELECT Name, WorkingSetSize FROM Win32_Process WHERE Handle = '"+me+"'")
 	if len(out) != 1 || out[0].Len() != 2 || mustUint(out[0], "WorkingSetSize") == 0 {
 		t.Errorf("this process is %v", out)
 	}
-	if out := query("SELECT * FROM Win32_Service WHERE State = 'Running'"); len(out) != 1 || out[0].Get("Name").String() != "ssh" {
+	if out := ask(t, s, "SELECT * FROM Win32_Service WHERE State = 'Running'"); len(out) != 1 || out[0].Get("Name").String() != "ssh" {
 		t.Errorf("running services %v", out)
 	}
-	if out := query("SELECT SID FROM Win32_UserAccount WHERE Name = 'root' AND LocalAccount = TRUE"); len(out) != 1 || out[0].Get("SID").String() != "S-1-22-1-0" {
+	if out := ask(t, s, "SELECT SID FROM Win32_UserAccount WHERE Name = 'root' AND LocalAccount = TRUE"); len(out) != 1 || out[0].Get("SID").String() != "S-1-22-1-0" {
 		t.Errorf("root is %v", out)
 	}
-	out = query("ASSOCIATORS OF {Win32_Service.Name='ssh'} WHERE AssocClass = Win32_DependentService")
+	out = ask(t, s, "ASSOCIATORS OF {Win32_Service.Name='ssh'} WHERE AssocClass = Win32_DependentService")
 	if len(out) != 1 || out[0].Get("Name").String() != "network" {
 		t.Errorf("ssh depends on %v", out)
 	}
@@ -149,21 +155,13 @@ func BenchmarkQueryProcesses(b *testing.B) {
 
 // Win32_CurrentTime has both clocks, and a session leads to its user and back.
 func TestClocksAndSessionsThroughTheObjectManager(t *testing.T) {
-	ctx := context.Background()
 	s := session(t, New(Options{Root: root(t, map[string]string{
 		"proc/sys/kernel/hostname": "box\n", "etc/passwd": "alice:x:1000:1000::/u/alice:/bin/sh\nbob:x:1001:1001::/u/bob:/bin/sh\n", "etc/group": "",
 		"run/systemd/sessions/3": "UID=1000\nUSER=alice\nSTATE=active\nCLASS=user\n", "run/systemd/sessions/4": "UID=1001\nUSER=bob\nSTATE=active\nCLASS=user\n",
 	})}))
 	list := func(query, property string) string {
 		t.Helper()
-		e, err := s.Query(ctx, query, cim.QueryOptions{})
-		if err != nil {
-			t.Fatalf("%s: %v", query, err)
-		}
-		out, err := cim.Collect(ctx, e)
-		if err != nil {
-			t.Fatalf("%s: %v", query, err)
-		}
+		out := ask(t, s, query)
 		if property == "" {
 			var names []string
 			for _, i := range out {

@@ -277,16 +277,9 @@ func TestPingThroughTheManager(t *testing.T) {
 		return pingReply{status: pingSuccess, time: 12 * time.Millisecond, ttl: 60, payload: o.payload}, nil
 	}
 	s := session(t, p)
-	run := func(wql string) ([]*cim.Instance, error) {
-		e, err := s.Query(t.Context(), wql, cim.QueryOptions{})
-		if err != nil {
-			return nil, err
-		}
-		return cim.Collect(t.Context(), e)
-	}
-	out, err := run("SELECT * FROM Win32_PingStatus WHERE Address = '192.0.2.1' AND Timeout = 500 AND BufferSize = 100")
-	if err != nil || len(out) != 1 {
-		t.Fatalf("%v, %v", out, err)
+	out := ask(t, s, "SELECT * FROM Win32_PingStatus WHERE Address = '192.0.2.1' AND Timeout = 500 AND BufferSize = 100")
+	if len(out) != 1 {
+		t.Fatalf("%v", out)
 	}
 	expect(t, out[0], map[string]string{"StatusCode": "0", "ResponseTime": "12", "ResponseTimeToLive": "60", "ReplySize": "100", "Timeout": "500"})
 	path, whole := out[0].Path()
@@ -297,7 +290,7 @@ func TestPingThroughTheManager(t *testing.T) {
 	expect(t, again, map[string]string{"StatusCode": "0", "ReplySize": "100", "Timeout": "500"})
 	asked = asked[1:]
 	for _, wql := range []string{"SELECT * FROM Win32_PingStatus", "SELECT * FROM Win32_PingStatus WHERE StatusCode = 0", "SELECT * FROM Win32_PingStatus WHERE Address LIKE '192.%'"} {
-		if out, err := run(wql); !errors.Is(err, cim.ErrProviderNotCapable) {
+		if out, err := answer(t.Context(), s, wql); !errors.Is(err, cim.ErrProviderNotCapable) {
 			t.Errorf("%s: %v, %v", wql, out, err)
 		}
 	}

@@ -104,13 +104,9 @@ func TestPerformanceThroughTheObjectManager(t *testing.T) {
 		{"SELECT * FROM Win32_PerfRawData_PerfProc_Process WHERE IDProcess = 1", 1},
 		{"SELECT AvailableMBytes FROM Win32_PerfFormattedData_PerfOS_Memory", 1},
 	} {
-		e, err := s.Query(ctx, c.wql, cim.QueryOptions{})
-		if err != nil {
-			t.Fatalf("%s: %v", c.wql, err)
-		}
-		out, err := cim.Collect(ctx, e)
-		if err != nil || len(out) != c.most {
-			t.Fatalf("%s: %d instances, %v", c.wql, len(out), err)
+		out := ask(t, s, c.wql)
+		if len(out) != c.most {
+			t.Fatalf("%s: %d instances", c.wql, len(out))
 		}
 		if out[0].At(out[0].Len() - 1).IsNull() {
 			t.Errorf("%s: %v", c.wql, out[0])

@@ -39,7 +39,7 @@ func (t *trace) emit(p *Provider, c *cim.Class, ended bool, emit func(*cim.Insta
 			err = errors.Join(err, i.Set("SessionID", cim.U32(session)))
 		}
 		if sid, bad := security.ParseSID(p.sidOfUser(q.UID)); q.Known&procs.Status != 0 && bad == nil {
-			err = errors.Join(err, i.Set("Sid", octets(sid.Bytes())))
+			err = errors.Join(err, i.Set("Sid", cim.Bytes(sid.Bytes())))
 		}
 	}
 	if ended {
@@ -49,14 +49,6 @@ func (t *trace) emit(p *Provider, c *cim.Class, ended bool, emit func(*cim.Insta
 		return err
 	}
 	return emit(i)
-}
-
-func octets(b []byte) cim.Value {
-	out := make([]cim.Value, len(b))
-	for n, x := range b {
-		out[n] = cim.U8(x)
-	}
-	return cim.Array(cim.Uint8, out)
 }
 
 // exitStatus is the exit code of a process by its status of wait(2), as a shell shows it.

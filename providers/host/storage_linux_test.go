@@ -161,18 +161,10 @@ func TestStorageAssociations(t *testing.T) {
 	if n := len(all(t, p, "Win32_DiskDriveToDiskPartition", query{server: "BOX"})); n != 4 {
 		t.Errorf("%d partitions of drives, want 4", n)
 	}
-	ctx := context.Background()
 	s := session(t, p)
 	related := func(wql string) (names []string) {
-		e, err := s.Query(ctx, wql, cim.QueryOptions{})
-		if err != nil {
-			t.Fatalf("%s: %v", wql, err)
-		}
-		out, err := cim.Collect(ctx, e)
-		if err != nil {
-			t.Fatalf("%s: %v", wql, err)
-		}
-		for _, i := range out {
+		t.Helper()
+		for _, i := range ask(t, s, wql) {
 			names = append(names, i.Get("DeviceID").String())
 		}
 		return names

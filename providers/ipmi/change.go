@@ -210,7 +210,7 @@ func requestWith(data, size string) func(context.Context, *bmc, cim.Arguments) (
 	return func(ctx context.Context, b *bmc, in cim.Arguments) (cim.Result, error) {
 		netFn, function := in.Get("NetworkFunction").Uint()
 		command, given := in.Get("Command").Uint()
-		bytes := bytesOf(in.Get(data))
+		bytes, _ := in.Get(data).Bytes()
 		n, sized := in.Get(size).Uint()
 		lun, _ := in.Get("Lun").Uint()
 		if !function || !given || netFn > 0x3f || netFn&1 == 1 || lun > 3 || sized && n > uint64(len(bytes)) {
@@ -240,25 +240,12 @@ func requestWith(data, size string) func(context.Context, *bmc, cim.Arguments) (
 		case err != nil:
 			return cim.Result{}, unreachable(b.device, err)
 		}
-		out := make([]cim.Value, len(response))
-		for i, c := range response {
-			out[i] = cim.U8(c)
-		}
 		return cim.Result{Out: cim.NamedArray{
 			{Name: "CompletionCode", Value: cim.U8(byte(code))},
-			{Name: "ResponseData", Value: cim.Array(cim.Uint8, out)},
-			{Name: "ResponseDataSize", Value: cim.U32(uint32(len(out)))},
+			{Name: "ResponseData", Value: cim.Bytes(response)},
+			{Name: "ResponseDataSize", Value: cim.U32(uint32(len(response)))},
 		}}, nil
 	}
-}
-
-func bytesOf(v cim.Value) []byte {
-	var out []byte
-	for _, e := range v.Elems() {
-		n, _ := e.Uint()
-		out = append(out, byte(n))
-	}
-	return out
 }
 
 // attention asks the BMC what makes it set SMS_ATN, on the interface to the processor of its machine. See [IPMI] 9.7

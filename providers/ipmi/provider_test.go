@@ -192,7 +192,7 @@ func TestDriverClass(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out := bytesOf(got.Out.Get("ResponseData"))
+		out, _ := got.Out.Get("ResponseData").Bytes()
 		if text := hexBytes(out); !strings.HasPrefix(text, "00 00 03 09 08 02 9F 91 12 00 02 0F") {
 			t.Errorf("%s: %s", method, text)
 		}

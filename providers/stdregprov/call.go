@@ -80,15 +80,7 @@ func (c *call) granted(right uint32) bool {
 	return err == nil
 }
 
-// value is the value that sValueName names; without a name it is the default value of the key.
-func (c *call) value() (registry.Value, code) {
-	v, ok := c.p.hive.Get(c.key, c.valueName())
-	if !ok {
-		return v, fileNotFound
-	}
-	return v, success
-}
-
+// valueName is the name of a value; without one it is the default value of the key.
 func (c *call) valueName() string {
 	s, _ := c.in.Get("sValueName").Str()
 	return s

@@ -22,12 +22,12 @@ var methods = map[string]struct {
 	"enumkey":                {enumerateKeys, enumKey},
 	"enumvalues":             {queryValue, enumValues},
 	"deletevalue":            {setValue, deleteValue},
-	"getstringvalue":         {queryValue, getString},
-	"getexpandedstringvalue": {queryValue, getExpandedString},
-	"getmultistringvalue":    {queryValue, getMultiString},
-	"getdwordvalue":          {queryValue, getDWORD},
-	"getqwordvalue":          {queryValue, getQWORD},
-	"getbinaryvalue":         {queryValue, getBinary},
+	"getstringvalue":         {queryValue, get("sValue", readString)},
+	"getexpandedstringvalue": {queryValue, get("sValue", readExpandedString)},
+	"getmultistringvalue":    {queryValue, get("sValue", readMultiString)},
+	"getdwordvalue":          {queryValue, get("uValue", readNumber(registry.TypeDWORD, cim.Uint32))},
+	"getqwordvalue":          {queryValue, get("uValue", readNumber(registry.TypeQWORD, cim.Uint64))},
+	"getbinaryvalue":         {queryValue, get("uValue", readBinary)},
 	"setstringvalue":         {setValue, setString(registry.SZ)},
 	"setexpandedstringvalue": {setValue, setString(registry.ExpandSZ)},
 	"setmultistringvalue":    {setValue, setMultiString},
@@ -98,73 +98,47 @@ func deleteValue(c *call) code {
 	})
 }
 
-// getString reads a REG_SZ or, as it was written, a REG_EXPAND_SZ.
-func getString(c *call) code {
-	v, found := c.value()
-	if found != success {
-		return found
+// get answers with the value that the call names, as read makes it of what is stored; it does not of another type.
+func get(result string, read func(*call, registry.Value) (v cim.Value, ok bool)) func(*call) code {
+	return func(c *call) code {
+		stored, ok := c.p.hive.Get(c.key, c.valueName())
+		if !ok {
+			return fileNotFound
+		}
+		v, ok := read(c, stored)
+		if !ok {
+			return typeMismatch
+		}
+		return c.result(result, v)
 	}
-	s, ok := v.Text()
-	if !ok {
-		return typeMismatch
-	}
-	return c.result("sValue", cim.Str(s))
 }
 
-// getExpandedString is getString with the variables in place.
-func getExpandedString(c *call) code {
-	v, found := c.value()
-	if found != success {
-		return found
-	}
+// readString reads a REG_SZ or, as it was written, a REG_EXPAND_SZ.
+func readString(_ *call, v registry.Value) (cim.Value, bool) {
 	s, ok := v.Text()
-	if !ok {
-		return typeMismatch
-	}
-	return c.result("sValue", cim.Str(expand(s, c.p.variable)))
+	return cim.Str(s), ok
 }
 
-func getMultiString(c *call) code {
-	v, found := c.value()
-	if found != success {
-		return found
-	}
+// readExpandedString is readString with the variables in place.
+func readExpandedString(c *call, v registry.Value) (cim.Value, bool) {
+	s, ok := v.Text()
+	return cim.Str(expand(s, c.p.variable)), ok
+}
+
+func readMultiString(_ *call, v registry.Value) (cim.Value, bool) {
 	list, ok := v.Strings()
-	if !ok {
-		return typeMismatch
-	}
-	return c.result("sValue", cim.Strs(list))
+	return cim.Strs(list), ok
 }
 
-func getDWORD(c *call) code { return c.number(registry.TypeDWORD, cim.Uint32) }
-func getQWORD(c *call) code { return c.number(registry.TypeQWORD, cim.Uint64) }
-
-func (c *call) number(stored registry.Type, t cim.Type) code {
-	v, found := c.value()
-	if found != success {
-		return found
+func readNumber(stored registry.Type, t cim.Type) func(*call, registry.Value) (cim.Value, bool) {
+	return func(_ *call, v registry.Value) (cim.Value, bool) {
+		n, _ := v.Uint()
+		return cim.Uint(t, n), v.Type() == stored
 	}
-	n, _ := v.Uint()
-	if v.Type() != stored {
-		return typeMismatch
-	}
-	return c.result("uValue", cim.Uint(t, n))
 }
 
-func getBinary(c *call) code {
-	v, found := c.value()
-	if found != success {
-		return found
-	}
-	if v.Type() != registry.TypeBinary {
-		return typeMismatch
-	}
-	data := v.Bytes()
-	out := make([]cim.Value, len(data))
-	for i, b := range data {
-		out[i] = cim.U8(b)
-	}
-	return c.result("uValue", cim.Array(cim.Uint8, out))
+func readBinary(_ *call, v registry.Value) (cim.Value, bool) {
+	return cim.Bytes(v.Bytes()), v.Type() == registry.TypeBinary
 }
 
 func setString(to func(string) registry.Value) func(*call) code {
@@ -201,17 +175,9 @@ func setNumber(to func(uint64) registry.Value) func(*call) code {
 }
 
 func setBinary(c *call) code {
-	v := c.in.Get("uValue")
-	if v.IsNull() {
+	data, ok := c.in.Get("uValue").Bytes()
+	if !ok {
 		return invalidParameter
-	}
-	data := make([]byte, 0, len(v.Elems()))
-	for _, e := range v.Elems() {
-		n, ok := e.Uint()
-		if !ok {
-			return invalidParameter
-		}
-		data = append(data, byte(n))
 	}
 	return c.set(registry.Binary(data))
 }

@@ -22,7 +22,7 @@ func (r *reading) read(values []cim.Value, at int) (ok bool) {
 	if at < 0 || values[at].IsNull() {
 		return true
 	}
-	bytes := bytesOf(values[at])
+	bytes, _ := values[at].Bytes()
 	sd, err := security.DecodeSecurityDescriptor(bytes)
 	r.descriptor = sd
 	return err == nil
@@ -36,26 +36,6 @@ func (r *reading) may(token *security.Token) bool {
 	return err == nil
 }
 
-// bytesOf are the bytes of an array of uint8.
-func bytesOf(v cim.Value) []byte {
-	elems := v.Elems()
-	b := make([]byte, len(elems))
-	for n, e := range elems {
-		x, _ := e.Uint()
-		b[n] = byte(x)
-	}
-	return b
-}
-
-// BytesValue is an array of uint8.
-func BytesValue(b []byte) cim.Value {
-	elems := make([]cim.Value, len(b))
-	for n, x := range b {
-		elems[n] = cim.U8(x)
-	}
-	return cim.Array(cim.Uint8, elems)
-}
-
 // administratorsOnly is the SECURITY_DESCRIPTOR of events that only
 // administrators receive: those that hold what another subscriber lost.
 var administratorsOnly = func() cim.Value {
@@ -67,7 +47,7 @@ var administratorsOnly = func() cim.Value {
 	if err != nil {
 		panic(err) // the same
 	}
-	return BytesValue(b)
+	return cim.Bytes(b)
 }()
 
 // callerKey tells whether two callers are the same to a provider. What differs

@@ -31,10 +31,12 @@ class CT_Pager : __EventConsumer { [Key] string Name; };
 `
 
 var parsedClasses = sync.OnceValues(func() ([]*cim.Class, error) {
-	list, _, err := mof.Definitions(fstest.MapFS{
-		"1": {Data: []byte(schema.Common)}, "2": {Data: []byte(schema.Events)}, "3": {Data: []byte(testClasses)},
-	}, "1", "2", "3")
-	return list, err
+	base, _, err := mof.Definitions(schema.Files, "common.mof", "events.mof")
+	if err != nil {
+		return nil, err
+	}
+	list, _, err := mof.DefinitionsOn(base, fstest.MapFS{"test.mof": {Data: []byte(testClasses)}}, "test.mof")
+	return append(base, list...), err
 })
 
 // fakeHost is an object manager of two namespaces.

@@ -90,10 +90,16 @@ func (h *Hub) Publish(ctx context.Context, namespace string, by *security.Token,
 	}
 }
 
-// system makes an event of a system class and publishes it, for administrators
-// alone.
-func (h *Hub) system(namespace, class string, fill func(*cim.Instance)) {
+// Follows tells whether anybody subscribed to anything in a namespace.
+func (h *Hub) Follows(namespace string) bool { return h.ownFeed(namespace) != nil }
+
+// System makes an event of a class of the system and publishes it, for
+// administrators alone. fill is called where somebody wants such events.
+func (h *Hub) System(namespace, class string, fill func(*cim.Instance)) {
 	f := h.ownFeed(namespace)
+	if f == nil {
+		return
+	}
 	c := h.host.Class(namespace, class)
 	if !f.wants(c) {
 		return
@@ -107,7 +113,7 @@ func (h *Hub) system(namespace, class string, fill func(*cim.Instance)) {
 // overflowed tells that an event was lost because a queue was full. consumer
 // is the path of a logical consumer, "" for a temporary subscription.
 func (h *Hub) overflowed(namespace string, event *cim.Instance, consumer string, bytes int64) {
-	h.system(namespace, "__EventQueueOverflowEvent", func(i *cim.Instance) {
+	h.System(namespace, "__EventQueueOverflowEvent", func(i *cim.Instance) {
 		put(i, "Event", cim.Obj(event))
 		put(i, "CurrentQueueSize", cim.U32(uint32(min(bytes, 1<<32-1))))
 		putConsumer(i, consumer)
@@ -116,7 +122,7 @@ func (h *Hub) overflowed(namespace string, event *cim.Instance, consumer string,
 
 // failed tells that a consumer did not handle an event.
 func (h *Hub) failed(namespace string, event *cim.Instance, consumer string, err error) {
-	h.system(namespace, "__ConsumerFailureEvent", func(i *cim.Instance) {
+	h.System(namespace, "__ConsumerFailureEvent", func(i *cim.Instance) {
 		put(i, "Event", cim.Obj(event))
 		put(i, "ErrorCode", cim.U32(uint32(cim.StatusOf(err))))
 		text, object := describe(err)

@@ -31,7 +31,7 @@ type definition struct {
 
 func newDefinition(namespace string, i *cim.Instance) definition {
 	d := definition{namespace: namespace, instance: i.Clone()}
-	b := bytesOf(i.Get("CreatorSID"))
+	b, _ := i.Get("CreatorSID").Bytes()
 	if sid, n, err := security.DecodeSID(b); err == nil && n == len(b) {
 		d.creator = sid
 	}

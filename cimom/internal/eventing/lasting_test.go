@@ -55,7 +55,7 @@ type stored struct {
 	hub  *Hub
 }
 
-func creator(sid security.SID) cim.Value { return BytesValue(sid.Bytes()) }
+func creator(sid security.SID) cim.Value { return cim.Bytes(sid.Bytes()) }
 
 func (s stored) filter(name, query string, by security.SID, more ...any) *cim.Instance {
 	i := s.host.new("__EventFilter", append([]any{"Name", cim.Str(name), "Query", cim.Str(query), "QueryLanguage", cim.Str("WQL"), "CreatorSID", creator(by)}, more...)...)
@@ -404,4 +404,44 @@ func TestFilterForAClassToCome(t *testing.T) {
 			t.Errorf("after the pause: %q", got)
 		}
 	})
+}
+
+// TestBindingBeyondQuota: a binding that takes the place of one of another
+// creator and is one too many ends the other all the same, once.
+func TestBindingBeyondQuota(t *testing.T) {
+	lastingTest(t, Limits{PermanentSubscriptionsPerUser: 2}, func(t *testing.T, s stored, p *pager, _ *log) {
+		s.filter("f", everyAlarm, admins)
+		s.consumer("a", admins)
+		s.consumer("b", admins)
+		s.binding("f", "a", admins)
+		s.binding("f", "b", admins)
+		user := alice.Token.User
+		s.binding("f", "x", user)
+		s.binding("f", "y", user)
+		replaced := s.binding("f", "a", user) // alice has two
+		s.filter("f", everyAlarm, admins)     // what is bound to it begins anew
+		s.raise(t, admin.Token, "1")
+		if got := p.take(); !slices.Equal(got, []string{"b: 1"}) {
+			t.Errorf("%q, want the binding alone that was not replaced", got)
+		}
+		s.removed(replaced)
+		if used := s.hub.ledger.users[admins]; used == nil || used[permanent] != 1 {
+			t.Errorf("the administrators have %v, want one subscription", used)
+		}
+	})
+}
+
+// TestLacks: what a ledger refuses, it has a reason for.
+func TestLacks(t *testing.T) {
+	l := newLedger(Limits{HighThresholdOnEvents: 1000}) // 2500 for a user, 5000 in all
+	for n, want := range map[int64][2]bool{2500: {false, false}, 2501: {true, false}, 5001: {true, true}} {
+		mine, all := l.lacks(alice.Token.User, n)
+		refused := l.take(alice.Token.User, queued, n) != nil
+		if !refused {
+			l.give(alice.Token.User, queued, n)
+		}
+		if [2]bool{mine, all} != want || refused != (mine || all) {
+			t.Errorf("%d bytes: lacks %v %v, want %v; refused %v", n, mine, all, want, refused)
+		}
+	}
 }

@@ -125,7 +125,7 @@ func (l *ledger) lacks(user security.SID, n int64) (mine, all bool) {
 	if used := l.users[user]; used != nil {
 		mine = used[queued]+n > perUser
 	}
-	return mine, l.total[queued]+n > total
+	return mine || n > perUser, l.total[queued]+n > total
 }
 
 // give gives n back.

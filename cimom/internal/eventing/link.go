@@ -12,7 +12,6 @@ type link struct {
 	definition
 	filter, consumer string // their keys
 	events           string // the namespace of the events, once it was begun
-	counted          bool   // in the quota
 	cancel           context.CancelFunc
 	running          *subscription // nil while it does not run
 	retry            *time.Timer
@@ -55,6 +54,7 @@ func (l *lasting) setLink(key string, d definition) {
 		return
 	}
 	if old := l.links[key]; old != nil {
+		delete(l.links, key)
 		l.end(old)
 	}
 	k := &link{definition: d, filter: refKey(d.namespace, d.text("Filter")), consumer: refKey(d.namespace, d.text("Consumer"))}
@@ -62,7 +62,6 @@ func (l *lasting) setLink(key string, d definition) {
 		l.report(k, err)
 		return
 	}
-	k.counted = true
 	l.links[key] = k
 	l.begin(k)
 }
@@ -102,12 +101,10 @@ func (l *lasting) removeAll(inside func(key string) bool) {
 	}
 }
 
-// end stops a link for good.
+// end stops a link for good, one of l.links.
 func (l *lasting) end(k *link) {
 	l.stop(k)
-	if k.counted {
-		l.hub.ledger.give(k.creator, permanent, 1)
-	}
+	l.hub.ledger.give(k.creator, permanent, 1)
 }
 
 // stop stops what runs for a link.

@@ -209,7 +209,7 @@ func TestSecurityOfEvents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			set(e, "SECURITY_DESCRIPTOR", BytesValue(b))
+			set(e, "SECURITY_DESCRIPTOR", cim.Bytes(b))
 		}
 		h.Publish(t.Context(), cimv2, admin.Token, e)
 		got := ""
@@ -225,7 +225,7 @@ func TestSecurityOfEvents(t *testing.T) {
 			t.Errorf("%q goes to %q, want %q", tt.sddl, got, tt.want)
 		}
 	}
-	e := host.new("CT_Alarm", "SECURITY_DESCRIPTOR", BytesValue([]byte{1, 2, 3}))
+	e := host.new("CT_Alarm", "SECURITY_DESCRIPTOR", cim.Bytes([]byte{1, 2, 3}))
 	h.Publish(t.Context(), cimv2, admin.Token, e)
 	if subs["admin"].queue.take(0) != nil {
 		t.Error("an event with a broken descriptor is delivered")

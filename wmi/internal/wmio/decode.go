@@ -98,7 +98,10 @@ func (d *decoder) block(b []byte) (*cim.Instance, Flags, error) {
 		return nil, 0, err
 	}
 	i := new(cim.Instance)
-	return i, p.flags, d.instance(i, l, c.b, nil)
+	if err := d.instance(i, l, c.b, nil); err != nil {
+		return nil, 0, err
+	}
+	return i, p.flags, nil
 }
 
 // classOfInstance takes the CurrentClass of an instance from c, which stands
@@ -168,7 +171,7 @@ func (d *decoder) definition(p prologue, b []byte) (*layout, error) {
 // for its values, or nil. See [MS-WMIO] 2.2.53.
 func (d *decoder) instance(i *cim.Instance, l *layout, b []byte, values []cim.Value) error {
 	c := cursor{b: b}
-	c = cursor{b: c.counted(), short: c.short}
+	c = cursor{b: c.counted()}
 	c.take(5) // InstanceFlags, InstanceClassName
 	return d.state(i, l, &c, values)
 }

@@ -98,12 +98,25 @@ func (e *encoder) text(slot int, s string) {
 	e.b = appendString(e.b, s)
 }
 
-// name is text for the name of a class, property, method or qualifier. Names
-// that have numbers in the dictionary take no room. Values do not use it:
-// clients that look for values in the heap alone do not find them.
+// name is text for the name of a class, property or method. Names that have
+// numbers in the dictionary take no room. Values do not use it: clients that
+// look for values in the heap alone do not find them.
 func (e *encoder) name(slot int, s string) {
 	for n, word := range dictionary {
 		if s == word {
+			e.setU32(slot, topBit|uint32(n))
+			return
+		}
+	}
+	e.text(slot, s)
+}
+
+// qualifierName is name for a qualifier. Those of the dictionary go by their
+// numbers in whatever case they are written, for clients look for "key" and
+// not for "Key".
+func (e *encoder) qualifierName(slot int, s string) {
+	for n, word := range dictionary {
+		if len(s) == len(word) && cim.EqualFold(s, word) {
 			e.setU32(slot, topBit|uint32(n))
 			return
 		}
@@ -227,7 +240,7 @@ func (e *encoder) qualifiers(at int, q cim.Qualifiers) error {
 		if err := checkName(q[i].Name); err != nil {
 			return err
 		}
-		e.name(at, q[i].Name)
+		e.qualifierName(at, q[i].Name)
 		e.b[at+4] = byte(q[i].Flavor)
 		e.setU32(at+5, uint32(t))
 		if err := e.value(at+9, t, q[i].Value); err != nil {

@@ -124,21 +124,30 @@ func TestByHand(t *testing.T) {
 	})
 	t.Run("refreshed", func(t *testing.T) {
 		one := octets("03000000" + handState)
-		got, err := k.AppendRefreshed(nil, i)
+		blobs := must(k.NewInstanceBlobs(c))
+		got, err := blobs.Append(nil, i)
 		if err != nil {
 			t.Fatal(err)
 		}
 		same(t, got, one)
-		if back, err := k.DecodeRefreshed(c, one); err != nil || !back.Equal(i) {
+		if back, err := blobs.Decode(one); err != nil || !back.Equal(i) {
 			t.Errorf("%v %v", back, err)
 		}
 		many := octets("01000000 02000000 12000000 03000000" + handState + "12000000 03000000" + handState)
-		if got, err = k.AppendRefreshedEnum(nil, []*cim.Instance{i, i}); err != nil {
+		if got, err = blobs.AppendEnum(nil, []*cim.Instance{i, i}); err != nil {
 			t.Fatal(err)
 		}
 		same(t, got, many)
-		if back, err := k.DecodeRefreshedEnum(c, many); err != nil || len(back) != 2 || !back[1].Equal(i) {
+		if back, err := blobs.DecodeEnum(many); err != nil || len(back) != 2 || !back[1].Equal(i) {
 			t.Errorf("%v %v", back, err)
+		}
+		for n := range many {
+			if _, err := blobs.DecodeEnum(many[:n]); !errors.Is(err, cim.ErrInvalidObject) {
+				t.Errorf("the first %d octets: %v", n, err)
+			}
+		}
+		if _, err := blobs.Append(nil, handObject(handClass())); !errors.Is(err, cim.ErrInvalidClass) {
+			t.Errorf("another class: %v", err)
 		}
 	})
 }
@@ -187,8 +196,8 @@ func TestValuesByHand(t *testing.T) {
 	} {
 		c := (&cim.Class{Name: "T", Properties: []cim.Property{{Name: "V", Type: one.value.Type(), Origin: "T"}}}).Seal()
 		i := cim.MakeInstance(c, []cim.Value{one.value})
-		k := new(Codec)
-		got, err := k.AppendRefreshed(nil, i)
+		blobs := must(new(Codec).NewInstanceBlobs(c))
+		got, err := blobs.Append(nil, i)
 		if err != nil {
 			t.Errorf("%v: %v", one.value, err)
 			continue
@@ -200,7 +209,7 @@ func TestValuesByHand(t *testing.T) {
 		if string(got) != string(want) {
 			t.Errorf("%s %v:\ngot  % x\nwant % x", one.value.Type(), one.value, got, want)
 		}
-		if back, err := k.DecodeRefreshed(c, want); err != nil || !sameValue(back.At(0), one.value) {
+		if back, err := blobs.Decode(want); err != nil || !sameValue(back.At(0), one.value) {
 			t.Errorf("%s %v: decoded %v %v", one.value.Type(), one.value, back, err)
 		}
 	}
@@ -214,6 +223,7 @@ func TestStatesByHand(t *testing.T) {
 		{Name: "Z", Type: cim.String, Origin: "T", Default: cim.Str("of the class")}, // the last one in the lookup table
 		{Name: "A", Type: cim.Uint32, Origin: "T"},
 	}}).Seal()
+	blobs := must(new(Codec).NewInstanceBlobs(c))
 	for _, one := range []struct {
 		state string
 		z, a  cim.Value
@@ -228,7 +238,7 @@ func TestStatesByHand(t *testing.T) {
 		{"FE 00000000 07000000", cim.Str("of the class"), cim.Null(cim.Uint32)}, // the unused bits say nothing
 	} {
 		blob := octets("03000000" + one.state + "04000000 01 03000080 00 54 00")
-		i, err := new(Codec).DecodeRefreshed(c, blob)
+		i, err := blobs.Decode(blob)
 		if err != nil || !i.Get("Z").Equal(one.z) || !i.Get("A").Equal(one.a) {
 			t.Errorf("%s: %v %v", one.state, i, err)
 		}
@@ -243,7 +253,7 @@ func TestStatesByHand(t *testing.T) {
 		{false, cim.Null(cim.String), cim.U32(7), "01 00000000 07000000"},
 	} {
 		k := &Codec{SpellDefaults: one.spell}
-		got, err := k.AppendRefreshed(nil, cim.MakeInstance(c, []cim.Value{one.z, one.a}))
+		got, err := must(k.NewInstanceBlobs(c)).Append(nil, cim.MakeInstance(c, []cim.Value{one.z, one.a}))
 		if want := octets(one.want); err != nil || string(got[4:13]) != string(want) {
 			t.Errorf("% x, want % x: %v", got[4:13], want, err)
 		}
@@ -258,16 +268,31 @@ func TestInstanceQualifiersByHand(t *testing.T) {
 	i.SetQualifiers(&cim.InstanceQualifiers{Properties: []cim.Qualifiers{{flagged("test", 0)}, nil}})
 	// A comes first in the lookup table
 	want := octets(`09000000 00 01 02 04000000 02 04000000 0F000000 03000000 00 0B000000 FFFF 09000080 00 54 00 00 74 65 73 74 00`)
-	got, err := new(Codec).AppendRefreshed(nil, i)
+	blobs := must(new(Codec).NewInstanceBlobs(c))
+	got, err := blobs.Append(nil, i)
 	if err != nil {
 		t.Fatal(err)
 	}
 	same(t, got, want)
-	back, err := new(Codec).DecodeRefreshed(c, want)
+	back, err := blobs.Decode(want)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := sameInstance(back, i); err != nil {
 		t.Error(err)
+	}
+}
+
+// Names of the dictionary go by their numbers: qualifiers in any case, since
+// readers look for "key", all others only as the dictionary has them.
+func TestDictionaryByHand(t *testing.T) {
+	c := (&cim.Class{Name: "T", Qualifiers: cim.Qualifiers{flagged("Dynamic", 1), flagged("Dynamite", 0)}, Properties: []cim.Property{
+		{Name: "Read", Type: cim.Uint8, Origin: "T"}, {Name: "write", Type: cim.Uint8, Origin: "T"},
+	}}).Seal()
+	l := must(new(Codec).compile(c))
+	want := octets(`1A000000 07000080 01 0B000000 FFFF 03000000 00 0B000000 FFFF
+		02000000 0D000000 13000000 04000080 39000000`) // the qualifiers and the lookup table
+	if got := l.part[17:][:len(want)]; got != string(want) {
+		t.Errorf("% x\nwant % x", got, want)
 	}
 }

@@ -57,7 +57,7 @@ func TestFlippedOctets(t *testing.T) {
 			limit := uint64(16 * len(b))
 			for n := range b {
 				was := b[n]
-				for _, flipped := range [...]byte{was ^ 0xFF, was ^ 0x80, was ^ 0x01, was + 1, 0} {
+				for _, flipped := range [...]byte{was ^ 0xFF, was + 1, 0} {
 					b[n] = flipped
 					before := allocated()
 					err := one.decode(b)

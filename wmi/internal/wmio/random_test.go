@@ -177,7 +177,7 @@ func drawInstance(t *rapid.T, c *cim.Class, depth int) *cim.Instance {
 	}
 	i := cim.MakeInstance(c, values)
 	if rapid.IntRange(0, 4).Draw(t, "own qualifiers") == 0 {
-		q := &cim.InstanceQualifiers{Object: cim.Qualifiers{flagged("Dynamic", 1)}}
+		q := &cim.InstanceQualifiers{Object: cim.Qualifiers{flagged("dynamic", 1)}}
 		if len(values) > 0 && rapid.Bool().Draw(t, "of properties") {
 			q.Properties = make([]cim.Qualifiers, len(values))
 			for n := range q.Properties {
@@ -194,7 +194,7 @@ func sameQualifiers(a, b cim.Qualifiers) bool {
 		return false
 	}
 	for i := range a {
-		if a[i].Name != b[i].Name || a[i].Flavor != b[i].Flavor || !a[i].Value.Equal(b[i].Value) {
+		if !cim.EqualFold(a[i].Name, b[i].Name) || a[i].Flavor != b[i].Flavor || !a[i].Value.Equal(b[i].Value) {
 			return false
 		}
 	}

@@ -2,25 +2,43 @@ package wmio
 
 import "github.com/casementhq/casement/cim"
 
-// AppendRefreshed appends the state of an instance whose class the reader
-// knows: a RefreshedSingleInstance, the blob of a WBEM_REFRESHED_OBJECT of
-// type WBEM_BLOB_TYPE_ALL. Its leading size is that of the items of the heap,
-// which [MS-WMI] 2.2.19 leaves open.
-func (k *Codec) AppendRefreshed(dst []byte, i *cim.Instance) ([]byte, error) {
-	l, err := k.layout(i.Class())
+// InstanceBlobs reads and writes the states of instances of one class that a
+// refresher sends, the blobs of WBEM_REFRESHED_OBJECT. Both ends know the class
+// from the object that was added to the refresher. It may be used by many
+// goroutines at once.
+type InstanceBlobs struct {
+	codec  *Codec
+	layout *layout
+}
+
+// NewInstanceBlobs makes the InstanceBlobs of a class. A client makes them of
+// the class of the object that AddObjectToRefresher gave it.
+func (k *Codec) NewInstanceBlobs(class *cim.Class) (*InstanceBlobs, error) {
+	l, err := k.layout(class)
 	if err != nil {
-		return dst, err
+		return nil, err
 	}
-	e := encoder{codec: k, b: dst}
-	if err := e.refreshed(l, i); err != nil {
+	return &InstanceBlobs{codec: k, layout: l}, nil
+}
+
+// Append appends a RefreshedSingleInstance, for a blob of type
+// WBEM_BLOB_TYPE_ALL. Its leading size is that of the items of the heap, which
+// [MS-WMI] 2.2.19 leaves open. An instance of another class fails with
+// ErrInvalidClass.
+func (r *InstanceBlobs) Append(dst []byte, i *cim.Instance) ([]byte, error) {
+	e := encoder{codec: r.codec, b: dst}
+	if err := r.append(&e, i); err != nil {
 		return dst, err
 	}
 	return e.b, nil
 }
 
-func (e *encoder) refreshed(l *layout, i *cim.Instance) error {
+func (r *InstanceBlobs) append(e *encoder, i *cim.Instance) error {
+	if i.Class() != r.layout.class {
+		return unencodable(cim.ErrInvalidClass, i.Class().Name, "an instance of another class than is refreshed")
+	}
 	at := e.reserve(4)
-	heap, err := e.state(l, i)
+	heap, err := e.state(r.layout, i)
 	if err != nil {
 		return err
 	}
@@ -28,20 +46,15 @@ func (e *encoder) refreshed(l *layout, i *cim.Instance) error {
 	return nil
 }
 
-// AppendRefreshedEnum appends a WBEM_INSTANCE_BLOB: the instances of a
-// refreshed enumeration, for a blob of type WBEM_BLOB_TYPE_ENUM. All are of
-// one class. See [MS-WMI] 2.2.16.
-func (k *Codec) AppendRefreshedEnum(dst []byte, instances []*cim.Instance) ([]byte, error) {
-	e := encoder{codec: k, b: dst}
+// AppendEnum appends a WBEM_INSTANCE_BLOB, for a blob of type
+// WBEM_BLOB_TYPE_ENUM. See [MS-WMI] 2.2.16.
+func (r *InstanceBlobs) AppendEnum(dst []byte, instances []*cim.Instance) ([]byte, error) {
+	e := encoder{codec: r.codec, b: dst}
 	e.u32(1) // Version
 	e.u32(uint32(len(instances)))
 	for _, i := range instances {
-		l, err := k.layout(i.Class())
-		if err != nil {
-			return dst, err
-		}
 		at := e.reserve(4)
-		if err := e.refreshed(l, i); err != nil {
+		if err := r.append(&e, i); err != nil {
 			return dst, err
 		}
 		e.setU32(at, uint32(len(e.b)-at-4))
@@ -49,49 +62,42 @@ func (k *Codec) AppendRefreshedEnum(dst []byte, instances []*cim.Instance) ([]by
 	return e.b, nil
 }
 
-// DecodeRefreshed reads what AppendRefreshed appends, as an instance of class.
-func (k *Codec) DecodeRefreshed(class *cim.Class, blob []byte) (*cim.Instance, error) {
-	l, err := k.layout(class)
-	if err != nil {
-		return nil, err
-	}
-	d := decoder{codec: k, budget: newBudget(len(blob))}
-	i := new(cim.Instance)
-	return i, d.refreshed(i, l, blob)
+// Decode reads what Append appends.
+func (r *InstanceBlobs) Decode(blob []byte) (*cim.Instance, error) {
+	d := decoder{codec: r.codec, budget: newBudget(len(blob))}
+	return r.decode(&d, blob)
 }
 
-func (d *decoder) refreshed(i *cim.Instance, l *layout, blob []byte) error {
+func (r *InstanceBlobs) decode(d *decoder, blob []byte) (*cim.Instance, error) {
 	c := cursor{b: blob}
 	c.u32() // the heap has its own length
-	return d.state(i, l, &c, nil)
-}
-
-// DecodeRefreshedEnum reads what AppendRefreshedEnum appends.
-func (k *Codec) DecodeRefreshedEnum(class *cim.Class, blob []byte) ([]*cim.Instance, error) {
-	l, err := k.layout(class)
-	if err != nil {
+	i := new(cim.Instance)
+	if err := d.state(i, r.layout, &c, nil); err != nil {
 		return nil, err
 	}
+	return i, nil
+}
+
+// DecodeEnum reads what AppendEnum appends.
+func (r *InstanceBlobs) DecodeEnum(blob []byte) ([]*cim.Instance, error) {
 	c := cursor{b: blob}
 	version, count := c.u32(), c.u32()
-	if c.short || version != 1 || count > maxObjects || uint64(count)*4 > uint64(len(c.b)) {
+	// an instance has at least its two sizes, its tables, no qualifiers and an empty heap
+	if c.short || version != 1 || uint64(count)*uint64(4+4+r.layout.table+5+4) > uint64(len(c.b)) {
 		return nil, malformed("no blob of instances")
 	}
-	d := decoder{codec: k, budget: newBudget(len(blob))}
-	list := make([]*cim.Instance, 0, min(int(count), len(blob)/minRefreshed(l)))
+	d := decoder{codec: r.codec, budget: newBudget(len(blob))}
+	list := make([]*cim.Instance, 0, count)
 	for range count {
 		one := c.take(int(c.u32()))
 		if c.short {
 			return nil, malformed("a blob of instances that is too short")
 		}
-		i := new(cim.Instance)
-		if err := d.refreshed(i, l, one); err != nil {
+		i, err := r.decode(&d, one)
+		if err != nil {
 			return nil, err
 		}
 		list = append(list, i)
 	}
 	return list, nil
 }
-
-// minRefreshed is the octets of the shortest instance of a class in a blob.
-func minRefreshed(l *layout) int { return 4 + 4 + l.table + 5 + 4 }
