@@ -23,12 +23,20 @@ func (k *Codec) compile(c *cim.Class) (*layout, error) {
 }
 
 // class appends the ObjectBlock of a class definition. A class that was
-// received as one goes out in the same octets.
+// received as one goes out in the same octets. One that is Partial is the
+// prototype of the results of a query; whether it had keys that are left out is
+// not to be seen where some are there. See [MS-WMI] 2.2.4.1.
 func (e *encoder) class(c, super *cim.Class, flags Flags) error {
 	if e.depth++; e.depth > maxDepth {
 		return unencodable(cim.ErrInvalidObject, c.Name, "objects in objects, too deep")
 	}
 	defer func() { e.depth-- }()
+	if c.Partial {
+		flags |= Prototype
+		if len(c.Keys()) == 0 {
+			flags |= KeysLeftOut
+		}
+	}
 	e.prologue(c, flagClass|flags)
 	if l := e.codec.known(c); l != nil && l.whole != "" {
 		e.b = append(e.b, l.whole...)
