@@ -216,13 +216,13 @@ func (a *Activator) activate(ctx context.Context, want Activation, iids []securi
 	} else if object, err = a.create(ctx, class, want); err != nil {
 		return nil, err
 	}
-	opts := ExportOptions{Principal: principal, local: want.Call.Local, peer: want.Call.Peer}
+	opts := ExportOptions{Principal: principal, Local: want.Call.Local, Peer: want.Call.Peer}
 	refs, results, err := x.export(object, opts, iids)
 	if err != nil {
 		object.Released()
 		return nil, err
 	}
-	got := &activated{exporter: x.info(opts.local, opts.peer), interfaces: make([]InterfaceResult, len(iids))}
+	got := &activated{exporter: x.info(opts.Local, opts.Peer), interfaces: make([]InterfaceResult, len(iids))}
 	some := false
 	for i, iid := range iids {
 		got.interfaces[i] = InterfaceResult{iid, results[i], refs[i]}

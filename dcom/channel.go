@@ -3,6 +3,7 @@ package dcom
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 
 	"github.com/casementhq/casement/auth"
@@ -27,8 +28,9 @@ type channel struct {
 	lock   chan struct{} // held by who connects or binds
 
 	// Of who holds lock.
-	conn *dcerpc.Conn
-	sec  *dcerpc.Security
+	conn  *dcerpc.Conn
+	local net.Addr
+	sec   *dcerpc.Security
 }
 
 // channel finds or makes one. Those without a blanket of their own are not kept.
@@ -51,6 +53,16 @@ func (ch *channel) close() {
 	if ch.conn != nil {
 		ch.conn.Close()
 	}
+}
+
+// addrs are the ends of the connection, nil before there was one.
+func (ch *channel) addrs() (local, peer net.Addr) {
+	ch.lock <- struct{}{}
+	defer func() { <-ch.lock }()
+	if ch.conn == nil {
+		return nil, nil
+	}
+	return ch.local, ch.conn.RemoteAddr()
 }
 
 // call makes one call, and connects before if it has to.
@@ -107,6 +119,7 @@ func (ch *channel) connect(ctx context.Context) error {
 			continue
 		}
 		// DCOM knows NDR 2.0 alone ([MS-DCOM] 2.2).
+		ch.local = nc.LocalAddr()
 		ch.conn = dcerpc.NewConn(nc, dcerpc.Options{OnlyNDR20: true, Trace: opts.Trace})
 		break
 	}

@@ -200,7 +200,8 @@ type ExportOptions struct {
 	// Refs is how many references go to the receiver, 5 by default.
 	Refs uint32
 
-	local, peer net.Addr
+	// Local and Peer are the ends of the connection to who gets the reference, where there is no Call: which addresses it tells depends on them.
+	Local, Peer net.Addr
 }
 
 // Export makes an object callable. It fails with E_NOINTERFACE, with E_OUTOFMEMORY at a limit, and with RPC_E_DISCONNECTED after Close; the object
@@ -220,14 +221,14 @@ func (x *Exporter) Export(o Object, opts ExportOptions) (*ObjRef, error) {
 func (x *Exporter) export(o Object, opts ExportOptions, iids []security.GUID) ([]*ObjRef, []uint32, error) {
 	if opts.Call != nil {
 		opts.Principal, opts.Anyone = opts.Call.Principal, false
-		opts.local, opts.peer = opts.Call.Local, opts.Call.Peer
+		opts.Local, opts.Peer = opts.Call.Local, opts.Call.Peer
 	}
 	if opts.Refs == 0 {
 		opts.Refs = defaultRefs
 	}
 	obj := &exported{oid: randomID(), object: o, principal: opts.Principal, anyone: opts.Anyone, noPing: opts.NoPing}
 	refs, results := make([]*ObjRef, len(iids)), make([]uint32, len(iids))
-	resolver := x.resolver.bindings(opts.local, opts.peer)
+	resolver := x.resolver.bindings(opts.Local, opts.Peer)
 
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -296,12 +297,12 @@ func (x *Exporter) std(e *ipidEntry, refs uint32) StdObjRef {
 // Reference gives another reference to an object that is exported, for the same principal. It fails with E_NOINTERFACE or RPC_E_DISCONNECTED.
 func (x *Exporter) Reference(oid uint64, opts ExportOptions) (*ObjRef, error) {
 	if opts.Call != nil {
-		opts.local, opts.peer = opts.Call.Local, opts.Call.Peer
+		opts.Local, opts.Peer = opts.Call.Local, opts.Call.Peer
 	}
 	if opts.Refs == 0 {
 		opts.Refs = defaultRefs
 	}
-	resolver := x.resolver.bindings(opts.local, opts.peer)
+	resolver := x.resolver.bindings(opts.Local, opts.Peer)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	obj := x.objects[oid]

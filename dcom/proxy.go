@@ -3,6 +3,7 @@ package dcom
 import (
 	"context"
 	"fmt"
+	"net"
 	"sync/atomic"
 
 	"github.com/casementhq/casement/internal/ndr"
@@ -34,6 +35,15 @@ func (p *Proxy) OID() uint64 { return p.ref.std.OID }
 
 // Host is the machine as the user named it.
 func (p *Proxy) Host() string { return p.ref.at.machine.host }
+
+// Addrs are the ends of the connection that calls take, nil before the first: for ExportOptions of what is passed in a call.
+func (p *Proxy) Addrs() (local, peer net.Addr) {
+	ch, err := p.ref.at.channel(p.blanket)
+	if err != nil {
+		return nil, nil
+	}
+	return ch.addrs()
+}
 
 func (p *Proxy) client() *Client { return p.ref.at.machine.client }
 
