@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/wmi"
 	"github.com/casementhq/casement/wmi/internal/iwbem"
 )
@@ -72,10 +73,6 @@ func (s *Session) PutClass(ctx context.Context, class *cim.Class, o cim.PutClass
 func (s *Session) putClass(ctx context.Context, class *cim.Class, o cim.PutClassOptions) error {
 	ctx, cancel := s.limit(ctx, o.OperationOptions)
 	defer cancel()
-	services, err := s.at(ctx, "")
-	if err != nil {
-		return err
-	}
 	values, err := iwbem.NewContext(o.Context)
 	if err != nil {
 		return err
@@ -97,7 +94,9 @@ func (s *Session) putClass(ctx context.Context, class *cim.Class, o cim.PutClass
 	case cim.ForceConflict:
 		flags |= wmi.FlagForceMode
 	}
-	return s.c.call(ctx, services, "IWbemServices::PutClass", iwbem.OpPutClass, &iwbem.PutClassRequest{Object: unit, Flags: flags, Context: values}, &iwbem.PutClassResponse{})
+	return s.do(ctx, "", func(services *dcom.Proxy) error {
+		return s.c.call(ctx, services, "IWbemServices::PutClass", iwbem.OpPutClass, &iwbem.PutClassRequest{Object: unit, Flags: flags, Context: values}, &iwbem.PutClassResponse{})
+	})
 }
 
 // DeleteClass implements cim.ClassWriter. See [MS-WMI] 3.1.4.3.8.

@@ -115,7 +115,7 @@ func (c *Client) login(ctx context.Context, namespace string, o cim.OpenOptions)
 	proxies, err := c.dcom.Activate(ctx, c.address, wmi.CLSIDLevel1Login, wmi.IIDLevel1Login)
 	trace.activated(c.host, err)
 	if err != nil {
-		return nil, callError(err)
+		return nil, ended(ctx, err)
 	}
 	login := proxies[0]
 	defer c.release(ctx, login)
@@ -181,13 +181,18 @@ func (c *Client) call(ctx context.Context, p *dcom.Proxy, method string, opnum u
 	if err == nil && !failed(out.HRESULT()) {
 		return nil
 	}
+	if err == nil {
+		err = resultError(out.HRESULT(), c.errorObject(r.info))
+	}
+	return ended(ctx, err)
+}
+
+// ended is why a call failed: the end of ctx, or err.
+func ended(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
-		return callError(cause)
+		err = cause
 	}
-	if err != nil {
-		return callError(err)
-	}
-	return resultError(out.HRESULT(), c.errorObject(r.info))
+	return callError(err)
 }
 
 // response takes the error object that comes beside a response.
@@ -222,7 +227,7 @@ func unmarshal(ctx context.Context, p *dcom.Proxy, ref *dcom.ObjRef) (*dcom.Prox
 	}
 	q, err := p.Unmarshal(ctx, ref)
 	if err != nil {
-		return nil, callError(err)
+		return nil, ended(ctx, err)
 	}
 	return q, nil
 }

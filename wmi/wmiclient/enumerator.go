@@ -70,15 +70,15 @@ func (s *Session) begin(ctx context.Context, e *enumerator, o cim.OperationOptio
 	}
 	limited, stop := s.limit(ctx, o)
 	defer stop()
-	services, err := s.at(limited, e.namespace)
+	err = s.do(limited, e.namespace, func(services *dcom.Proxy) error {
+		out := &iwbem.RefResponse{}
+		if err := s.c.call(limited, services, method, opnum, in(values), out); err != nil {
+			return err
+		}
+		e.plain, err = unmarshal(limited, services, out.Ref)
+		return err
+	})
 	if err != nil {
-		return err
-	}
-	out := &iwbem.RefResponse{}
-	if err := s.c.call(limited, services, method, opnum, in(values), out); err != nil {
-		return err
-	}
-	if e.plain, err = unmarshal(limited, services, out.Ref); err != nil {
 		return err
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -31,10 +31,9 @@ type method func(ctx context.Context, call *dcom.Call) ndr.Marshaler
 
 // object is a fake object: its interfaces and their methods.
 type object struct {
-	h        *host
-	name     string
-	methods  map[security.GUID]map[uint16]method
-	released chan struct{}
+	h       *host
+	name    string
+	methods map[security.GUID]map[uint16]method
 }
 
 func (o *object) Interface(iid security.GUID) dcom.Handler {
@@ -56,7 +55,6 @@ func (o *object) Interface(iid security.GUID) dcom.Handler {
 
 func (o *object) Released() {
 	o.h.note("released " + o.name)
-	close(o.released)
 }
 
 // host is a machine whose WMI does what a test says. What it does is noted.
@@ -71,6 +69,7 @@ type host struct {
 	mu     sync.Mutex
 	notes  []string
 	levels map[dcerpc.Level]bool
+	oids   map[string]uint64 // of the last object of a name
 }
 
 func (h *host) note(s string) {
@@ -89,7 +88,7 @@ func (h *host) noted() string {
 }
 
 func (h *host) object(name string) *object {
-	return &object{h: h, name: name, methods: map[security.GUID]map[uint16]method{}, released: make(chan struct{})}
+	return &object{h: h, name: name, methods: map[security.GUID]map[uint16]method{}}
 }
 
 // request is what a method has as its arguments.
@@ -117,14 +116,24 @@ func (h *host) export(call *dcom.Call, o *object, iid security.GUID) *dcom.ObjRe
 	ref, err := call.Exporter.Export(o, dcom.ExportOptions{IID: iid, Call: call})
 	if err != nil {
 		h.t.Error(err)
+		return nil
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.oids[o.name] = ref.Std.OID
 	return ref
+}
+
+func (h *host) oid(name string) uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.oids[name]
 }
 
 // newHost begins a host whose login gives its services, which do nothing yet.
 func newHost(t *testing.T) *host {
 	t.Helper()
-	h := &host{t: t, levels: map[dcerpc.Level]bool{}}
+	h := &host{t: t, levels: map[dcerpc.Level]bool{}, oids: map[string]uint64{}}
 	h.login, h.services = h.object("login"), h.object("services")
 	on(h.login, wmi.IIDLevel1Login, iwbem.OpEstablishPosition, func(_ context.Context, _ *dcom.Call, _ *iwbem.EstablishPositionRequest) ndr.Marshaler {
 		h.note("EstablishPosition")
@@ -167,9 +176,7 @@ func newHost(t *testing.T) *host {
 	h.exporter = resolver.NewExporter(dcom.ExporterOptions{Endpoint: dcom.Endpoint{Addr: netip.MustParseAddrPort(listeners[1].Addr().String())}})
 	activator := dcom.NewActivator(dcom.ActivatorOptions{})
 	activator.Register(wmi.CLSIDLevel1Login, dcom.Class{Name: "WMI", Exporter: h.exporter, New: func(context.Context, dcom.Activation) (dcom.Object, error) {
-		o := *h.login // each activation makes another
-		o.released = make(chan struct{})
-		return &o, nil
+		return h.login, nil
 	}})
 	scm := dcerpc.NewServer(dcerpc.ServerOptions{Acceptor: acceptor})
 	scm.Register(resolver.Interface())

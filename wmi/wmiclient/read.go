@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/wmi"
 	"github.com/casementhq/casement/wmi/internal/iwbem"
 )
@@ -49,17 +50,16 @@ func (s *Session) get(ctx context.Context, path cim.ObjectPath, o cim.GetOptions
 	}
 	ctx, cancel := s.limit(ctx, o.OperationOptions)
 	defer cancel()
-	services, err := s.at(ctx, path.Namespace)
-	if err != nil {
-		return nil, err
-	}
 	values, err := iwbem.NewContext(partialGet(o.Context, o.Properties, false))
 	if err != nil {
 		return nil, err
 	}
 	in := &iwbem.GetObjectRequest{Path: iwbem.String{Text: path.Relative()}, Flags: amended(o.Amended), Context: values, Object: iwbem.ObjectSlot{Given: true}}
 	out := &iwbem.GetObjectResponse{}
-	if err := s.c.call(ctx, services, "IWbemServices::GetObject", iwbem.OpGetObject, in, out); err != nil {
+	err = s.do(ctx, path.Namespace, func(services *dcom.Proxy) error {
+		return s.c.call(ctx, services, "IWbemServices::GetObject", iwbem.OpGetObject, in, out)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return s.c.decode(out.Object.Object)

@@ -2,6 +2,8 @@ package wmiclient
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 
@@ -110,6 +112,55 @@ func (s *Session) at(ctx context.Context, namespace string) (*dcom.Proxy, error)
 	case <-ctx.Done():
 		return nil, callError(context.Cause(ctx))
 	}
+}
+
+// do makes f call IWbemServices of a namespace. Where that object is gone, as after a restart of the host's service, it logs in again, once: f did
+// nothing then.
+func (s *Session) do(ctx context.Context, namespace string, f func(services *dcom.Proxy) error) error {
+	services, err := s.at(ctx, namespace)
+	if err != nil {
+		return err
+	}
+	if err = f(services); !isGone(err) || !s.drop(ctx, services) {
+		return err
+	}
+	s.c.opts.Logger.LogAttrs(ctx, slog.LevelDebug, "logging in again", slog.String("host", s.c.host), slog.Any("error", err))
+	if services, err = s.at(ctx, namespace); err != nil {
+		return err
+	}
+	return f(services)
+}
+
+// isGone tells the errors of a call that never began because its object does not exist, or nobody listens where it was.
+func isGone(err error) bool {
+	var hr *dcom.Error
+	if !errors.As(err, &hr) {
+		return false
+	}
+	switch hr.HRESULT {
+	case dcom.RPC_E_DISCONNECTED, dcom.RPC_E_INVALID_OBJECT, dcom.RPC_E_INVALID_IPID, dcom.CO_E_OBJNOTCONNECTED, dcom.CO_E_OBJNOTREG,
+		dcom.FromWin32(dcom.OR_INVALID_OXID), dcom.FromWin32(dcom.RPC_S_SERVER_UNAVAILABLE):
+		return true
+	}
+	return false
+}
+
+// drop forgets a login that is of no use any more; false where the session is closed.
+func (s *Session) drop(ctx context.Context, services *dcom.Proxy) bool {
+	s.mu.Lock()
+	for key, n := range s.services {
+		select {
+		case <-n.ready:
+			if n.proxy == services {
+				delete(s.services, key)
+			}
+		default:
+		}
+	}
+	closed := s.closed
+	s.mu.Unlock()
+	s.c.release(ctx, services)
+	return !closed
 }
 
 // limit bounds an operation by its own timeout or by that of the client.

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/casementhq/casement/auth"
@@ -559,5 +563,92 @@ func TestTimeouts(t *testing.T) {
 	time.AfterFunc(50*time.Millisecond, cancel)
 	if _, err := s.GetClass(ctx, "Thing", cim.GetOptions{}); statusOf(t, err) != cim.ErrCallCancelled || !errors.Is(err, context.Canceled) {
 		t.Errorf("after cancel: %v", err)
+	}
+}
+
+// After a restart of the host's service its objects are gone: the session logs in again, once for each that is missed.
+func TestLoginAgain(t *testing.T) {
+	h := newHost(t)
+	h.enumerate(things(3), 0)
+	s := h.open(t, h.options())
+	for range 2 {
+		h.noted()
+		h.exporter.Revoke(h.oid("services"))
+		got, err := collect(t, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, got, 3)
+		if n := strings.Count(h.noted(), "NTLMLogin"); n != 1 {
+			t.Errorf("%d logins", n)
+		}
+	}
+	h.exporter.Close()
+	if _, err := collect(t, s); statusOf(t, err) != cim.ErrTransportFailure {
+		t.Errorf("a host without WMI: %v", err)
+	}
+}
+
+// T-11: a host that takes the connection and says nothing is given up after two minutes.
+func TestMaxWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ends []net.Conn
+		o := wmiclient.Options{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			near, far := net.Pipe()
+			go io.Copy(io.Discard, far) //nolint:errcheck // it ends with the pipe
+			ends = append(ends, far)
+			return near, nil
+		}}
+		user, secret := "bob", password
+		begin := time.Now()
+		_, err := wmiclient.ConnectServer(t.Context(), wmiclient.Parameters{NetworkResource: `\\host\root`, User: &user, Password: &secret, SecurityFlags: wmi.FlagConnectUseMaxWait}, o)
+		if took := time.Since(begin); statusOf(t, err) != cim.ErrTransportFailure || took > 121*time.Second || took < 119*time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+		for _, c := range ends {
+			c.Close()
+		}
+	})
+}
+
+func TestTrace(t *testing.T) {
+	h := newHost(t)
+	h.enumerate(things(3), 0)
+	var mu sync.Mutex
+	var seen []string
+	add := func(what string, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			what += " failed"
+		}
+		seen = append(seen, what)
+	}
+	o := h.options()
+	o.Trace = &wmiclient.Trace{
+		RPC:       &dcerpc.Trace{Connected: func(_ string, err error) { add("connected", err) }},
+		Activated: func(host string, err error) { add("activated "+host, err) },
+		LoggedIn:  func(resource string, err error) { add("login "+resource, err) },
+		Called: func(method string, result uint32, took time.Duration, err error) {
+			if took <= 0 {
+				t.Errorf("%s took %v", method, took)
+			}
+			add(method+" "+strconv.Itoa(int(result)), err)
+		},
+	}
+	s := h.open(t, o)
+	if _, err := collect(t, s); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	got := strings.Join(seen, ", ")
+	for _, want := range []string{
+		"connected", "activated 127.0.0.1", "IWbemLevel1Login::NTLMLogin 0, login //127.0.0.1/root/test", "IWbemServices::ExecQuery 0", "IWbemFetchSmartEnum::GetSmartEnum 0",
+		"IWbemWCOSmartEnum::Next 1",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is not in %s", want, got)
+		}
 	}
 }

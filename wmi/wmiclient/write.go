@@ -20,10 +20,6 @@ func (s *Session) Invoke(ctx context.Context, path cim.ObjectPath, method string
 func (s *Session) invoke(ctx context.Context, path cim.ObjectPath, method string, in cim.Arguments, o cim.OperationOptions) (cim.Result, error) {
 	ctx, cancel := s.limit(ctx, o)
 	defer cancel()
-	services, err := s.at(ctx, path.Namespace)
-	if err != nil {
-		return cim.Result{}, err
-	}
 	parameters, err := s.parameters(ctx, path, method, in)
 	if err != nil {
 		return cim.Result{}, err
@@ -36,7 +32,10 @@ func (s *Session) invoke(ctx context.Context, path cim.ObjectPath, method string
 		Path: iwbem.String{Text: path.Relative()}, Method: iwbem.String{Text: method}, Context: values, InParams: parameters, OutParams: iwbem.ObjectSlot{Given: true},
 	}
 	out := &iwbem.ExecMethodResponse{}
-	if err := s.c.call(ctx, services, "IWbemServices::ExecMethod", iwbem.OpExecMethod, request, out); err != nil {
+	err = s.do(ctx, path.Namespace, func(services *dcom.Proxy) error {
+		return s.c.call(ctx, services, "IWbemServices::ExecMethod", iwbem.OpExecMethod, request, out)
+	})
+	if err != nil {
 		return cim.Result{}, err
 	}
 	if out.Object.Object == nil {
@@ -81,15 +80,17 @@ func (s *Session) Create(ctx context.Context, instance *cim.Instance, o cim.Oper
 func (s *Session) create(ctx context.Context, instance *cim.Instance, o cim.OperationOptions) (cim.ObjectPath, error) {
 	ctx, cancel := s.limit(ctx, o)
 	defer cancel()
-	services, err := s.at(ctx, "")
+	var at *dcom.Proxy
+	var out *iwbem.PutInstanceResponse
+	err := s.do(ctx, "", func(services *dcom.Proxy) (err error) {
+		at = services
+		out, err = s.put(ctx, services, instance, wmi.FlagCreateOnly|wmi.FlagReturnImmediately, o.Context, iwbem.RefSlot{Given: true})
+		return err
+	})
 	if err != nil {
 		return cim.ObjectPath{}, err
 	}
-	out, err := s.put(ctx, services, instance, wmi.FlagCreateOnly|wmi.FlagReturnImmediately, o.Context, iwbem.RefSlot{Given: true})
-	if err != nil {
-		return cim.ObjectPath{}, err
-	}
-	result, err := unmarshal(ctx, services, out.CallResult.Ref)
+	result, err := unmarshal(ctx, at, out.CallResult.Ref)
 	if err != nil {
 		return cim.ObjectPath{}, err
 	}
@@ -131,10 +132,10 @@ func (s *Session) Put(ctx context.Context, instance *cim.Instance, o cim.PutOpti
 			cim.NamedValue{Name: "__PUT_EXT_CLIENT_REQUEST", Value: cim.Bool(true)},
 			cim.NamedValue{Name: "__PUT_EXT_PROPERTIES", Value: cim.Strs(o.Properties)})
 	}
-	services, err := s.at(ctx, path.Namespace)
-	if err == nil {
-		_, err = s.put(ctx, services, instance, flags, values, iwbem.RefSlot{})
-	}
+	err := s.do(ctx, path.Namespace, func(services *dcom.Proxy) error {
+		_, err := s.put(ctx, services, instance, flags, values, iwbem.RefSlot{})
+		return err
+	})
 	return s.fail("PutInstance", path.Relative(), err)
 }
 
@@ -160,13 +161,11 @@ func (s *Session) Delete(ctx context.Context, path cim.ObjectPath, o cim.Operati
 func (s *Session) delete(ctx context.Context, method string, opnum uint16, namespace, path string, o cim.OperationOptions) error {
 	ctx, cancel := s.limit(ctx, o)
 	defer cancel()
-	services, err := s.at(ctx, namespace)
-	if err != nil {
-		return err
-	}
 	values, err := iwbem.NewContext(o.Context)
 	if err != nil {
 		return err
 	}
-	return s.c.call(ctx, services, method, opnum, &iwbem.DeleteRequest{Path: iwbem.String{Text: path}, Context: values}, &iwbem.CallResultResponse{})
+	return s.do(ctx, namespace, func(services *dcom.Proxy) error {
+		return s.c.call(ctx, services, method, opnum, &iwbem.DeleteRequest{Path: iwbem.String{Text: path}, Context: values}, &iwbem.CallResultResponse{})
+	})
 }
