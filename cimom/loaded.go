@@ -19,7 +19,7 @@ type ProviderProcess struct {
 
 // ProviderLoaded tells that a provider is at hand in a process from now on.
 func (m *Manager) ProviderLoaded(p ProviderProcess) {
-	m.tellOf("LoadOperationEvent", p, func(e *cim.Instance) {
+	m.tellOf(loadEvent, p, func(e *cim.Instance) {
 		fillIn(e, "InProcServer", cim.Bool(false))
 		fillIn(e, "LocalServer", cim.Bool(true))
 	})
@@ -27,7 +27,7 @@ func (m *Manager) ProviderLoaded(p ProviderProcess) {
 
 // ProviderUnloaded tells that it is not any more.
 func (m *Manager) ProviderUnloaded(p ProviderProcess) {
-	m.tellOf("UnLoadOperationEvent", p, func(*cim.Instance) {})
+	m.tellOf(unloadEvent, p, func(*cim.Instance) {})
 }
 
 // identify fills what an event of an operation and an instance of

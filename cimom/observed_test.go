@@ -6,7 +6,7 @@ import (
 	"github.com/casementhq/casement/cim"
 )
 
-// TestUnobservedOperations: without a subscription in root\cimv2 the events about
+// TestUnobservedOperations: without a subscription to them the events about
 // operations cost no memory, and the counting none either.
 func TestUnobservedOperations(t *testing.T) {
 	m := New(Options{})
@@ -26,6 +26,18 @@ func TestUnobservedOperations(t *testing.T) {
 	}
 	if n := src.record.in(r.Namespace).Calls()[OpGet]; n != 1001 {
 		t.Errorf("%d calls are counted, want 1001", n)
+	}
+	s, err := m.Open(t.Context(), cim.Caller{Token: serviceToken}, `root\cimv2`, cim.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := s.(cim.Subscriber).Subscribe(t.Context(), `SELECT * FROM __TimerEvent`, cim.SubscribeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if n := testing.AllocsPerRun(1000, call); n != 0 {
+		t.Errorf("%v allocations for each operation where somebody wants other events", n)
 	}
 }
 

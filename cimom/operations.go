@@ -28,18 +28,24 @@ const (
 	operationKinds
 )
 
-// operationNames are the names of the operations in Msft_Providers, and of
-// their events where they have some. See spec/wmi.md 5.1.
-var operationNames = [operationKinds]struct{ counter, event string }{
-	OpGet:         {"GetObjectAsync", "GetObjectAsyncEvent"},
-	OpList:        {"CreateInstanceEnumAsync", "CreateInstanceEnumAsyncEvent"},
-	OpQuery:       {"ExecQueryAsync", "ExecQueryAsyncEvent"},
-	OpPut:         {"PutInstanceAsync", "PutInstanceAsyncEvent"},
-	OpDelete:      {"DeleteInstanceAsync", "DeleteInstanceAsyncEvent"},
-	OpInvoke:      {"ExecMethodAsync", "ExecMethodAsyncEvent"},
-	OpGetProperty: {"GetProperty", ""},
-	OpPutProperty: {"PutProperty", ""},
-	OpEvents:      {"ProvideEvents", "ProvideEvents"},
+// operationNames are the names of the operations in Msft_Providers, and the
+// folded ones of their events where they have some. See spec/wmi.md 5.1.
+var operationNames = [operationKinds]struct{ counter, before, after string }{
+	OpGet:         eventsOf("GetObjectAsync", "Event"),
+	OpList:        eventsOf("CreateInstanceEnumAsync", "Event"),
+	OpQuery:       eventsOf("ExecQueryAsync", "Event"),
+	OpPut:         eventsOf("PutInstanceAsync", "Event"),
+	OpDelete:      eventsOf("DeleteInstanceAsync", "Event"),
+	OpInvoke:      eventsOf("ExecMethodAsync", "Event"),
+	OpGetProperty: {counter: "GetProperty"},
+	OpPutProperty: {counter: "PutProperty"},
+	OpEvents:      eventsOf("ProvideEvents", ""),
+}
+
+func eventsOf(counter, suffix string) (n struct{ counter, before, after string }) {
+	n.counter = counter
+	n.before, n.after = cim.Fold(operationPrefix+counter+suffix+"_Pre"), cim.Fold(operationPrefix+counter+suffix+"_Post")
+	return n
 }
 
 // CallCounts counts the calls of a provider; its zero value has none.
@@ -102,9 +108,16 @@ const (
 	operationPrefix     = "Msft_WmiProvider_"
 )
 
+// The events about processes, folded.
+var (
+	loadFailureEvent = cim.Fold(operationPrefix + "LoadOperationFailureEvent")
+	loadEvent        = cim.Fold(operationPrefix + "LoadOperationEvent")
+	unloadEvent      = cim.Fold(operationPrefix + "UnLoadOperationEvent")
+)
+
 // observed makes a call of the provider and tells those who want to know before
-// and after it. Where nobody subscribed to anything in root\cimv2 it costs an
-// atomic read.
+// and after it. Where nobody subscribed to anything in root\cimv2 it costs a
+// look at who did; where nobody wants these events, no memory.
 func (s *source) observed(r *Request, o operation, f func() error) error {
 	if s.record == nil {
 		return protect(f)
@@ -114,24 +127,24 @@ func (s *source) observed(r *Request, o operation, f func() error) error {
 	if !m.events.hub.Follows(operationsNamespace) {
 		return protect(f)
 	}
-	m.tell(s, r, o, "_Pre", nil)
+	m.tell(s, r, o, operationNames[o.kind].before, nil)
 	err := protect(f)
-	m.tell(s, r, o, "_Post", err)
+	m.tell(s, r, o, operationNames[o.kind].after, err)
 	if cim.StatusOf(err) == cim.ErrProviderLoadFailure {
-		m.tellOf("LoadOperationFailureEvent", ProviderProcess{Namespace: r.Namespace, Provider: s.name}, func(e *cim.Instance) {
+		m.tellOf(loadFailureEvent, ProviderProcess{Namespace: r.Namespace, Provider: s.name}, func(e *cim.Instance) {
 			fillIn(e, "ResultCode", cim.U32(uint32(cim.ErrProviderLoadFailure)))
 		})
 	}
 	return err
 }
 
-// tell publishes the event before or after an operation.
-func (m *Manager) tell(s *source, r *Request, o operation, when string, err error) {
-	name := operationNames[o.kind].event
-	if name == "" {
+// tell publishes the event before or after an operation, which has the outcome
+// err then.
+func (m *Manager) tell(s *source, r *Request, o operation, event string, err error) {
+	if event == "" {
 		return
 	}
-	m.tellOf(name+when, ProviderProcess{Namespace: r.Namespace, Provider: s.name}, func(e *cim.Instance) {
+	m.tellOf(event, ProviderProcess{Namespace: r.Namespace, Provider: s.name}, func(e *cim.Instance) {
 		fillIn(e, "Flags", cim.U32(o.flags))
 		switch o.kind {
 		case OpGet, OpDelete:
@@ -147,11 +160,9 @@ func (m *Manager) tell(s *source, r *Request, o operation, when string, err erro
 		case OpPut:
 			fillIn(e, "InstanceObject", cim.Obj(o.instance.Clone()))
 		}
-		if when == "_Post" {
-			status := statusOf(err)
-			fillIn(e, "ResultCode", cim.U32(uint32(status)))
-			fillIn(e, "Result", cim.U32(uint32(status)))
-		}
+		status := cim.U32(uint32(statusOf(err)))
+		fillIn(e, "ResultCode", status) // before the operation there is no such property
+		fillIn(e, "Result", status)
 	})
 }
 
@@ -172,7 +183,7 @@ func statusOf(err error) cim.Status {
 
 // tellOf publishes an event about a provider, for administrators.
 func (m *Manager) tellOf(class string, p ProviderProcess, fill func(*cim.Instance)) {
-	m.events.hub.System(operationsNamespace, operationPrefix+class, func(e *cim.Instance) {
+	m.events.hub.System(operationsNamespace, class, func(e *cim.Instance) {
 		m.identify(e, p)
 		fill(e)
 	})
