@@ -1,7 +1,6 @@
 package service
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +19,7 @@ import (
 
 	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/internal/testlog"
 	"github.com/casementhq/casement/privilege"
 	"github.com/casementhq/casement/shell"
 )
@@ -50,30 +49,12 @@ func (s standardStreams) Read(b []byte) (int, error)  { return s.in.Read(b) }
 func (s standardStreams) Write(b []byte) (int, error) { return s.out.Write(b) }
 func (s standardStreams) Close() error                { return s.in.Close() }
 
-// sharedLog is a log that several goroutines write and a test reads.
-type sharedLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *sharedLog) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *sharedLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // machine is a service that root started, with a privilege helper and accounts
 // that are mapped to Unix users: ann to daemon, bob to bin, eve to nobody's.
 type machine struct {
 	state *State
 	svc   *Service
-	log   *sharedLog
+	log   *testlog.Text
 	dir   string // of files, where everybody may go
 }
 
@@ -84,7 +65,7 @@ func newMachine(t testing.TB) *machine {
 	}
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
-	m := &machine{log: &sharedLog{}}
+	m := &machine{log: &testlog.Text{}}
 	var err error
 	if m.dir, err = os.MkdirTemp("", "casement-hosts-"); err != nil {
 		t.Fatal(err)

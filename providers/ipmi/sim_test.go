@@ -1,13 +1,11 @@
 package ipmi
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,41 +14,24 @@ import (
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/internal/ipmisim"
+	"github.com/casementhq/casement/internal/testlog"
 	"github.com/casementhq/casement/security"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// logText is a log that tests read.
-type logText struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logText) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 // host is an object manager with this provider.
 type host struct {
 	t       *testing.T
 	store   *Store
-	log     *logText
+	log     *testlog.Text
 	manager *cimom.Manager
 	p       *Provider
 }
 
 func newHost(t *testing.T, devices ...Device) *host {
 	t.Helper()
-	h := &host{t: t, store: OpenStore(t.TempDir()), log: &logText{}}
+	h := &host{t: t, store: OpenStore(t.TempDir()), log: &testlog.Text{}}
 	for _, d := range devices {
 		if err := h.store.Put(d); err != nil {
 			t.Fatal(err)

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/casementhq/casement/internal/testlog"
 )
 
 var maxTimeout = regexp.MustCompile(`MaxTimeoutms = (\d+)`)
@@ -33,9 +35,9 @@ func TestKilledDuringSet(t *testing.T) {
 		fmt.Sscan(m[1], &n) //nolint:errcheck // digits
 		return n
 	}
-	set := func(ctx context.Context, n int) (*output, func() error) {
+	set := func(ctx context.Context, n int) (*testlog.Text, func() error) {
 		cmd := p.command(ctx, "winrm", "--state", state, "set", "winrm/config", fmt.Sprintf(`@{MaxTimeoutms="%d"}`, n))
-		out := &output{}
+		out := &testlog.Text{}
 		cmd.Stdout, cmd.Stderr = out, out
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

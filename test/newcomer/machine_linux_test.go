@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/casementhq/casement/internal/testlog"
 )
 
 // built is the real binary, as it is shipped: without cgo.
@@ -169,26 +171,8 @@ func (p person) must(t *testing.T, args ...string) string {
 type machine struct {
 	t        *testing.T
 	cmd      *exec.Cmd
-	out, err output
+	out, err testlog.Text
 	done     chan struct{}
-}
-
-// output collects what a process writes.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
 }
 
 // start runs `casement up` or `serve` until it says that it serves.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/casementhq/casement/internal/testlog"
 )
 
 // boot starts a real systemd that sees one unit, ours, with its own /run, /etc/systemd, /etc/default, /var/lib and network.
@@ -87,7 +89,7 @@ func bootUnit(t *testing.T) (inside func(args ...string) string) {
 	}
 	cmd := exec.Command("unshare", "-fpmuinC", "--mount-proc", "--kill-child", "sh", "-c", boot)
 	cmd.Env = append(os.Environ(), "UNIT="+unit)
-	var said output
+	var said testlog.Text
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.WaitDelay = 2 * time.Second
 	if err := cmd.Start(); err != nil {

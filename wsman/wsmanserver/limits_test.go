@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/casementtest"
+	"github.com/casementhq/casement/internal/testlog"
 )
 
 // Section 6: each limit with its subcode and code.
@@ -115,7 +116,7 @@ func TestEnvelopeLimits(t *testing.T) {
 // of it once, and a request above the supported size is refused all the same,
 // before it is read.
 func TestUnsupportedEnvelope(t *testing.T) {
-	var log safeBuffer
+	var log testlog.Text
 	s := casementtest.New(t, casementtest.Options{Opener: machine(t), Settings: map[string]string{"Service/Auth/Basic": "true"}, Log: &log})
 	w := newWire(t, s)
 	if a := w.set("MaxEnvelopeSizekb", "4294967295"); a.text("MaxEnvelopeSizekb") != "4294967295" {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/casementhq/casement/casementtest"
+	"github.com/casementhq/casement/internal/testlog"
 )
 
 // knock asks an address over plain HTTP: the status, 0 where nobody listens.
@@ -127,7 +128,7 @@ func TestListenersCollide(t *testing.T) {
 		t.Skip("this host has no IPv6 loopback")
 	}
 	probe.Close()
-	var log safeBuffer
+	var log testlog.Text
 	s := casementtest.New(t, casementtest.Options{Opener: machine(t), Settings: map[string]string{"Service/Auth/Basic": "true"}, Log: &log})
 	w := newWire(t, s)
 	_, port, _ := net.SplitHostPort(addressOf(s))

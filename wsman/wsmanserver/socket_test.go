@@ -1,7 +1,6 @@
 package wsmanserver_test
 
 import (
-	"bytes"
 	"context"
 	"net"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/casementhq/casement/casementtest"
+	"github.com/casementhq/casement/internal/testlog"
 )
 
 // writes counts the writes on the connections of a service.
@@ -102,7 +102,7 @@ func TestCompatibilityListeners(t *testing.T) {
 
 // Section 5.7: the audit entries of RootSDDL write to the log.
 func TestAudit(t *testing.T) {
-	var log safeBuffer
+	var log testlog.Text
 	s := casementtest.New(t, casementtest.Options{Opener: machine(t), Settings: map[string]string{"Service/Auth/Basic": "true"}, Log: &log})
 	s.AddUser("plain", "Secret-1-word")
 	w := newWire(t, s)
@@ -119,21 +119,4 @@ func TestAudit(t *testing.T) {
 	if strings.Contains(log.String(), "Secret-1-word") || strings.Contains(log.String(), s.Password) {
 		t.Error("a password is in the log")
 	}
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

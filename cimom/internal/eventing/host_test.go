@@ -1,7 +1,6 @@
 package eventing
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -15,6 +14,7 @@ import (
 	"github.com/casementhq/casement/cim/mof"
 	"github.com/casementhq/casement/cim/wql"
 	"github.com/casementhq/casement/cimom/schema"
+	"github.com/casementhq/casement/internal/testlog"
 	"github.com/casementhq/casement/security"
 )
 
@@ -257,22 +257,9 @@ func mustSID(text string) security.SID {
 }
 
 // log is a log that tests read.
-type log struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
+type log struct{ testlog.Text }
 
-func (l *log) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-func (l *log) has(text string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Contains(l.buf.String(), text)
-}
+func (l *log) has(text string) bool { return strings.Contains(l.String(), text) }
 
 func newHub(t testing.TB, host *fakeHost, limits Limits) (*Hub, *log) {
 	t.Helper()
