@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/casementhq/casement/cim"
 )
@@ -399,8 +400,8 @@ func (p *printer) quoted(s string) {
 	for _, r := range s {
 		if n := strings.IndexRune("\b\t\n\f\r\"\\", r); n >= 0 {
 			p.b = append(p.b, '\\', `btnfr"\`[n])
-		} else if r < 0x20 || r == 0x7F {
-			p.b = append(p.b, '\\', 'x', '0', '0', hex[r>>4], hex[r&15])
+		} else if !unicode.IsGraphic(r) && r < 0x10000 {
+			p.b = append(p.b, '\\', 'x', hex[r>>12], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 		} else {
 			p.b = append(p.b, string(r)...)
 		}

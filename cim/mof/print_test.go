@@ -246,3 +246,26 @@ func (g generator) method(name string) cim.Method {
 	}
 	return m
 }
+
+// What steers a terminal stands escaped in the text, and is read again as it
+// was: the controls of ISO 6429 in both forms, the marks that turn the
+// direction of writing, and invisible characters.
+func TestPrintedTextSteersNothing(t *testing.T) {
+	const hostile = "a\x1b[2J\u009b2J\u202eb\u200bc\u00ad\ufeff d\u00a0é漢😀"
+	class := cim.NewClass("A", nil).Key("K", cim.String).Build("root")
+	i := cim.NewInstance(class)
+	if err := i.Set("K", cim.Str(hostile)); err != nil {
+		t.Fatal(err)
+	}
+	text := string(AppendInstance(nil, i))
+	if want := `K = "a\x001B[2J\x009B2J\x202Eb\x200Bc\x00AD\xFEFF d` + "\u00a0é漢😀\";"; !strings.Contains(text, want) {
+		t.Errorf("%q, want %q in it", text, want)
+	}
+	_, again, err := Definitions(oneFile{"a.mof", []byte("class A { [Key] string K; };\n" + text)}, "a.mof")
+	if err != nil || len(again) != 1 {
+		t.Fatalf("%v, %v", again, err)
+	}
+	if got, _ := again[0].Get("K").Str(); got != hostile {
+		t.Errorf("read again it is %q", got)
+	}
+}

@@ -223,3 +223,13 @@ func TestNarrowTerminal(t *testing.T) {
 		t.Errorf("%s", b.String())
 	}
 }
+
+// What a host sent steers no terminal, and lines stay lines.
+func TestHarmless(t *testing.T) {
+	var b bytes.Buffer
+	const sent = "root\\a\x1b]0;x\a\u009b2J\u202e\r\n\tGröße\u00a0漢\n\xff"
+	n, err := io.WriteString(harmless{&b}, sent)
+	if want := "root\\a\ufffd]0;x\ufffd\ufffd2J\ufffd\ufffd\n\tGröße\u00a0漢\n\ufffd"; err != nil || n != len(sent) || b.String() != want {
+		t.Errorf("%d bytes, %v: %q, want %q", n, err, b.String(), want)
+	}
+}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"io"
 	"strings"
 	"unicode"
@@ -255,4 +256,21 @@ func printableLines(s string) string {
 		lines[n] = printable(lines[n])
 	}
 	return strings.Join(lines, "\n")
+}
+
+// harmless writes a text of lines, with what a host sent in it, to what may be
+// a terminal.
+type harmless struct{ io.Writer }
+
+func (h harmless) Write(b []byte) (int, error) {
+	clean := bytes.Map(func(r rune) rune {
+		if unicode.IsGraphic(r) || r == '\n' || r == '\t' {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, b)
+	if _, err := h.Writer.Write(clean); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }

@@ -67,7 +67,7 @@ func wmiNamespaces(s Streams) *cobra.Command {
 		}
 		return f.single(c.Context(), s, f.host, func(ctx context.Context, conn *casement.Connection) error {
 			return walkNamespaces(ctx, conn, top, true, func(_ cim.Session, name string) error {
-				_, err := fmt.Fprintln(s.Out, name)
+				_, err := fmt.Fprintln(harmless{s.Out}, name)
 				return err
 			})
 		})
@@ -75,9 +75,15 @@ func wmiNamespaces(s Streams) *cobra.Command {
 	return c
 }
 
+// deepest is how many namespaces stand within each other at most.
+const deepest = 64
+
 // walkNamespaces visits a namespace and those below it. One that cannot be read
 // below the first is passed to visit without a session.
 func walkNamespaces(ctx context.Context, conn *casement.Connection, name string, first bool, visit func(session cim.Session, name string) error) error {
+	if strings.Count(name, `\`) > deepest {
+		return fmt.Errorf("the host has more than %d namespaces within each other", deepest)
+	}
 	session, err := conn.Session(ctx, name)
 	var below []*cim.Instance
 	if err == nil {
@@ -181,7 +187,7 @@ func wmiClass(s Streams) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if _, err := s.Out.Write(mof.AppendClass(nil, class, mof.PrintOptions{})); err != nil {
+				if _, err := (harmless{s.Out}).Write(mof.AppendClass(nil, class, mof.PrintOptions{})); err != nil {
 					return err
 				}
 			}

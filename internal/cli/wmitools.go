@@ -139,7 +139,7 @@ func runMofcomp(ctx context.Context, s Streams, args []string) error {
 
 func mofcomp(s Streams, c *wmiConnector, state string) *wmitool.MOFCompiler {
 	return &wmitool.MOFCompiler{
-		Connector: c, Password: passwordOf(s), Out: s.Out, Err: s.Err,
+		Connector: c, Password: passwordOf(s), Out: harmless{s.Out}, Err: harmless{s.Err},
 		Autorecover: func(path string) error { return noteForRecovery(state, path) },
 	}
 }
@@ -155,7 +155,7 @@ func runWinmgmt(ctx context.Context, s Streams, args []string) error {
 	}
 	dir := stateFolder(state)
 	w := &wmitool.Winmgmt{
-		Connector: c, Out: s.Out, Err: s.Err,
+		Connector: c, Out: harmless{s.Out}, Err: harmless{s.Err},
 		Take:       func(name, file string) error { return service.TakeBackup(dir, name, file) },
 		Place:      func(file string) (string, func() error, error) { return service.PlaceBackup(dir, file) },
 		VerifyCopy: service.VerifyCopy,
