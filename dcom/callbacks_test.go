@@ -48,7 +48,7 @@ func TestCallbacks(t *testing.T) {
 				n, err = add(t, q, 5)
 			}
 			denied := how == "anonymous" && name == "no anonymous" || how == "bob" && name == "no mechanism"
-			if denied != (err != nil) || !denied && n != 5 {
+			if denied != (err != nil) || !denied && (n == 0 || n%5 != 0) {
 				t.Errorf("%s, %s: %d, %v", name, how, n, err)
 			}
 			if err := service.Close(); err != nil {

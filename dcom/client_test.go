@@ -320,7 +320,7 @@ func TestConnectErrors(t *testing.T) {
 		"nobody listens":        {as("bob"), port(closed.Addr().String()), dcom.FromWin32(dcom.RPC_S_SERVER_UNAVAILABLE)},
 		"nobody answers":        {as("bob"), port(silent.Addr().String()), dcom.RPC_E_TIMEOUT},
 		"not a resolver":        {as("bob"), port(w.addrs[1]), dcom.FromWin32(dcom.RPC_S_UNKNOWN_IF)},
-		"a wrong password":      {wrong, w.host, dcom.FromWin32(dcom.RPC_S_SEC_PKG_ERROR)},
+		"a wrong password":      {wrong, w.host, dcom.E_ACCESSDENIED},
 		"no mechanism":          {none, w.host, dcom.FromWin32(dcom.RPC_S_CALL_FAILED)},
 		"a host that is none":   {as("bob"), "a b", dcom.E_INVALIDARG},
 		"a port that is none":   {as("bob"), "h[99999]", dcom.E_INVALIDARG},
