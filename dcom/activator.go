@@ -136,11 +136,12 @@ func (a *Activator) activateProperties(ctx context.Context, call *dcerpc.Call, t
 		return nil, &Error{HRESULT: E_INVALIDARG, Detail: "an activation without InstantiationInfo"}
 	}
 	if c := findProperty[*ActivationContextInfo](props); c != nil {
-		if _, err := ParseContext(c.Client); err != nil {
-			return nil, err
-		}
-		if c.Prototype != nil {
-			if _, err := ParseContext(c.Prototype); err != nil {
+		// [MS-DCOM] 2.2.22.2.5 forbids a client context that is NULL; clients that Windows serves (impacket, go-msrpc) send one.
+		for _, context := range []*ObjRef{c.Client, c.Prototype} {
+			if context == nil {
+				continue
+			}
+			if _, err := ParseContext(context); err != nil {
 				return nil, err
 			}
 		}

@@ -157,7 +157,7 @@ func TestActivationProperties(t *testing.T) {
 		"version 5.8":               {dcom.ComVersion{Major: 5, Minor: 8}, []dcom.Property{want}, dcom.RPC_E_VERSION_MISMATCH},
 		"version 6.1":               {dcom.ComVersion{Major: 6, Minor: 1}, []dcom.Property{want}, dcom.RPC_E_VERSION_MISMATCH},
 		"no class":                  {dcom.Version, []dcom.Property{&dcom.ServerLocationInfo{}}, dcom.E_INVALIDARG},
-		"a context that is NULL":    {dcom.Version, []dcom.Property{want, &dcom.ActivationContextInfo{}}, dcom.RPC_E_INVALID_OBJREF},
+		"a context that is NULL":    {dcom.Version, []dcom.Property{want, &dcom.ActivationContextInfo{}}, 0},
 		"a context with extents":    {dcom.Version, []dcom.Property{want, &dcom.ActivationContextInfo{Client: extents}}, dcom.RPC_E_INVALID_OBJREF},
 		"a prototype that is none":  {dcom.Version, []dcom.Property{want, &dcom.ActivationContextInfo{Client: (&dcom.Context{}).ObjRef(), Prototype: (&dcom.ErrorInfo{}).ObjRef()}}, dcom.RPC_E_INVALID_OBJREF},
 		"a server of 32 and 64 bit": {dcom.Version, []dcom.Property{with(dcom.Activate32BitServer | dcom.Activate64BitServer)}, dcom.REGDB_E_CLASSNOTREG},
