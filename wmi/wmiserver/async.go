@@ -58,7 +58,6 @@ func (e *deadSink) Unwrap() error { return e.err }
 type asyncTable struct {
 	mu    sync.Mutex
 	calls map[sinkKey][]*asyncCall
-	wg    sync.WaitGroup
 }
 
 // asyncCall is one of them.
@@ -72,24 +71,36 @@ type asyncCall struct {
 }
 
 // begin enters a call into the table and runs it. run delivers the results into the sink; its error is what SetStatus tells. Whatever
-// happens, the sink gets exactly one final SetStatus, unless it cannot be called, and is released.
-func (t *asyncTable) begin(ctx context.Context, c *asyncCall, run func(ctx context.Context) (status uint32, text string, err error), done func()) {
-	ctx, c.cancel = context.WithCancelCause(ctx)
-	c.done = make(chan struct{})
+// happens then, the sink gets exactly one final SetStatus, unless it cannot be called, and is released. done is called at the end, also
+// where the call does not begin any more.
+func (v *Server) begin(c *asyncCall, run func(ctx context.Context) (status uint32, text string, err error), done func()) error {
+	ctx, cancel := context.WithCancelCause(v.base)
+	c.cancel, c.done = cancel, make(chan struct{})
+	v.calls.add(c)
+	if v.spawn(func() {
+		defer done()
+		defer close(c.done)
+		defer v.calls.remove(c)
+		defer cancel(nil)
+		status, text, err := run(ctx)
+		c.finish(ctx, status, text, err)
+	}) {
+		return nil
+	}
+	v.calls.remove(c)
+	close(c.done)
+	cancel(nil)
+	done()
+	return errClosed
+}
+
+func (t *asyncTable) add(c *asyncCall) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.calls == nil {
 		t.calls = map[sinkKey][]*asyncCall{}
 	}
 	t.calls[c.key] = append(t.calls[c.key], c)
-	t.mu.Unlock()
-	t.wg.Go(func() {
-		defer done()
-		defer close(c.done)
-		defer t.remove(c)
-		defer c.cancel(nil)
-		status, text, err := run(ctx)
-		c.finish(ctx, status, text, err)
-	})
 }
 
 func (t *asyncTable) remove(c *asyncCall) {

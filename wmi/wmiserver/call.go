@@ -88,7 +88,10 @@ func (c *call) enter(ctx context.Context) (leave func(), err error) {
 	if err := impersonated(c.caller); err != nil {
 		return nil, err
 	}
-	if c.server.restoring.Load() {
+	switch {
+	case c.server.base.Err() != nil:
+		return nil, errClosed
+	case c.server.restoring.Load():
 		return nil, errStopping
 	}
 	if leave, err = c.server.ledger.request(c.owner); err != nil {

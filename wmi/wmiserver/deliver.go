@@ -51,7 +51,7 @@ func (s *services) single(ctx context.Context, c *call, p prepared, flags uint32
 		return outcome{}, err
 	}
 	held := s.connection.retain()
-	pending := newPending(p.operation, func() (outcome, error) { return p.run(s.server.base, session) }, held.release)
+	pending := s.server.newPending(p.operation, session, held.release)
 	slot.Ref, err = s.server.export(c, &callResult{pending: pending, leave: leave}, wmi.IIDCallResult)
 	return outcome{}, err
 }
@@ -85,7 +85,7 @@ func (s *services) enumerator(ctx context.Context, c *call, p prepared, flags ui
 	}
 	held := s.connection.retain()
 	session := held.session.With(c.caller)
-	set := newResultSet(s.server.base, s.server.ledger, c.owner, flags&wmi.FlagForwardOnly == 0, func(ctx context.Context) (cim.Enumerator, error) {
+	set := s.server.newResultSet(c.owner, flags&wmi.FlagForwardOnly == 0, func(ctx context.Context) (cim.Enumerator, error) {
 		out, err := p.run(ctx, session)
 		return out.enum, err
 	}, held.release)
@@ -126,13 +126,12 @@ func (s *services) begin(ctx context.Context, c *call, p prepared, ref *dcom.Obj
 	held := s.connection.retain()
 	session := held.session.With(c.caller)
 	a := &asyncCall{key: key, sink: target, log: s.server.log, name: p.name}
-	s.server.calls.begin(s.server.base, a, func(ctx context.Context) (uint32, string, error) {
+	return s.server.begin(a, func(ctx context.Context) (uint32, string, error) {
 		return a.deliver(ctx, func(ctx context.Context) (outcome, error) { return p.run(ctx, session) })
 	}, func() {
 		held.release()
 		leave()
 	})
-	return nil
 }
 
 // cancelAsyncCall ends the operations that the caller began with a sink. See [MS-WMI] 3.1.4.3.2.

@@ -116,13 +116,12 @@ func (e *enumerator) begin(ctx context.Context, c *call, r *iwbem.NextAsyncReque
 	}
 	e.cursor.set.retain()
 	a := &asyncCall{key: key, sink: target, log: e.server.log, name: "NextAsync"}
-	e.server.calls.begin(e.server.base, a, func(ctx context.Context) (uint32, string, error) {
+	return e.server.begin(a, func(ctx context.Context) (uint32, string, error) {
 		return a.next(ctx, e.cursor, count(r.Count))
 	}, func() {
 		e.cursor.set.release()
 		leave()
 	})
-	return nil
 }
 
 func (e *enumerator) clone(ctx context.Context, c *call, _ *iwbem.CloneRequest) ndr.Marshaler {

@@ -152,12 +152,18 @@ func newManager(t testing.TB) *cimom.Manager {
 
 func newService(t testing.TB, o wmiserver.Options) *service {
 	t.Helper()
+	return newServiceWith(t, o, 0)
+}
+
+// newServiceWith is newService where clients have to ping that often; 0 is 2 minutes.
+func newServiceWith(t testing.TB, o wmiserver.Options, pings time.Duration) *service {
+	t.Helper()
 	s := &service{manager: newManager(t), log: &lockedBuffer{}}
 	o.Opener, o.Caller, o.Logger = s.manager, callerOf, slog.New(slog.NewTextHandler(s.log, nil))
 	s.wmi = wmiserver.New(o)
 	t.Cleanup(s.wmi.Close)
 	at, calls := listen(t), listen(t)
-	resolver := dcom.NewResolver(dcom.ResolverOptions{Endpoint: dcom.Endpoint{Addr: netip.MustParseAddrPort(at.Addr().String())}})
+	resolver := dcom.NewResolver(dcom.ResolverOptions{Endpoint: dcom.Endpoint{Addr: netip.MustParseAddrPort(at.Addr().String())}, PingPeriod: pings})
 	s.exporter = resolver.NewExporter(dcom.ExporterOptions{Endpoint: dcom.Endpoint{Addr: netip.MustParseAddrPort(calls.Addr().String())}})
 	activator := dcom.NewActivator(dcom.ActivatorOptions{})
 	for clsid, class := range s.wmi.Classes(s.exporter) {
@@ -573,4 +579,20 @@ func TestLoopbackBackup(t *testing.T) {
 	if out.Result != uint32(cim.ErrNotSupported) {
 		t.Errorf("Backup: %#x", out.Result)
 	}
+}
+
+// T-114: what a client does not ping for is gone after three periods, and with it its operation.
+func TestClientWithoutPings(t *testing.T) {
+	s := newServiceWith(t, wmiserver.Options{Limits: wmiserver.Limits{MaxRequestsPerUser: 1}}, 200*time.Millisecond)
+	c := s.client(t, as("admin", dcerpc.LevelPrivacy, false))
+	enum := c.query(c.open(cimtest.Namespace), "SELECT * FROM CT_Number", 0x30)
+	for deadline := time.Now().Add(20 * time.Second); s.exporter.Len() > 0 && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	err := enum.Call(t.Context(), iwbem.OpNext, &iwbem.NextRequest{Timeout: 0, Count: 1}, &iwbem.NextResponse{})
+	if e := (*dcom.Error)(nil); !errors.As(err, &e) || e.HRESULT != dcom.RPC_E_DISCONNECTED {
+		t.Errorf("Next: %v", err)
+	}
+	again := s.client(t, as("admin", dcerpc.LevelPrivacy, false))
+	again.query(again.open(cimtest.Namespace), "SELECT * FROM CT_Number", 0x30) // there is room for one operation
 }

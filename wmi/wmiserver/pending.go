@@ -2,6 +2,7 @@ package wmiserver
 
 import (
 	"context"
+	"sync"
 
 	"github.com/casementhq/casement/cim"
 )
@@ -13,22 +14,29 @@ type pending struct {
 	done chan struct{} // closed once out and err are there
 	out  outcome
 	err  error
+
+	mu    sync.Mutex
+	users int // the operation, and the client's call result
 }
 
 // newPending begins an operation; done is called when it has ended.
-func newPending(op operation, run func() (outcome, error), done func()) *pending {
-	p := &pending{name: op.name, done: make(chan struct{})}
-	go func() {
+func (v *Server) newPending(op operation, session cim.Session, done func()) *pending {
+	p := &pending{name: op.name, done: make(chan struct{}), users: 2}
+	if !v.spawn(func() {
 		defer done()
+		defer p.release()
 		defer close(p.done)
-		p.out, p.err = run()
-	}()
+		p.out, p.err = op.run(v.base, session)
+	}) {
+		done()
+		return finished(op.name, outcome{}, errClosed)
+	}
 	return p
 }
 
 // finished is an operation that has ended.
 func finished(name string, out outcome, err error) *pending {
-	p := &pending{name: name, done: make(chan struct{}), out: out, err: err}
+	p := &pending{name: name, done: make(chan struct{}), out: out, err: err, users: 1}
 	close(p.done)
 	return p
 }
@@ -108,13 +116,13 @@ func (p *pending) ended(ctx context.Context, timeout uint32) (uint32, error) {
 	return result(p.err), p.err
 }
 
-// release frees what the operation gave, once it has ended. An operation that is under way goes on: the client gives up the result, not
-// the effect.
+// release gives up the result. An operation that is under way goes on: the client gives up what it gives, not what it does.
 func (p *pending) release() {
-	go func() {
-		<-p.done
-		if p.out.session != nil {
-			p.out.session.release()
-		}
-	}()
+	p.mu.Lock()
+	p.users--
+	last := p.users == 0
+	p.mu.Unlock()
+	if last && p.out.session != nil {
+		p.out.session.release()
+	}
 }

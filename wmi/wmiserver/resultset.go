@@ -40,14 +40,15 @@ const most = 128
 
 // newResultSet begins an operation. begin runs on a goroutine of its own; its context ends when the set is closed. done is called when
 // the operation needs nothing more.
-func newResultSet(ctx context.Context, l *ledger, owner string, replay bool, begin func(context.Context) (cim.Enumerator, error), done func()) *resultSet {
-	ctx, cancel := context.WithCancel(ctx)
+func (v *Server) newResultSet(owner string, replay bool, begin func(context.Context) (cim.Enumerator, error), done func()) *resultSet {
+	ctx, cancel := context.WithCancel(v.base)
 	s := &resultSet{
-		ledger: l, owner: owner, replay: replay, cancel: cancel, done: sync.OnceFunc(done),
+		ledger: v.ledger, owner: owner, replay: replay, cancel: cancel, done: sync.OnceFunc(done),
 		opened: make(chan struct{}), turn: make(chan struct{}, 1), users: 1,
 	}
 	s.turn <- struct{}{}
-	go func() {
+	context.AfterFunc(ctx, s.close) // with the last enumerator, or the server
+	opening := func() {
 		defer close(s.opened)
 		enum, err := begin(ctx)
 		s.mu.Lock()
@@ -59,7 +60,11 @@ func newResultSet(ctx context.Context, l *ledger, owner string, replay bool, beg
 		} else if closed {
 			enum.Close()
 		}
-	}()
+	}
+	if !v.spawn(opening) {
+		begin = func(context.Context) (cim.Enumerator, error) { return nil, errClosed }
+		opening()
+	}
 	return s
 }
 
@@ -258,18 +263,26 @@ func (s *resultSet) retain() {
 func (s *resultSet) release() {
 	s.mu.Lock()
 	s.users--
-	last := s.users == 0 && !s.closed
-	var enum cim.Enumerator
-	if last {
-		s.closed = true
-		s.ledger.keep(s.owner, -s.charged)
-		s.charged, s.kept, enum = 0, nil, s.enum
-	}
+	last := s.users == 0
 	s.mu.Unlock()
-	if !last {
+	if last {
+		s.cancel()
+		s.close()
+	}
+}
+
+// close ends the operation and frees what is kept.
+func (s *resultSet) close() {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
 		return
 	}
-	s.cancel()
+	s.closed = true
+	s.ledger.keep(s.owner, -s.charged)
+	s.charged, s.kept = 0, nil
+	enum := s.enum
+	s.mu.Unlock()
 	if enum != nil {
 		enum.Close()
 	}

@@ -49,7 +49,10 @@ type Server struct {
 
 	base   context.Context // ends with Close; operations that outlive their call run in it
 	cancel context.CancelFunc
-	once   sync.Once
+
+	mu     sync.Mutex
+	closed bool
+	wg     sync.WaitGroup // goroutines of operations
 }
 
 // New makes a server.
@@ -65,14 +68,29 @@ func New(o Options) *Server {
 	return s
 }
 
-// Close ends the operations that are under way: those that go to sinks tell them so, within two seconds. It may be called twice.
+// Close ends the operations that are under way: those that go to sinks tell them so, within two seconds. Objects that clients have answer
+// WBEM_E_SHUTTING_DOWN until their exporter is closed. It may be called twice.
 func (s *Server) Close() {
-	s.once.Do(func() {
-		s.cancel()
-		s.paused.end(nil)
-		s.calls.wg.Wait()
-	})
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel()
+	_ = s.paused.end(nil) // if there is a pause
+	s.wg.Wait()
 }
+
+// spawn runs f on a goroutine of the server, unless that is closed.
+func (s *Server) spawn(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.wg.Go(f)
+	}
+	return !s.closed
+}
+
+// errClosed is what calls fail with after Close.
+var errClosed = refuse(cim.ErrShuttingDown, "the service is being closed")
 
 // export makes an object callable for the caller; if that fails it is released.
 func (s *Server) export(c *call, o object, iid security.GUID) (*dcom.ObjRef, error) {
