@@ -31,10 +31,11 @@ func TestOneHolder(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 		f.Close()
 	}()
-	if f, err = Wait(name, 20*time.Second); err != nil {
+	again, err := Wait(name, 20*time.Second)
+	if err != nil {
 		t.Fatal(err)
 	}
-	f.Close()
+	again.Close()
 	if fi, err := os.Stat(name); err != nil || fi.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", fi, err)
 	}
