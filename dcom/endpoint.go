@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
+	"time"
 )
 
 // resolverPort is the well-known endpoint of object resolvers ([MS-DCOM] 1.9).
@@ -22,9 +24,21 @@ type Endpoint struct {
 	Advertise []string
 }
 
+// advertiser tells peers of an endpoint. What addresses the machine has is asked for anew after a while only: it costs more than a call.
+type advertiser struct {
+	Endpoint
+
+	mu    sync.Mutex
+	found []netip.Addr
+	asked time.Time
+}
+
+// addressesLast is how long what was found is believed. The address that a peer came to is told at once.
+const addressesLast = 10 * time.Second
+
 // bindings lists where the endpoint is for a peer that came to local: that address first, then the name, then the other addresses. A peer
 // from another machine is told no loopback address. The port is left out where it is implied.
-func (e Endpoint) bindings(local, peer net.Addr, implied uint16) []StringBinding {
+func (e *advertiser) bindings(local, peer net.Addr, implied uint16) []StringBinding {
 	port := e.Addr.Port()
 	if port == implied {
 		port = 0
@@ -64,24 +78,29 @@ func (e Endpoint) bindings(local, peer net.Addr, implied uint16) []StringBinding
 }
 
 // addresses are those that the listener has.
-func (e Endpoint) addresses() []netip.Addr {
+func (e *advertiser) addresses() []netip.Addr {
 	at := e.Addr.Addr().Unmap()
 	if at.IsValid() && !at.IsUnspecified() {
 		return []netip.Addr{at}
 	}
-	found, err := net.InterfaceAddrs()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if time.Since(e.asked) < addressesLast {
+		return e.found
+	}
+	e.found, e.asked = nil, time.Now()
+	list, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil // what the peer came to is enough
 	}
-	var out []netip.Addr
-	for _, f := range found {
+	for _, f := range list {
 		if n, ok := f.(*net.IPNet); ok {
 			if a, ok := netip.AddrFromSlice(n.IP); ok {
-				out = append(out, a.Unmap())
+				e.found = append(e.found, a.Unmap())
 			}
 		}
 	}
-	return out
+	return e.found
 }
 
 func addrOf(a net.Addr) netip.Addr {

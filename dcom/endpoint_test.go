@@ -44,7 +44,7 @@ func TestBindingsOfAnEndpoint(t *testing.T) {
 		},
 	} {
 		var got []string
-		for _, b := range c.endpoint.bindings(c.local, c.peer, resolverPort) {
+		for _, b := range (&advertiser{Endpoint: c.endpoint}).bindings(c.local, c.peer, resolverPort) {
 			got = append(got, b.Address)
 		}
 		if !slices.Equal(got, c.want) {
@@ -52,7 +52,7 @@ func TestBindingsOfAnEndpoint(t *testing.T) {
 		}
 	}
 	// All addresses of this machine: a remote peer is told none of the loopback, a local one is.
-	everywhere := Endpoint{Addr: netip.MustParseAddrPort("[::]:135")}
+	everywhere := &advertiser{Endpoint: Endpoint{Addr: netip.MustParseAddrPort("[::]:135")}}
 	for _, b := range everywhere.bindings(at("192.0.2.7:135"), at("192.0.2.9:5"), resolverPort) {
 		if a, err := netip.ParseAddr(b.Address); err == nil && (a.IsLoopback() || a.IsLinkLocalUnicast()) {
 			t.Errorf("a peer on another machine is told %s", a)

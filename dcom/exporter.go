@@ -78,6 +78,7 @@ const (
 // its Lookup.
 type Exporter struct {
 	opts     ExporterOptions
+	at       *advertiser
 	resolver *Resolver
 	oxid     uint64
 	remIPID  security.GUID
@@ -99,8 +100,9 @@ type exported struct {
 	anyone    bool
 	noPing    bool
 	ipids     []*ipidEntry
-	// An object lives while a ping set has it, and for three periods after the last ping, call or reference.
+	// An object lives while a ping set has it or a call runs, and for three periods after the last ping, call or reference.
 	sets  int
+	calls int
 	alive time.Time
 }
 
@@ -131,7 +133,7 @@ func newExporter(r *Resolver, opts ExporterOptions) *Exporter {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	x := &Exporter{
-		opts: opts, resolver: r, oxid: randomID(), remIPID: randomGUID(), remOID: randomID(),
+		opts: opts, at: &advertiser{Endpoint: opts.Endpoint}, resolver: r, oxid: randomID(), remIPID: randomGUID(), remOID: randomID(),
 		interfaces: map[security.GUID]*dcerpc.Interface{}, objects: map[uint64]*exported{}, ipids: map[security.GUID]*ipidEntry{}, byOwner: map[string]int{},
 	}
 	for iid, name := range map[security.GUID]string{IIDUnknown: "IUnknown", IIDRemUnknown: "IRemUnknown", IIDRemUnknown2: "IRemUnknown2"} {
@@ -181,7 +183,7 @@ func (x *Exporter) Lookup(id dcerpc.SyntaxID) *dcerpc.Interface {
 func (x *Exporter) info(local, peer net.Addr) ExporterInfo {
 	return ExporterInfo{
 		OXID:       x.oxid,
-		Bindings:   DualStringArray{x.opts.Endpoint.bindings(local, peer, 0), x.resolver.opts.Security},
+		Bindings:   DualStringArray{x.at.bindings(local, peer, 0), x.resolver.opts.Security},
 		RemUnknown: x.remIPID, AuthnHint: uint32(x.opts.Level), Version: Version,
 	}
 }
@@ -365,7 +367,7 @@ func (x *Exporter) remove(obj *exported) {
 
 // expired tells whether nobody has shown interest in an object for three periods. mu is held.
 func (x *Exporter) expired(obj *exported, now time.Time) bool {
-	return !obj.noPing && obj.sets == 0 && now.Sub(obj.alive) >= 3*x.resolver.opts.PingPeriod
+	return !obj.noPing && obj.sets == 0 && obj.calls == 0 && now.Sub(obj.alive) >= 3*x.resolver.opts.PingPeriod
 }
 
 // sweep ends the objects that are expired ([MS-DCOM] 3.1.1.6.2).
@@ -469,7 +471,8 @@ func (x *Exporter) serve(ctx context.Context, rpc *dcerpc.Call) error {
 		x.mu.Lock()
 		if e := x.find(rpc.Object, call.Principal); e != nil && e.iid == iid {
 			handler, call.OID = e.handler, e.of.oid
-			e.of.alive = time.Now()
+			e.of.calls++
+			defer x.called(e.of)
 		}
 		x.mu.Unlock()
 	}
@@ -492,6 +495,14 @@ func (x *Exporter) serve(ctx context.Context, rpc *dcerpc.Call) error {
 	that.MarshalNDR(rpc.Out)
 	out.MarshalNDR(rpc.Out)
 	return nil
+}
+
+// called ends a call of an object.
+func (x *Exporter) called(obj *exported) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	obj.calls--
+	obj.alive = time.Now()
 }
 
 // serveRemUnknown is the object of the exporter itself ([MS-DCOM] 3.1.1.5.6 and 3.1.1.5.7).

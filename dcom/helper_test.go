@@ -42,7 +42,7 @@ func as(user string) dcom.Blanket {
 }
 
 // Counters have ICounter, whose method 3 adds a number and answers the sum, method 4 makes another counter, method 5 tells about the call,
-// method 6 fails with more about the error; and IOther, which has no methods.
+// method 6 fails with more about the error, method 7 takes as many minutes as it is told; and IOther, which has no methods.
 var (
 	clsidCounter = id(0xc0)
 	iidCounter   = id(0xc1)
@@ -125,7 +125,12 @@ func (c *counter) Interface(iid security.GUID) dcom.Handler {
 	return nil
 }
 
-func (c *counter) Released() { c.world.released.Add(1) }
+func (c *counter) Released() {
+	c.world.released.Add(1)
+	if c.world.clumsy.Load() {
+		panic("a bug of the object")
+	}
+}
 
 func (c *counter) serve(ctx context.Context, call *dcom.Call) (ndr.Marshaler, error) {
 	switch call.Opnum {
@@ -143,6 +148,11 @@ func (c *counter) serve(ctx context.Context, call *dcom.Call) (ndr.Marshaler, er
 		return &object{ref: ref}, nil
 	case 5:
 		return &facts{user: call.Security.Identity().User, level: uint32(call.Security.Level()), cid: call.This.CID}, nil
+	case 7:
+		var in number
+		in.UnmarshalNDR(call.In)
+		time.Sleep(time.Duration(in.n) * time.Minute)
+		return &dcom.ResultResponse{}, nil
 	case 6:
 		text := "because"
 		return &failing{dcom.ResultResponse{Result: dcom.E_FAIL}, (&dcom.ErrorInfo{IID: iidCounter, Description: &text}).ObjRef().Append(nil)}, nil
@@ -159,6 +169,7 @@ type world struct {
 	servers   []*dcerpc.Server
 	addrs     []string
 	released  atomic.Int32
+	clumsy    atomic.Bool // its objects panic when they are released
 }
 
 type worldOptions struct {

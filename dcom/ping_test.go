@@ -177,6 +177,44 @@ func TestObjectIsGoneUnpinged(t *testing.T) {
 	})
 }
 
+// An object that is busy with a call is not gone, however long that takes and whether or not its client pings: an enumerator waits for events like that.
+func TestObjectLivesDuringACall(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *network, w *world) {
+		c := newClient(t, dcom.ClientOptions{Blanket: as("bob"), Dial: n.dial, PingPeriod: 24 * time.Hour})
+		p := activate(t, c, w)
+		var out dcom.ResultResponse
+		if err := p.Call(t.Context(), 7, &number{60}, &out); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6*time.Minute - time.Second)
+		if _, err := add(t, p, 1); err != nil {
+			t.Errorf("just before three periods after the end of the call: %v", err)
+		}
+		time.Sleep(6 * time.Minute)
+		if _, err := add(t, p, 1); !isResult(err, dcom.RPC_E_DISCONNECTED) {
+			t.Errorf("three periods after it: %v", err)
+		}
+	})
+}
+
+// An object that panics at its end harms nobody else.
+func TestObjectPanicsWhenReleased(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *network, w *world) {
+		c := newClient(t, dcom.ClientOptions{Blanket: as("bob"), Dial: n.dial, PingPeriod: 24 * time.Hour})
+		activate(t, c, w)
+		activate(t, c, w)
+		w.clumsy.Store(true)
+		time.Sleep(10 * time.Minute)
+		w.clumsy.Store(false)
+		if w.released.Load() != 2 || w.exporter.Len() != 0 {
+			t.Errorf("%d objects were released, %d are there", w.released.Load(), w.exporter.Len())
+		}
+		if _, err := add(t, activate(t, c, w), 1); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // The client keeps alive what it holds, with one ComplexPing for changes and a SimplePing in each period besides.
 func TestClientPings(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *network, w *world) {

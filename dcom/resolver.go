@@ -33,6 +33,7 @@ type ResolverOptions struct {
 // Resolver tells where exporters are, and keeps their objects alive while their clients ping ([MS-DCOM] 3.1.2). Close ends it.
 type Resolver struct {
 	opts      ResolverOptions
+	at        *advertiser
 	iface     *dcerpc.Interface
 	stop      chan struct{}
 	wg        sync.WaitGroup
@@ -66,7 +67,7 @@ func NewResolver(opts ResolverOptions) *Resolver {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Resolver{opts: opts, stop: make(chan struct{}), exporters: map[uint64]*Exporter{}, sets: map[uint64]*pingSet{}, perHost: map[string]int{}}
+	r := &Resolver{opts: opts, at: &advertiser{Endpoint: opts.Endpoint}, stop: make(chan struct{}), exporters: map[uint64]*Exporter{}, sets: map[uint64]*pingSet{}, perHost: map[string]int{}}
 	r.iface = &dcerpc.Interface{ID: dcerpc.SyntaxID{UUID: IIDObjectExporter}, Name: "IObjectExporter", MinLevel: dcerpc.LevelNone, OnlyNDR20: true, Serve: r.serve}
 	r.wg.Add(1)
 	go r.watch()
@@ -100,7 +101,7 @@ func (r *Resolver) Close() error {
 
 // bindings tells a peer that came to local where the resolver is.
 func (r *Resolver) bindings(local, peer net.Addr) DualStringArray {
-	return DualStringArray{r.opts.Endpoint.bindings(local, peer, resolverPort), r.opts.Security}
+	return DualStringArray{r.at.bindings(local, peer, resolverPort), r.opts.Security}
 }
 
 // watch ends what is not pinged. An object that is expired is gone for calls at once; here its memory goes.
