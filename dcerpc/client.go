@@ -160,7 +160,7 @@ func (c *Conn) fail(err error) {
 // readLoop takes what the server sends until the connection ends.
 func (c *Conn) readLoop() {
 	for {
-		p, err := c.read(time.Time{})
+		p, err := c.read(c.forever)
 		if err == nil {
 			err = c.handle(p)
 		}
@@ -173,6 +173,8 @@ func (c *Conn) readLoop() {
 		}
 	}
 }
+
+func (c *Conn) forever() error { return c.nc.SetReadDeadline(time.Time{}) }
 
 func (c *Conn) handle(p *pdu) error {
 	switch p.kind {

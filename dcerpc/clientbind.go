@@ -163,7 +163,7 @@ func (c *Conn) accept(id SyntaxID, b *bind, reply *contextReply) (*clientContext
 		case isFeature:
 		case r.result == resultAccepted && slices.Contains(p.transfers, r.transfer):
 			accepted = &clientContext{id: p.contextID, abstract: id, transfer: r.transfer}
-		case rejected.Reason == 0:
+		case rejected.Reason == 0, rejected.Reason == reasonTransferSyntaxes: // another representation may tell more
 			rejected.Result, rejected.Reason = r.result, r.reason
 		}
 	}

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// read waits for the next fragment until idle (the zero time: for ever) and then reads it whole. The result is valid until the next call.
-// A violation may come with the header of the fragment, so that it can be answered.
-func (l *link) read(idle time.Time) (*pdu, error) {
-	if err := l.nc.SetReadDeadline(idle); err != nil {
+// read waits for the next fragment, as long as await allows when it sets the deadline, and then reads it whole. The result is valid until the
+// next call. A violation may come with the header of the fragment, so that it can be answered.
+func (l *link) read(await func() error) (*pdu, error) {
+	if err := await(); err != nil {
 		return nil, err
 	}
 	if _, err := l.br.Peek(1); err != nil {

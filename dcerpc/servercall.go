@@ -220,10 +220,7 @@ func (c *serverConn) run(ctx context.Context, a *assembly, running *serverCall) 
 	out.Reset(ndr.Format{Wide: wide})
 	err := c.call(ctx, a, out)
 	running.cancel()
-	c.mu.Lock()
-	delete(c.calls, a.head.callID)
-	silent := running.orphaned
-	c.mu.Unlock()
+	silent := c.finish(a.head.callID, running)
 	switch {
 	case silent:
 	case err != nil:
@@ -244,6 +241,20 @@ func (c *serverConn) run(ctx context.Context, a *assembly, running *serverCall) 
 	if cap(out.Buffer()) <= keepEncoder {
 		encoders.Put(out)
 	}
+}
+
+// finish takes a call off the list and tells whether nobody waits for its answer.
+func (c *serverConn) finish(id uint32, call *serverCall) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.calls, id)
+	if len(c.calls) == 0 && c.serving {
+		c.serving = false
+		if err := c.nc.SetReadDeadline(time.Now().Add(c.srv.opts.AnonymousIdle)); err != nil {
+			c.nc.Close()
+		}
+	}
+	return call.orphaned
 }
 
 // call runs the handler. A panic is a failure of its call alone.

@@ -29,7 +29,9 @@ type serverConn struct {
 
 	mu    sync.Mutex
 	calls map[uint32]*serverCall
-	wg    sync.WaitGroup
+	// serving says that the reader waits for ever because of calls: the last of them starts the clock.
+	serving bool
+	wg      sync.WaitGroup
 }
 
 // presentation is a presentation context: an interface in one representation.
@@ -69,7 +71,7 @@ func (c *serverConn) serve(ctx context.Context, cancel context.CancelFunc) {
 
 func (c *serverConn) loop(ctx context.Context) error {
 	for {
-		p, err := c.read(c.idle())
+		p, err := c.read(c.await)
 		c.srv.stats.packetsIn.Add(1)
 		if err == nil {
 			err = c.handle(ctx, p)
@@ -82,22 +84,31 @@ func (c *serverConn) loop(ctx context.Context) error {
 	}
 }
 
-// idle is until when the next fragment has to begin.
-func (c *serverConn) idle() time.Time {
-	if !c.bound || c.pending != nil || len(c.assembling) > 0 {
-		return c.due
-	}
-	for _, s := range c.securities {
-		if s.effective() > LevelNone {
-			return time.Time{}
-		}
-	}
+// await sets until when the next fragment has to begin. A connection on which somebody proved who he is may wait for ever, and so may one
+// while its calls are served.
+func (c *serverConn) await() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.calls) > 0 {
-		return time.Time{}
+	c.serving = false
+	switch {
+	case !c.bound || c.pending != nil || len(c.assembling) > 0:
+		return c.nc.SetReadDeadline(c.due)
+	case c.proved():
+		return c.nc.SetReadDeadline(time.Time{})
+	case len(c.calls) > 0:
+		c.serving = true
+		return c.nc.SetReadDeadline(time.Time{})
 	}
-	return time.Now().Add(c.srv.opts.AnonymousIdle)
+	return c.nc.SetReadDeadline(time.Now().Add(c.srv.opts.AnonymousIdle))
+}
+
+func (c *serverConn) proved() bool {
+	for _, s := range c.securities {
+		if s.effective() > LevelNone {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *serverConn) handle(ctx context.Context, p *pdu) error {

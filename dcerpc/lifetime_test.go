@@ -1,0 +1,204 @@
+package dcerpc_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/dcerpc"
+)
+
+// pipe serves one end of a pipe and gives the other.
+func pipe(t *testing.T, opts dcerpc.ServerOptions, interfaces ...*dcerpc.Interface) net.Conn {
+	t.Helper()
+	opts.Acceptor = acceptor
+	s := dcerpc.NewServer(opts)
+	for _, i := range interfaces {
+		s.Register(i)
+	}
+	near, far := net.Pipe()
+	s.ServeConn(far)
+	t.Cleanup(func() {
+		near.Close()
+		s.Close()
+	})
+	return near
+}
+
+// endsAfter checks when the server closes a connection on which nothing more is sent.
+func endsAfter(t *testing.T, nc net.Conn, want time.Duration) {
+	t.Helper()
+	start := time.Now()
+	if _, err := io.Copy(io.Discard, nc); err != nil {
+		t.Error(err)
+	}
+	if got := time.Since(start); got != want {
+		t.Errorf("the connection ends after %v, want %v", got, want)
+	}
+}
+
+func TestFirstBindInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { endsAfter(t, pipe(t, dcerpc.ServerOptions{}), 30*time.Second) })
+	synctest.Test(t, func(t *testing.T) {
+		nc := pipe(t, dcerpc.ServerOptions{Negotiation: 7 * time.Second})
+		time.Sleep(5 * time.Second)
+		nc.Write([]byte{5}) // a fragment has begun: it has as long again
+		endsAfter(t, nc, 7*time.Second)
+	})
+}
+
+// halfDone begins an exchange and never goes on.
+type halfDone struct{ auth.Initiator }
+
+func (h halfDone) Step(ctx context.Context, in []byte) ([]byte, bool, error) {
+	if in != nil {
+		<-ctx.Done()
+		return nil, false, ctx.Err()
+	}
+	return h.Initiator.Step(ctx, in)
+}
+
+func TestHalfDoneExchange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := dcerpc.NewConn(pipe(t, dcerpc.ServerOptions{}, echo(0, nil)), dcerpc.Options{})
+		defer c.Close()
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		defer cancel()
+		go c.Bind(ctx, echoID, c.NewSecurity(dcerpc.AuthNTLM, 5, halfDone{initiator(dcerpc.AuthNTLM, "bob", password)}))
+		<-c.Done()
+		if got := time.Since(start); got != 30*time.Second {
+			t.Errorf("the connection ends after %v", got)
+		}
+		cancel()
+	})
+}
+
+func TestIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		waits := make(chan string, 10)
+		c := dcerpc.NewConn(pipe(t, dcerpc.ServerOptions{}, echo(dcerpc.LevelNone, waits)), dcerpc.Options{})
+		defer c.Close()
+		b, err := c.Bind(context.Background(), echoID, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A call may take long; after it nothing keeps the connection.
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		defer cancel()
+		if err := b.Call(ctx, 1, none, nil, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		<-c.Done()
+		// The time counts from the cancel, the last that the client sent.
+		if got := time.Since(start); got > 2*time.Minute || got < 119*time.Second {
+			t.Errorf("without a proven identity the connection ends after %v", got)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := dcerpc.NewConn(pipe(t, dcerpc.ServerOptions{}, echo(0, nil)), dcerpc.Options{})
+		defer c.Close()
+		b, err := c.Bind(context.Background(), echoID, c.NewSecurity(dcerpc.AuthSPNEGO, 6, initiator(dcerpc.AuthSPNEGO, "bob", password)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(24 * time.Hour)
+		if err := b.Call(context.Background(), 2, none, nil, nil); err != nil {
+			t.Errorf("with an identity, after a day: %v", err)
+		}
+	})
+}
+
+// A handler that does not listen to its context keeps nobody waiting, and its late answer is no trouble.
+func TestOrphan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		deaf := &dcerpc.Interface{ID: echoID, Name: "deaf", Serve: func(_ context.Context, call *dcerpc.Call) error {
+			if call.Opnum == 1 {
+				<-release
+			}
+			call.Out.Uint32(7)
+			return nil
+		}}
+		c := dcerpc.NewConn(pipe(t, dcerpc.ServerOptions{}, deaf), dcerpc.Options{Cancel: 3 * time.Second})
+		defer c.Close()
+		b, err := c.Bind(context.Background(), echoID, c.NewSecurity(dcerpc.AuthNTLM, 6, initiator(dcerpc.AuthNTLM, "bob", password)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		if err := b.Call(ctx, 1, none, nil, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if got := time.Since(start); got != 63*time.Second {
+			t.Errorf("given up after %v", got)
+		}
+		close(release)
+		synctest.Wait()
+		var n numberArg
+		if err := b.Call(context.Background(), 0, none, nil, &n); err != nil || n.n != 7 {
+			t.Errorf("the next call: %v, %d", err, n.n)
+		}
+	})
+}
+
+// A peer that does not read its answers loses its connection.
+func TestWriteTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nc := pipe(t, dcerpc.ServerOptions{WriteTimeout: 10 * time.Second}, echo(dcerpc.LevelNone, nil))
+		nc.Write(bindOf(t, echoID))
+		start := time.Now()
+		time.Sleep(11 * time.Second)
+		if _, err := nc.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+func TestCloseEndsCalls(t *testing.T) {
+	waits := make(chan string, 4)
+	s := dcerpc.NewServer(dcerpc.ServerOptions{})
+	s.Register(echo(dcerpc.LevelNone, waits))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Serve(l)
+	result := make(chan error, 2)
+	call := func() *dcerpc.Conn {
+		c := dial(t, l.Addr().String(), dcerpc.Options{})
+		b, err := c.Bind(timeout(t), echoID, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { result <- b.Call(context.Background(), 1, none, nil, nil) }()
+		<-waits
+		return c
+	}
+	call().Close()
+	if err := <-result; !errors.Is(err, dcerpc.ErrClosed) {
+		t.Errorf("the client closes: %v", err)
+	}
+	if got := <-waits; got != "ended" {
+		t.Errorf("the handler has %s", got)
+	}
+	call()
+	s.Close()
+	if err := <-result; err == nil {
+		t.Error("the server closes, and the call succeeds")
+	}
+	if got := <-waits; got != "ended" {
+		t.Errorf("the handler has %s", got)
+	}
+	if err := s.Serve(l); !errors.Is(err, dcerpc.ErrServerClosed) {
+		t.Errorf("a closed server serves: %v", err)
+	}
+}
