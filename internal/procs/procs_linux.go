@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -221,22 +222,53 @@ func (p *Process) fillRest(s *scratch, want Fields) {
 // A program that is just being loaded has memory and no arguments yet: execve writes them after it has taken the place
 // of the program before, whose parent may have been told of its success by then.
 const (
-	loadingAge  = 5 * time.Second       // of a process whose empty arguments may be for that reason
-	loadingWait = 50 * time.Millisecond // for its arguments
+	loadingWait = time.Second           // for the arguments of a program that is being loaded
+	unknownWait = 50 * time.Millisecond // where the kernel does not tell this user whether it is
+	unknownAge  = 5 * time.Second       // and of younger processes alone
 )
 
 // cmdline reads the arguments of p. They are empty for kernel threads and zombies, which have no memory, and for who
 // erased its own.
 func (s *scratch) cmdline(p *Process) ([]byte, error) {
 	b, err := s.read("cmdline")
-	if err != nil || len(b) > 0 || p.VirtualBytes == 0 || time.Since(p.StartTime) > loadingAge {
+	if err != nil || len(b) > 0 || p.VirtualBytes == 0 {
 		return b, err
 	}
-	for end := time.Now().Add(loadingWait); len(b) == 0 && err == nil && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-		b, err = s.read("cmdline")
+	before := ""
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		stat, err := s.read("stat")
+		if err != nil {
+			return nil, err
+		}
+		code := startCode(stat)
+		if b, err = s.read("cmdline"); err != nil || len(b) > 0 {
+			return b, err
+		}
+		waited := time.Since(began)
+		switch {
+		case code == codeLoading && waited < loadingWait:
+		case code == codeHidden && waited < unknownWait && time.Since(p.StartTime) < unknownAge:
+		case code > codeHidden && code != before && waited < loadingWait: // perhaps the next program was just begun
+		default:
+			return b, nil
+		}
+		before = code
 	}
-	return b, err
+}
+
+// What the place of a program's code is until execve is done, and for who may not know it.
+const (
+	codeLoading = "0"
+	codeHidden  = "1"
+)
+
+// startCode is field 26 of proc_pid_stat(5).
+func startCode(stat []byte) string {
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]) // from field 3 on
+	if len(fields) <= 26-3 {
+		return codeHidden
+	}
+	return string(fields[26-3])
 }
 
 // countFDs is the number of open descriptors. Since Linux 6.2 it is the size of the folder.

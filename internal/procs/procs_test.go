@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,6 +77,41 @@ func TestCommandLineWhileLoading(t *testing.T) {
 		}
 		c.Process.Kill()
 		c.Wait()
+	}
+}
+
+// Whether a program is being loaded is told from the lines that a kernel shows of sleep(1), before and after, and to
+// another user.
+func TestStartCode(t *testing.T) {
+	const head = "15568 (sl) e (ep) R 15563 15532 11868 0 -1 4194304 64 0 0 0 0 0 0 0 20 0 1 0 1170320 180224 0 18446744073709551615 "
+	for tail, want := range map[string]string{
+		"0 0 140735931902430 0 0":                         codeLoading,
+		"94680916209664 94680916227593 140735931894880 0": "94680916209664",
+		"1 1 0 0 0": codeHidden,
+		"":          codeHidden,
+	} {
+		if got := startCode([]byte(head + tail)); got != want {
+			t.Errorf("%q is %s, want %s", tail, got, want)
+		}
+	}
+	if startCode(nil) != codeHidden {
+		t.Error("an empty line is something")
+	}
+	// one that erased its arguments is not waited for
+	begin := time.Now()
+	s := &scratch{data: make([]byte, 4096)}
+	dir := t.TempDir()
+	for name, content := range map[string]string{"stat": head + "94680916209664 94680916227593 0", "cmdline": ""} {
+		if err := os.MkdirAll(filepath.Join(dir, "7"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "7", name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.open(dir, 7)
+	if b, err := s.cmdline(&Process{VirtualBytes: 1, StartTime: begin}); err != nil || len(b) > 0 || time.Since(begin) > loadingWait/2 {
+		t.Errorf("%q, %v after %v", b, err, time.Since(begin))
 	}
 }
 
