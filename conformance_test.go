@@ -12,6 +12,7 @@ import (
 	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/providers/static"
 	"github.com/casementhq/casement/security"
+	"github.com/casementhq/casement/wmi"
 	"github.com/casementhq/casement/wsman/wsmanclient"
 )
 
@@ -48,15 +49,18 @@ func session(t *testing.T, c *casement.Connection) cim.Session {
 }
 
 // TestConformance runs the suite of cim.Session over every path that there is
-// from our client to our service, and compares each path's answers with those
+// from our clients to our service, and compares each path's answers with those
 // of the object manager itself: they are equal but for what cimtest.LostByWSMan
-// lists. See DESIGN 1.
+// and LostByDCOM list. See DESIGN 1.
 func TestConformance(t *testing.T) {
 	m := manager(t)
 	s := casementtest.New(t, casementtest.Options{Opener: m, Settings: map[string]string{"Service/Auth/Basic": "true"}})
 	direct := session(t, dial(t, ".", casement.Options{Opener: system{m}}))
 	want := cimtest.Transcript(t.Context(), direct)
+	signed := casement.Options{User: s.User, Password: s.Password, DCOM: casement.DCOMOptions{AuthenticationLevel: wmi.AuthenticationPkt}}
 	for name, c := range map[string]*casement.Connection{
+		"dcom":   dial(t, "dcom://"+s.DCOM, casement.Options{User: s.User, Password: s.Password}),
+		"packet": dial(t, "dcom://"+s.DCOM, signed),
 		"sealed": dial(t, s.HTTP, casement.Options{User: s.User, Password: s.Password}),
 		"https":  dial(t, s.HTTPS, casement.Options{User: s.User, Password: s.Password, TLS: wsmanclient.TLSOptions{SHA256: s.Thumbprint}}),
 		"basic": dial(t, s.HTTPS, casement.Options{User: s.User, Password: s.Password, Scheme: wsmanclient.Basic,
@@ -64,9 +68,13 @@ func TestConformance(t *testing.T) {
 		"local": dial(t, ".", casement.Options{StateDir: s.Service.State.Dir}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			cimtest.Run(t, cimtest.Harness{Lost: cimtest.LostByWSMan, Open: func(t *testing.T) cim.Session { return session(t, c) }})
+			lost := cimtest.LostByWSMan
+			if name == "dcom" || name == "packet" {
+				lost = cimtest.LostByDCOM
+			}
+			cimtest.Run(t, cimtest.Harness{Lost: lost, Open: func(t *testing.T) cim.Session { return session(t, c) }})
 			got := cimtest.Transcript(t.Context(), session(t, c))
-			for _, diff := range cimtest.Compare(want, got, cimtest.LostByWSMan) {
+			for _, diff := range cimtest.Compare(want, got, lost) {
 				t.Error(diff)
 			}
 		})

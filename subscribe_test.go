@@ -41,8 +41,8 @@ func note(t *testing.T, s cim.Session, name string) *cim.Instance {
 	return i
 }
 
-// TestEventsOverWinRM: events that a query names come over sealed HTTP, HTTPS
-// and the local socket as they do in the process of the object manager; a Pull
+// TestEventsOverWinRM: events that a query names come over sealed HTTP, HTTPS,
+// DCOM and the local socket as they do in the process of the object manager; a Pull
 // that finds none waits for more than the operation timeout; Close ends the
 // subscription. DSP0226 10.2; issue 3, 6.4.
 func TestEventsOverWinRM(t *testing.T) {
@@ -55,6 +55,7 @@ func TestEventsOverWinRM(t *testing.T) {
 		"sealed": dial(t, server.HTTP, casement.Options{User: server.User, Password: server.Password, OperationTimeout: 600 * time.Millisecond}),
 		"https":  dial(t, server.HTTPS, casement.Options{User: server.User, Password: server.Password, TLS: wsmanclient.TLSOptions{SHA256: server.Thumbprint}}),
 		"local":  dial(t, ".", casement.Options{StateDir: server.Service.State.Dir}),
+		"dcom":   dial(t, "dcom://"+server.DCOM, casement.Options{User: server.User, Password: server.Password}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := in(t, c, `root\cimv2`).(cim.Subscriber)

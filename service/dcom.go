@@ -11,9 +11,11 @@ import (
 
 	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/auth/ntlm"
+	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/security"
+	"github.com/casementhq/casement/wmi/wmiserver"
 )
 
 // dcomServers are what serves the two ports: the resolver's has the resolver of
@@ -22,6 +24,7 @@ type dcomServers struct {
 	rpc      [2]*dcerpc.Server
 	resolver *dcom.Resolver
 	exporter *dcom.Exporter
+	wmi      *wmiserver.Server
 	wg       sync.WaitGroup
 }
 
@@ -45,6 +48,10 @@ func (s *Service) serveDCOM(p dcomPorts, people *people) (io.Closer, error) {
 		activation.Level = dcerpc.LevelConnect
 	}
 	activator := dcom.NewActivator(activation)
+	d.wmi = wmiserver.New(s.wmiOptions(gate))
+	for clsid, class := range d.wmi.Classes(d.exporter) {
+		activator.Register(clsid, class)
+	}
 
 	options := dcerpc.ServerOptions{Acceptor: people.rpc, Log: s.log}
 	d.rpc[0] = dcerpc.NewServer(options)
@@ -57,6 +64,18 @@ func (s *Service) serveDCOM(p dcomPorts, people *people) (io.Closer, error) {
 	d.run(d.rpc[0], p.Resolver, s.log)
 	d.run(d.rpc[1], p.WMI, s.log)
 	return d, nil
+}
+
+// wmiOptions are those of the WMI service over the object manager.
+func (s *Service) wmiOptions(gate *dcomGate) wmiserver.Options {
+	o := wmiserver.Options{
+		Opener: s.CIM, Caller: gate.caller, Logger: s.log,
+		Callbacks: wmiserver.Callbacks{Anonymous: func() bool { return s.State.Snapshot().Callbacks.AnonymousRetry() }},
+	}
+	if s.objects != nil {
+		o.ServerName, o.Repository = s.objects.Server(), repositoryFiles{s.objects}
+	}
+	return o
 }
 
 // bindingName is the name of the host that clients are told beside addresses:
@@ -81,7 +100,9 @@ func (d *dcomServers) run(server *dcerpc.Server, l net.Listener, log *slog.Logge
 func (d *dcomServers) Close() error {
 	err := errors.Join(d.rpc[0].Close(), d.rpc[1].Close())
 	d.wg.Wait()
-	return errors.Join(err, d.exporter.Close(), d.resolver.Close())
+	err = errors.Join(err, d.exporter.Close(), d.resolver.Close())
+	d.wmi.Close()
+	return err
 }
 
 // rpc is the service's side of an exchange over RPC. What a client believes to
@@ -115,6 +136,13 @@ func (g *dcomGate) token(ctx context.Context, call *dcerpc.Call) (*security.Toke
 		return nil, err
 	}
 	return v.(*security.Token), nil
+}
+
+// caller tells who makes a call. All that comes over TCP is from another machine.
+func (g *dcomGate) caller(ctx context.Context, call *dcerpc.Call) (cim.Caller, error) {
+	t, err := g.token(ctx, call)
+	return cim.Caller{Token: t, Remote: true, Protection: cim.Protection(call.Security.Level()),
+		Impersonation: cim.ImpersonationImpersonate, Address: call.Peer.String()}, err
 }
 
 // principal names the account that objects belong to.

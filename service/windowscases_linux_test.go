@@ -151,11 +151,7 @@ func TestWindowsCases(t *testing.T) {
 	if err != nil || r.ReturnValue.Type() != cim.Uint32 || r.ReturnValue.String() != "0" || r.Out.Get("SD").Type() != cim.Uint8.Array() {
 		t.Errorf("row 14: %v, %v", r, err)
 	}
-	var raw []byte
-	for _, v := range r.Out.Get("SD").Elems() {
-		n, _ := v.Uint()
-		raw = append(raw, byte(n)) // #nosec G115 -- a uint8
-	}
+	raw, _ := r.Out.Get("SD").Bytes()
 	if sd, err := security.DecodeSecurityDescriptor(raw); err != nil || sd.Control&security.SelfRelative == 0 {
 		t.Errorf("row 14: %v, %v", sd, err)
 	}
