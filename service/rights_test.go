@@ -36,17 +36,13 @@ func TestProviderIsCut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var elems []cim.Value
-		for _, one := range b {
-			elems = append(elems, cim.U8(one))
-		}
 		s, err := svc.objects.Open(t.Context(), system, namespace, cim.OpenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
 		_, err = s.Invoke(t.Context(), cim.ObjectPath{Class: "__SystemSecurity", Singleton: true}, "SetSD",
-			cim.Arguments{{Name: "SD", Value: cim.Array(cim.Uint8, elems)}}, cim.OperationOptions{})
+			cim.Arguments{{Name: "SD", Value: cim.Bytes(b)}}, cim.OperationOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
