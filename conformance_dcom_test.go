@@ -17,6 +17,7 @@ import (
 	"github.com/casementhq/casement/cim/cimtest"
 	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcom"
+	"github.com/casementhq/casement/providers/static"
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/wmi/wmiclient"
 	"github.com/casementhq/casement/wmi/wmiserver"
@@ -88,11 +89,7 @@ func dcomHost(t *testing.T, o cim.Opener) uint16 {
 func TestConformanceOverDCOM(t *testing.T) {
 	m := manager(t)
 	want := cimtest.Transcript(t.Context(), session(t, dial(t, ".", casement.Options{Opener: system{m}})))
-	c, err := wmiclient.New("127.0.0.1", wmiclient.Options{Credentials: auth.Credentials{Username: "bob", Password: "Casement-1"}, Port: dcomHost(t, m)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := clientOf(t, dcomHost(t, m))
 	open := func(t *testing.T) cim.Session {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
@@ -107,5 +104,122 @@ func TestConformanceOverDCOM(t *testing.T) {
 	defer s.Close()
 	for _, diff := range cimtest.Compare(want, cimtest.Transcript(t.Context(), s), cimtest.LostByDCOM) {
 		t.Error(diff)
+	}
+}
+
+// clientOf is a client of such a host.
+func clientOf(t *testing.T, port uint16) *wmiclient.Client {
+	t.Helper()
+	c, err := wmiclient.New("127.0.0.1", wmiclient.Options{Credentials: auth.Credentials{Username: "bob", Password: "Casement-1"}, Port: port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// Two refreshes give new values: those of a class of high performance in one call, the others one by one.
+func TestRefresherOverDCOM(t *testing.T) {
+	m := manager(t)
+	class := func(b *cim.ClassBuilder) *cim.Class {
+		return b.Dynamic().Key("Name", cim.String).Property("Count", cim.Uint64, cim.Writable()).Build(cimtest.Namespace)
+	}
+	fast, slow := class(cim.NewClass("RT_Fast", nil).Qualifier(cim.Qualifier{Name: "HiPerf", Value: cim.Bool(true)})), class(cim.NewClass("RT_Slow", nil))
+	p := static.New(fast, slow)
+	var instances []*cim.Instance
+	for _, c := range []*cim.Class{fast, slow} {
+		for _, name := range []string{"a", "b"} {
+			instances = append(instances, cim.MakeInstance(c, []cim.Value{cim.Str(name), cim.U64(1)}))
+		}
+	}
+	if err := errors.Join(p.Add(instances...), m.Register(p)); err != nil {
+		t.Fatal(err)
+	}
+	opened, err := clientOf(t, dcomHost(t, m)).Open(t.Context(), cim.Caller{}, cimtest.Namespace, cim.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := opened.(*wmiclient.Session)
+	defer s.Close()
+	calls := map[string]int{}
+	ctx := wmiclient.WithTrace(t.Context(), &wmiclient.Trace{Called: func(method string, _ uint32, _ time.Duration, _ error) { calls[method]++ }})
+	r := s.NewRefresher()
+	object := func(class, name string) cim.ObjectPath {
+		return cim.ObjectPath{Class: class, Keys: []cim.Key{{Name: "Name", Value: cim.Str(name)}}}
+	}
+	var ids [4]int
+	for n, add := range []func() (int, error){
+		func() (int, error) { return r.AddObject(ctx, object("RT_Fast", "a")) },
+		func() (int, error) { return r.AddEnum(ctx, "RT_Fast") },
+		func() (int, error) { return r.AddObject(ctx, object("RT_Slow", "b")) },
+		func() (int, error) { return r.AddEnum(ctx, "RT_Slow") },
+	} {
+		if ids[n], err = add(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.AddObject(ctx, object("RT_Fast", "c")); !errors.Is(err, cim.ErrNotFound) {
+		t.Errorf("an object that is not there: %v", err)
+	}
+	for count := uint64(1); count <= 2; count++ {
+		got, err := r.Refresh(ctx)
+		if err != nil || len(got) != 4 {
+			t.Fatalf("%v, %v", got, err)
+		}
+		for n, one := range got {
+			if one.ID != ids[n] || one.Err != nil || len(one.Instances) != 1+n%2 {
+				t.Fatalf("refresh %d: %+v", count, one)
+			}
+			for _, i := range one.Instances {
+				if v, _ := i.Get("Count").Uint(); v != count {
+					t.Errorf("refresh %d of %v: %d", count, i.Get("Name"), v)
+				}
+			}
+		}
+		for _, i := range instances {
+			next := i.Clone()
+			if err := next.Set("Count", cim.U64(count+1)); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Put(ctx, next, cim.PutOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if calls["IWbemRemoteRefresher::RemoteRefresh"] != 2 || calls["IWbemServices::GetObject"] != 2 || calls["IWbemServices::CreateInstanceEnum"] != 2 {
+		t.Errorf("the calls were %v", calls)
+	}
+	if err := r.Remove(ctx, ids[1]); err != nil {
+		t.Error(err)
+	}
+	if got, err := r.Refresh(ctx); err != nil || len(got) != 3 || got[0].Instances[0].Get("Count").String() != "3" {
+		t.Errorf("after Remove: %v, %v", got, err)
+	}
+}
+
+// Subscriptions: an event comes to the client that pulls, soon after what it is about.
+func TestEventsOverDCOM(t *testing.T) {
+	m := manager(t)
+	s, err := clientOf(t, dcomHost(t, m)).Open(t.Context(), cim.Caller{}, cimtest.Namespace, cim.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	class := cim.NewClass("ST_Kept", nil).Key("Name", cim.String).Build(cimtest.Namespace)
+	if err := s.(cim.ClassWriter).PutClass(t.Context(), class, cim.PutClassOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	e, err := s.(cim.Subscriber).Subscribe(t.Context(), "SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'ST_Kept'", cim.SubscribeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Create(t.Context(), cim.MakeInstance(class, []cim.Value{cim.Str("x")}), cim.OperationOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	got, err := e.Next(ctx, 0)
+	if err != nil || len(got) != 1 || got[0].Get("TargetInstance").Object().Get("Name").String() != "x" {
+		t.Errorf("%v, %v", got, err)
 	}
 }

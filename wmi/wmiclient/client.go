@@ -22,6 +22,7 @@ type Client struct {
 	host    string
 	address string // host[port of the resolver]
 	opts    Options
+	blanket dcom.Blanket
 	dcom    *dcom.Client
 	codec   wmio.Codec
 
@@ -54,7 +55,7 @@ func New(host string, o Options) (*Client, error) {
 	if o.Trace != nil {
 		do.Trace = o.Trace.RPC
 	}
-	return &Client{host: r.Server, address: dcom.FormatStringBinding(r.Server, o.Port), opts: o, dcom: dcom.NewClient(do), sessions: map[*Session]struct{}{}}, nil
+	return &Client{host: r.Server, address: dcom.FormatStringBinding(r.Server, o.Port), opts: o, blanket: blanket, dcom: dcom.NewClient(do), sessions: map[*Session]struct{}{}}, nil
 }
 
 // Host is the host that the client was made for.
@@ -90,16 +91,7 @@ func (c *Client) open(ctx context.Context, namespace string, o cim.OpenOptions) 
 	if len(o.Locales) == 0 {
 		o.Locales = c.opts.Locales
 	}
-	s := &Session{c: c, namespace: namespace, open: o, streams: map[*enumerator]struct{}{}, services: map[string]*services{}}
-	c.mu.Lock()
-	closed := c.sessions == nil
-	if !closed {
-		c.sessions[s] = struct{}{}
-	}
-	c.mu.Unlock()
-	if closed {
-		return nil, s.fail("ConnectServer", "", &cim.Error{Status: cim.ErrShuttingDown, Detail: "the client is closed"})
-	}
+	s := c.session(namespace, o, nil)
 	limited, cancel := s.limit(ctx, cim.OperationOptions{})
 	defer cancel()
 	if _, err := s.at(limited, namespace); err != nil {
@@ -107,6 +99,17 @@ func (c *Client) open(ctx context.Context, namespace string, o cim.OpenOptions) 
 		return nil, s.fail("ConnectServer", "", err)
 	}
 	return s, nil
+}
+
+// session makes a session that logs in when it has to; of a client that is closed it is closed, too.
+func (c *Client) session(namespace string, o cim.OpenOptions, b *dcom.Blanket) *Session {
+	s := &Session{c: c, namespace: namespace, open: o, blanket: b, streams: map[*enumerator]struct{}{}, services: map[string]*services{}}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.closed = c.sessions == nil; !s.closed {
+		c.sessions[s] = struct{}{}
+	}
+	return s
 }
 
 // login opens a namespace of the host. See [MS-WMI] 3.2.3 and spec/wmi.md 9.7.
@@ -154,16 +157,20 @@ func (c *Client) introduce(ctx context.Context, login *dcom.Proxy) {
 	id, err := login.QueryInterface(ctx, wmi.IIDLoginClientID)
 	if err == nil {
 		defer c.release(ctx, id)
-		name := c.opts.MachineName
-		if name == "" {
-			name = workstation()
-		}
-		in := &iwbem.SetClientInfoRequest{ClientMachine: iwbem.String{Text: name}, ClientProcess: uint32(os.Getpid())}
+		in := &iwbem.SetClientInfoRequest{ClientMachine: iwbem.String{Text: c.machineName()}, ClientProcess: uint32(os.Getpid())}
 		err = c.call(ctx, id, "IWbemLoginClientID::SetClientInfo", iwbem.OpSetClientInfo, in, &iwbem.SetClientInfoResponse{})
 	}
 	if err != nil {
 		c.without(ctx, "IWbemLoginClientID", err)
 	}
+}
+
+// machineName is what the host is told the client is called.
+func (c *Client) machineName() string {
+	if c.opts.MachineName != "" {
+		return c.opts.MachineName
+	}
+	return workstation()
 }
 
 // without records what the host does not have.

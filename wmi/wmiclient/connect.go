@@ -97,6 +97,20 @@ func connectServer(ctx context.Context, p Parameters, o Options) (*Session, erro
 	return s, nil
 }
 
+// ConnectMoniker logs in to the namespace of a moniker, with the user of the Options. What the moniker says goes before the same in the Options; its
+// class or instance, where it names one, is the caller's to ask for. It fails like ConnectServer. Privileges are enabled in any remote login, and can
+// neither be added nor disabled.
+func ConnectMoniker(ctx context.Context, m wmi.Moniker, o Options) (*Session, error) {
+	if m.Impersonation != wmi.ImpersonationDefault {
+		o.Impersonation = m.Impersonation
+	}
+	if m.Authentication != wmi.AuthenticationDefault {
+		o.Authentication = m.Authentication
+	}
+	resource := wmi.NetworkResource{Server: m.Server, Namespace: m.Path.Namespace}
+	return ConnectServer(ctx, Parameters{NetworkResource: resource.String(), Locale: m.Locale, Authority: m.Authority.String()}, o)
+}
+
 // credentials puts user and password in the place of those that are there.
 func (p *Parameters) credentials(c *auth.Credentials) error {
 	if p.User == nil {

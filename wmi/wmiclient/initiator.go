@@ -39,6 +39,7 @@ func newBlanket(o *Options) (dcom.Blanket, error) {
 		credentials.Username = domain + `\` + user
 	}
 	b := dcom.Blanket{Level: dcerpc.Level(o.Authentication), AuthType: dcerpc.AuthSPNEGO}
+	b.Exactly = o.Authentication == wmi.AuthenticationPktIntegrity // lower ones are raised: an activation needs this one
 	if o.Authentication == wmi.AuthenticationNone {
 		return b, nil
 	}

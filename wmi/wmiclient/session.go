@@ -3,12 +3,15 @@ package wmiclient
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcom"
+	"github.com/casementhq/casement/wmi"
 )
 
 // Session is a cim.Session over IWbemServices: it is bound to one namespace and to the client's user. A path into another namespace of the same host
@@ -17,11 +20,13 @@ type Session struct {
 	c         *Client
 	namespace string
 	open      cim.OpenOptions
-	owner     bool // Close closes the client, too
+	owner     bool          // Close closes the client, too
+	blanket   *dcom.Blanket // of its proxies and of what they give; nil is the client's
 
 	mu       sync.Mutex
 	services map[string]*services // by folded namespace
 	streams  map[*enumerator]struct{}
+	others   map[io.Closer]struct{} // refreshers
 	closed   bool
 }
 
@@ -41,6 +46,14 @@ var (
 // Namespace is the namespace that the session is bound to.
 func (s *Session) Namespace() string { return s.namespace }
 
+// At is another session like this one whose calls, and those on what they give, are made at exactly that level: a blanket of its own for each proxy.
+// It logs in at its first operation, with the protection of the client, and is closed on its own.
+func (s *Session) At(level wmi.AuthenticationLevel) *Session {
+	b := s.c.blanket
+	b.Level, b.Exactly = dcerpc.Level(level), true
+	return s.c.session(s.namespace, s.open, &b)
+}
+
 // With is s itself: the caller is fixed by the connection.
 func (s *Session) With(cim.Caller) cim.Session { return s }
 
@@ -58,9 +71,12 @@ func (s *Session) Close() error {
 
 func (s *Session) end() {
 	s.mu.Lock()
-	streams, open := s.streams, s.services
-	s.streams, s.services, s.closed = nil, nil, true
+	streams, open, others := s.streams, s.services, s.others
+	s.streams, s.services, s.others, s.closed = nil, nil, nil, true
 	s.mu.Unlock()
+	for o := range others {
+		o.Close() //nolint:errcheck // it has none
+	}
 	for e := range streams {
 		e.cancel() // all at once
 	}
@@ -95,6 +111,11 @@ func (s *Session) at(ctx context.Context, namespace string) (*dcom.Proxy, error)
 		s.services[key] = n
 		s.mu.Unlock()
 		n.proxy, n.err = s.c.login(ctx, namespace, s.open)
+		if n.err == nil && s.blanket != nil {
+			login := n.proxy
+			n.proxy = login.With(s.blanket)
+			s.c.release(ctx, login)
+		}
 		if n.err != nil { // it may go better next time
 			s.mu.Lock()
 			if s.services[key] == n {

@@ -145,7 +145,7 @@ func TestLevelOfEveryCall(t *testing.T) {
 		h := newHost(t)
 		h.enumerate(things(3), 0)
 		o := h.options()
-		o.Authentication, o.Authority = level, wmi.Authority{NTLMDomain: "D"}
+		o.Authentication = level
 		s := h.open(t, o)
 		if _, err := collect(t, s); err != nil {
 			t.Fatal(err)
@@ -153,6 +153,52 @@ func TestLevelOfEveryCall(t *testing.T) {
 		if len(h.levels) != 1 || !h.levels[want] {
 			t.Errorf("calls at %v are made at %v", level, h.levels)
 		}
+	}
+}
+
+// A session may have another level than the client: C-1.13.
+func TestLevelOfASession(t *testing.T) {
+	h := newHost(t)
+	h.enumerate(things(3), 0)
+	s := h.open(t, h.options()).(*wmiclient.Session).At(wmi.AuthenticationPktIntegrity)
+	if _, err := s.EnumerateClasses(within(t), "", false); statusOf(t, err) == 0 { // it has logged in
+		t.Error("there are no classes here")
+	}
+	h.mu.Lock()
+	clear(h.levels)
+	h.mu.Unlock()
+	if _, err := collect(t, s); err != nil {
+		t.Fatal(err)
+	}
+	h.mu.Lock()
+	if len(h.levels) != 1 || !h.levels[dcerpc.LevelIntegrity] {
+		t.Errorf("calls are made at %v", h.levels)
+	}
+	h.mu.Unlock()
+	if err := s.Close(); err != nil || h.exporter.Len() != 1 {
+		t.Errorf("%v; %d objects are left", err, h.exporter.Len())
+	}
+}
+
+func TestConnectMoniker(t *testing.T) {
+	h := newHost(t)
+	m, err := wmi.ParseMoniker(`winmgmts:{impersonationLevel=impersonate,authenticationLevel=pktIntegrity,authority=ntlmdomain:D}[locale=ms_409]!\\127.0.0.1\root\test:Thing`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := wmiclient.ConnectMoniker(within(t), m, h.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.noted(); !strings.Contains(got, "NTLMLogin //127.0.0.1/root/test ms_409") || !h.levels[dcerpc.LevelIntegrity] {
+		t.Errorf("%s at %v", got, h.levels)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	m.Server = ""
+	if _, err := wmiclient.ConnectMoniker(within(t), m, h.options()); statusOf(t, err) != cim.ErrLocalCredentials {
+		t.Errorf("an authority on this machine: %v", err)
 	}
 }
 
