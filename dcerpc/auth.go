@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/casementhq/casement/auth"
 )
@@ -20,6 +21,7 @@ type Security struct {
 	acceptor  auth.Acceptor  // of a server, until proved
 	context   auth.Context   // once proved
 	failed    error          // the exchange failed, and nothing may use it
+	confirmed atomic.Bool    // at a client: the server answered a call of it
 	sizes     struct{ sign, seal int }
 	whole     bool // header and trailer are signed, whether that was negotiated or not
 

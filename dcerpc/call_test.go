@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/security"
 )
@@ -110,7 +109,8 @@ func TestWrongPassword(t *testing.T) {
 		if err == nil { // NTLM's last leg is not answered
 			err = b.Call(ctx, 2, none, nil, nil)
 		}
-		if !errors.Is(err, auth.ErrLogonFailure) && !errors.Is(err, &dcerpc.Fault{Status: dcerpc.StatusSecurityPackage}) && !errors.Is(err, &dcerpc.Fault{Status: dcerpc.StatusAccessDenied}) {
+		var f *dcerpc.Fault
+		if !errors.As(err, &f) || f.Status != dcerpc.StatusAccessDenied || f.Unconfirmed != (kind == dcerpc.AuthNTLM) {
 			t.Errorf("%v: %v", kind, err)
 		}
 	}

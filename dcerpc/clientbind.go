@@ -179,10 +179,7 @@ func (c *Conn) accept(id SyntaxID, b *bind, reply *contextReply) (*clientContext
 // prove runs the legs of an exchange after the first.
 func (c *Conn) prove(ctx context.Context, callID uint32, b *bind, sec *Security, reply *contextReply, done bool) error {
 	b = &bind{maxXmit: b.maxXmit, maxRecv: b.maxRecv, proposals: b.proposals[:1]}
-	for {
-		if done && len(reply.token) == 0 {
-			break
-		}
+	for !done || len(reply.token) > 0 {
 		token, finished, err := sec.initiator.Step(ctx, reply.token)
 		if err != nil {
 			return err

@@ -204,6 +204,9 @@ func (c *Conn) handleResponse(p *pdu) error {
 	if len(call.stub)+len(stub) > c.opts.MaxResponse {
 		return violation("a response of more than %d octets", c.opts.MaxResponse)
 	}
+	if sec != nil && !sec.confirmed.Load() {
+		sec.confirmed.Store(true)
+	}
 	first, last := p.flags&flagFirst != 0, p.flags&flagLast != 0
 	if first != (call.stub == nil) {
 		return violation("fragments of a response out of order")
@@ -280,6 +283,14 @@ func (c *Conn) handleFault(p *pdu) error {
 		}
 		if _, err := call.sec.verify(p, headerSize+callHead, c.signHeaders.Load()); err != nil {
 			return err
+		}
+	}
+	if sec := call.sec; sec != nil {
+		switch {
+		case fault.Status != StatusAccessDenied:
+			sec.confirmed.Store(true)
+		case sec.kind == AuthNTLM && !sec.confirmed.Load():
+			fault.Unconfirmed = true
 		}
 	}
 	c.leave(p.callID, fault)

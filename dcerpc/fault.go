@@ -100,14 +100,21 @@ type Fault struct {
 	Status Status
 	// DidNotExecute says that the call never began, so that it may be made again.
 	DidNotExecute bool
+	// Unconfirmed says, at a client, that access was denied before the server answered anything to this identity. With NTLM a wrong name or
+	// password shows in no other way, since the last message of its exchange is not answered.
+	Unconfirmed bool
 }
 
 // Error tells the status, its name and what it means.
 func (f *Fault) Error() string {
+	text := "RPC fault " + f.Status.String()
 	if t := statuses[f.Status].text; t != "" {
-		return fmt.Sprintf("RPC fault %s: %s", f.Status, t)
+		text += ": " + t
 	}
-	return fmt.Sprintf("RPC fault %s", f.Status)
+	if f.Unconfirmed {
+		text += "; or the user name or password is wrong, which NTLM shows in no other way"
+	}
+	return text
 }
 
 // Is lets errors.Is compare faults by their status alone.

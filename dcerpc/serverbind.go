@@ -118,11 +118,10 @@ func (c *serverConn) handleAlter(ctx context.Context, p *pdu) error {
 	}
 	var token []byte
 	if p.authLen > 0 {
-		switch x := c.pending; {
-		case x == nil:
+		if c.pending == nil {
 			token, err = c.begin(ctx, p, &b)
-		default:
-			if s := x.differs(p, &b); s != 0 {
+		} else {
+			if s := c.pending.differs(p, &b); s != 0 {
 				return c.refuse(p.callID, 0, &Fault{Status: s, DidNotExecute: true})
 			}
 			token, err = c.next(ctx, p)
