@@ -23,8 +23,8 @@ type Interface struct {
 	// MinLevel is the least level of protection of a call; others get a fault with StatusAccessDenied. Calls of identities that are anonymous
 	// count as LevelNone. The zero value demands LevelPacket.
 	MinLevel Level
-	// OnlyNDR20 takes no NDR64, as the interfaces of DCOM.
-	OnlyNDR20 bool
+	// PrefersNDR20 takes NDR64 only from who offers nothing else, as the interfaces of DCOM do.
+	PrefersNDR20 bool
 	// Serve answers one call: it reads call.In, writes call.Out and returns nil, or an error. A *Fault is sent as it is; malformed arguments
 	// (ndr.ErrBadStub) as StatusBadStubData; a cancelled context as StatusCancelled; anything else as StatusCallFailed, with nothing of the inside.
 	// An operation that does not exist is a Fault with StatusOpRange. Serve is called in a goroutine of the call; ctx ends when the client

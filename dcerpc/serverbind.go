@@ -276,11 +276,12 @@ func (c *serverConn) propose(p proposal, all []proposal, taken map[SyntaxID]bool
 	if iface == nil {
 		return result{result: resultProviderRejected, reason: reasonAbstractSyntax}, nil
 	}
+	offered := func(transfer SyntaxID) bool {
+		return slices.ContainsFunc(all, func(other proposal) bool { return other.abstract == p.abstract && offers(other, transfer) })
+	}
 	want := NDR20
-	for _, other := range all {
-		if !iface.OnlyNDR20 && other.abstract == p.abstract && offers(other, NDR64) {
-			want = NDR64
-		}
+	if offered(NDR64) && (!iface.PrefersNDR20 || !offered(NDR20)) {
+		want = NDR64
 	}
 	if was != nil {
 		if offers(p, NDR20) || offers(p, NDR64) {

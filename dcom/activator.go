@@ -75,8 +75,8 @@ func (a *Activator) Register(clsid security.GUID, c Class) {
 // asks at too low a one is told E_ACCESSDENIED.
 func (a *Activator) Interfaces() []*dcerpc.Interface {
 	return []*dcerpc.Interface{
-		{ID: dcerpc.SyntaxID{UUID: IIDRemoteSCMActivator}, Name: "IRemoteSCMActivator", MinLevel: dcerpc.LevelNone, OnlyNDR20: true, Serve: a.serveSCM},
-		{ID: dcerpc.SyntaxID{UUID: IIDActivation}, Name: "IActivation", MinLevel: dcerpc.LevelNone, OnlyNDR20: true, Serve: a.serveActivation},
+		{ID: dcerpc.SyntaxID{UUID: IIDRemoteSCMActivator}, Name: "IRemoteSCMActivator", MinLevel: dcerpc.LevelNone, PrefersNDR20: true, Serve: a.serveSCM},
+		{ID: dcerpc.SyntaxID{UUID: IIDActivation}, Name: "IActivation", MinLevel: dcerpc.LevelNone, PrefersNDR20: true, Serve: a.serveActivation},
 	}
 }
 

@@ -283,3 +283,12 @@ func TestErrorText(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// go-msrpc offers a place for a result by a pointer to an interface pointer of no octets.
+func TestAnInterfacePointerOfNoOctetsIsNull(t *testing.T) {
+	d := ndr.NewDecoder(make([]byte, 8), ndr.Format{})
+	var r dcom.ObjRef
+	if r.UnmarshalNDR(d); d.Err() != nil || r.Kind != 0 {
+		t.Errorf("kind %d, %v", r.Kind, d.Err())
+	}
+}

@@ -143,7 +143,7 @@ func newExporter(r *Resolver, opts ExporterOptions) *Exporter {
 }
 
 func (x *Exporter) newInterface(iid security.GUID, name string) *dcerpc.Interface {
-	return &dcerpc.Interface{ID: dcerpc.SyntaxID{UUID: iid}, Name: name, MinLevel: x.opts.Level, OnlyNDR20: true, Serve: x.serve}
+	return &dcerpc.Interface{ID: dcerpc.SyntaxID{UUID: iid}, Name: name, MinLevel: x.opts.Level, PrefersNDR20: true, Serve: x.serve}
 }
 
 // provenName is the default of ExporterOptions.Principal.

@@ -94,10 +94,10 @@ func (r *ObjRef) Append(b []byte) []byte {
 // MarshalNDR writes an MInterfacePointer, without the pointer to it ([MS-DCOM] 2.2.14).
 func (r *ObjRef) MarshalNDR(e *ndr.Encoder) { marshalInterfacePointer(e, r.Append(nil)) }
 
-// UnmarshalNDR reads an MInterfacePointer, without the pointer to it.
+// UnmarshalNDR reads an MInterfacePointer, without the pointer to it. One of no octets refers to nothing: r stays without a Kind.
 func (r *ObjRef) UnmarshalNDR(d *ndr.Decoder) {
 	b := unmarshalInterfacePointer(d)
-	if d.Err() != nil {
+	if d.Err() != nil || len(b) == 0 {
 		return
 	}
 	inner := ndr.NewDecoder(b, ndr.Format{})
@@ -142,10 +142,8 @@ func unmarshalObjRefs(d *ndr.Decoder) []*ObjRef {
 			refs[i] = new(ObjRef)
 		}
 	}
-	for _, r := range refs {
-		if r != nil {
-			r.UnmarshalNDR(d)
-		}
+	for i, r := range refs {
+		refs[i] = unmarshalObjRef(d, r != nil)
 	}
 	return refs
 }

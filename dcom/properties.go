@@ -177,7 +177,9 @@ func unmarshalObjRef(d *ndr.Decoder, present bool) *ObjRef {
 		return nil
 	}
 	r := new(ObjRef)
-	r.UnmarshalNDR(d)
+	if r.UnmarshalNDR(d); r.Kind == 0 {
+		return nil
+	}
 	return r
 }
 

@@ -68,7 +68,7 @@ func NewResolver(opts ResolverOptions) *Resolver {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	r := &Resolver{opts: opts, at: &advertiser{Endpoint: opts.Endpoint}, stop: make(chan struct{}), exporters: map[uint64]*Exporter{}, sets: map[uint64]*pingSet{}, perHost: map[string]int{}}
-	r.iface = &dcerpc.Interface{ID: dcerpc.SyntaxID{UUID: IIDObjectExporter}, Name: "IObjectExporter", MinLevel: dcerpc.LevelNone, OnlyNDR20: true, Serve: r.serve}
+	r.iface = &dcerpc.Interface{ID: dcerpc.SyntaxID{UUID: IIDObjectExporter}, Name: "IObjectExporter", MinLevel: dcerpc.LevelNone, PrefersNDR20: true, Serve: r.serve}
 	r.wg.Add(1)
 	go r.watch()
 	return r

@@ -60,8 +60,10 @@ func (s stub) refBody(v **dcom.ObjRef) {
 		(*v).MarshalNDR(s.e)
 		return
 	}
-	*v = new(dcom.ObjRef)
-	(*v).UnmarshalNDR(s.d)
+	r := new(dcom.ObjRef)
+	if r.UnmarshalNDR(s.d); r.Kind != 0 { // clients offer a place for a result by a pointer to no octets, too
+		*v = r
+	}
 }
 
 func (s stub) objectSlot(v *ObjectSlot) {
@@ -86,7 +88,7 @@ func (s stub) custom(v *[]byte, iid, clsid security.GUID) {
 	var r dcom.ObjRef
 	r.UnmarshalNDR(s.d)
 	switch {
-	case s.d.Err() != nil:
+	case s.d.Err() != nil, r.Kind == 0:
 	case r.Kind != dcom.ObjRefCustom:
 		s.d.Fail("an object by value in an OBJREF of kind %d", r.Kind)
 	case r.IID != iid || r.CLSID != clsid:
