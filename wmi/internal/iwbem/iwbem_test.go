@@ -366,3 +366,13 @@ var ref = &dcom.ObjRef{
 	Kind: dcom.ObjRefStandard, IID: wmi.IIDServices, Std: dcom.StdObjRef{PublicRefs: 5, OXID: 1, OID: 2, IPID: security.GUID([]byte("IPID____________"))},
 	Resolver: dcom.DualStringArray{Strings: []dcom.StringBinding{{Tower: 7, Address: "host"}}, Security: []dcom.SecurityBinding{{AuthnSvc: 10}}},
 }
+
+// go-msrpc offers a place for a result by a pointer to an interface pointer of no octets.
+func TestAnEmptyPlaceForAResult(t *testing.T) {
+	d := ndr.NewDecoder([]byte("User"+"\x03\x00\x00\x00"+"\x06\x00\x00\x00"+"\x03\x00\x00\x00"+"a\x00b\x00c\x00"+"\x00\x00"+
+		"\x00\x00\x00\x00"+"\x00\x00\x00\x00"+"\x01\x00\x00\x00"+"\x01\x00\x00\x00"+"\x00\x00\x00\x00\x00\x00\x00\x00"+"\x00\x00\x00\x00"), ndr.Format{})
+	var r iwbem.GetObjectRequest
+	if r.UnmarshalNDR(d); d.Err() != nil || r.Path != text("abc") || !r.Object.Given || r.Object.Object != nil {
+		t.Errorf("%+v, %v", r, d.Err())
+	}
+}
