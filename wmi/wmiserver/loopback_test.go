@@ -40,7 +40,7 @@ var accounts = map[string][]security.SID{
 
 func acceptor(kind dcerpc.AuthType, _ net.Addr) (auth.Acceptor, error) {
 	mechanism := func() auth.Acceptor {
-		return ntlm.NewAcceptor(ntlm.AcceptorOptions{NetBIOSName: "HOST", Secrets: func(_ context.Context, _, user string) ([16]byte, error) {
+		return ntlm.NewAcceptor(ntlm.AcceptorOptions{NetBIOSName: "HOST", DNSName: "host.example", Secrets: func(_ context.Context, _, user string) ([16]byte, error) {
 			if accounts[strings.ToLower(user)] == nil {
 				return [16]byte{}, auth.ErrLogonFailure
 			}

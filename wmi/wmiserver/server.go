@@ -63,6 +63,7 @@ func New(o Options) *Server {
 	o.Limits = o.Limits.withDefaults()
 	s := &Server{o: o, log: o.Logger, ledger: newLedger(o.Limits)}
 	s.codec.Server = o.ServerName
+	s.codec.SpellDefaults, s.codec.EmptySignatures = true, true // for clients that do not read the other form
 	s.objects, s.dial = exportAt, s.dialSink
 	s.base, s.cancel = context.WithCancel(context.Background())
 	return s

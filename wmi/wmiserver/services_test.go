@@ -534,3 +534,13 @@ func TestAmended(t *testing.T) {
 		}
 	}
 }
+
+// Some clients send the NUL at the end of a string, which is no part of it.
+func TestStringsWithTheirEnd(t *testing.T) {
+	p := newPeer(t, Options{})
+	ref, code := p.tryQuery(p.login(cimtest.Namespace), "WQL\x00", "SELECT * FROM CT_Part\x00", 0)
+	want(t, "ExecQuery", code, 0)
+	if list, _ := p.next(ref, -1, 5); len(list) != 3 {
+		t.Errorf("%d objects", len(list))
+	}
+}

@@ -142,7 +142,10 @@ func readBSTR(d *ndr.Decoder) String {
 	b := d.Raw(2 * int(count))
 	text := make([]uint16, size/2)
 	for i := range text {
-		text[i] = binary.LittleEndian.Uint16(b[2*i:])
+		if text[i] = binary.LittleEndian.Uint16(b[2*i:]); text[i] == 0 {
+			text = text[:i] // to its readers a BSTR ends there, and some clients send it
+			break
+		}
 	}
 	return String{Text: string(utf16.Decode(text))}
 }
