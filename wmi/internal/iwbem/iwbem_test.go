@@ -376,3 +376,13 @@ func TestAnEmptyPlaceForAResult(t *testing.T) {
 		t.Errorf("%+v, %v", r, d.Err())
 	}
 }
+
+// impacket writes its strings with their terminator: "WQL" of 8 octets.
+func TestTerminatorInBSTR(t *testing.T) {
+	stub := "User" + "\x04\x00\x00\x00" + "\x08\x00\x00\x00" + "\x04\x00\x00\x00" + "W\x00Q\x00L\x00\x00\x00" + "\x01\x00\x00\x00" + "\x00\x00\x00\x00"
+	var m iwbem.CreateClassEnumRequest
+	d := ndr.NewDecoder([]byte(stub), ndr.Format{})
+	if m.UnmarshalNDR(d); d.Err() != nil || m.Path != text("WQL") || m.Flags != 1 {
+		t.Errorf("%+v, %v", m, d.Err())
+	}
+}

@@ -2,6 +2,7 @@ package iwbem
 
 import (
 	"encoding/binary"
+	"strings"
 	"unicode/utf16"
 
 	"github.com/casementhq/casement/internal/ndr"
@@ -147,7 +148,8 @@ func readBSTR(d *ndr.Decoder) String {
 			break
 		}
 	}
-	return String{Text: string(utf16.Decode(text))}
+	// Some clients, impacket among them, count the terminator of a C string in.
+	return String{Text: strings.TrimRight(string(utf16.Decode(text)), "\x00")}
 }
 
 // uniqueText handles [unique, string] wchar_t*.
