@@ -239,7 +239,8 @@ func TestMessages(t *testing.T) {
 	x := dcom.ExporterInfo{OXID: 7, Bindings: bindings, RemUnknown: ipid, AuthnHint: 5, Version: dcom.Version}
 	for _, c := range []struct{ in, out message }{
 		{&dcom.RemoteActivationRequest{This: dcom.ORPCThis{Version: dcom.Version, CID: id3}, CLSID: id3, ObjectName: &text, Storage: ref, Mode: dcom.ModeClassObject, IIDs: []security.GUID{iid, ipid}, Protseqs: []uint16{7}}, new(dcom.RemoteActivationRequest)},
-		{&dcom.RemoteActivationResponse{Exporter: x, Result: 1, Interfaces: []dcom.InterfaceResult{{Object: ref}, {Result: dcom.E_NOINTERFACE}}}, new(dcom.RemoteActivationResponse)},
+		{&dcom.RemoteActivationResponse{Exporter: x, Interfaces: []dcom.InterfaceResult{{Object: ref}, {Result: dcom.E_NOINTERFACE}}}, new(dcom.RemoteActivationResponse)},
+		{&dcom.RemoteActivationResponse{Result: dcom.E_ACCESSDENIED, Interfaces: []dcom.InterfaceResult{{}}}, new(dcom.RemoteActivationResponse)},
 		{&dcom.ResolveOxidRequest{OXID: 7, Protseqs: []uint16{7, 8, 9}}, new(dcom.ResolveOxidRequest)},
 		{&dcom.ResolveOxidResponse{Exporter: x}, new(dcom.ResolveOxidResponse)},
 		{&dcom.ResolveOxid2Response{ResolveOxidResponse: dcom.ResolveOxidResponse{Exporter: x}}, new(dcom.ResolveOxid2Response)},

@@ -24,7 +24,7 @@ const password = "Casement-1"
 var users = []string{"bob", "eve"}
 
 func acceptor(dcerpc.AuthType, net.Addr) (auth.Acceptor, error) {
-	return ntlm.NewAcceptor(ntlm.AcceptorOptions{NetBIOSName: "HOST", AllowAnonymous: true, Secrets: func(_ context.Context, _, user string) ([16]byte, error) {
+	return ntlm.NewAcceptor(ntlm.AcceptorOptions{NetBIOSName: "HOST", DNSName: "host.example", AllowAnonymous: true, Secrets: func(_ context.Context, _, user string) ([16]byte, error) {
 		for _, u := range users {
 			if strings.EqualFold(user, u) {
 				return ntlm.NTHash(password), nil

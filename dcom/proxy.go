@@ -116,9 +116,12 @@ func (p *Proxy) CreateInstance(ctx context.Context, iid security.GUID) (*Proxy, 
 // AddRef gives another proxy for the same interface, to be released on its own. It calls nobody.
 func (p *Proxy) AddRef() *Proxy { return p.With(p.blanket) }
 
-// With gives another proxy for the same interface that calls with another identity or protection, its release included.
+// With gives another proxy for the same interface that calls with another identity or protection, its release included; nil is the client's own.
 func (p *Proxy) With(b *Blanket) *Proxy {
 	c := p.client()
+	if b == nil {
+		b = &c.opts.Blanket
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return p.ref.handle(b)

@@ -132,7 +132,7 @@ func (r *RemoteActivationRequest) UnmarshalNDR(d *ndr.Decoder) {
 	r.Protseqs = unmarshalProtseqs(d, d.Uint16())
 }
 
-// RemoteActivationResponse is its answer.
+// RemoteActivationResponse is its answer. A Result other than S_OK goes with no bindings.
 type RemoteActivationResponse struct {
 	That     ORPCThat
 	Exporter ExporterInfo
@@ -147,8 +147,9 @@ type RemoteActivationResponse struct {
 func (r *RemoteActivationResponse) MarshalNDR(e *ndr.Encoder) {
 	r.That.MarshalNDR(e)
 	e.Uint64(r.Exporter.OXID)
-	e.Pointer(true)
-	r.Exporter.Bindings.MarshalNDR(e)
+	if e.Pointer(r.Result == S_OK) {
+		r.Exporter.Bindings.MarshalNDR(e)
+	}
 	e.GUID(r.Exporter.RemUnknown)
 	e.Uint32(r.Exporter.AuthnHint)
 	r.Exporter.Version.marshal(e)
