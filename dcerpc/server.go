@@ -78,7 +78,8 @@ type ServerOptions struct {
 	MaxCalls int
 	// MaxConns and MaxConnsPerAddress bound connections, 1000 and 100. More are closed at once.
 	MaxConns, MaxConnsPerAddress int
-	// MaxContexts and MaxSecurity bound what a connection negotiates, 64 and 16.
+	// MaxContexts and MaxSecurity bound what a connection negotiates, 1000 of each: impacket makes one of each for every object that it calls,
+	// and Windows takes 2048 identities ([MS-RPCE] <104>).
 	MaxContexts, MaxSecurity int
 	// Negotiation is how long a first bind or a half-done exchange may take, 30 s. A fragment, once begun, has as long.
 	Negotiation time.Duration
@@ -101,8 +102,8 @@ func (o *ServerOptions) defaults() {
 	set(&o.MaxCalls, 64)
 	set(&o.MaxConns, 1000)
 	set(&o.MaxConnsPerAddress, 100)
-	set(&o.MaxContexts, 64)
-	set(&o.MaxSecurity, 16)
+	set(&o.MaxContexts, 1000)
+	set(&o.MaxSecurity, 1000)
 	for _, d := range []struct {
 		v *time.Duration
 		d time.Duration

@@ -13,6 +13,7 @@ import (
 	"github.com/casementhq/casement/auth/ntlm"
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/dcerpc"
+	"github.com/casementhq/casement/dcerpc/epm"
 	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/wmi/wmiserver"
@@ -55,9 +56,10 @@ func (s *Service) serveDCOM(p dcomPorts, people *people) (io.Closer, error) {
 
 	options := dcerpc.ServerOptions{Acceptor: people.rpc, Log: s.log}
 	d.rpc[0] = dcerpc.NewServer(options)
-	d.rpc[0].Register(d.resolver.Interface())
-	for _, i := range activator.Interfaces() {
+	var mapper epm.Mapper
+	for _, i := range append(activator.Interfaces(), d.resolver.Interface(), mapper.Interface()) {
 		d.rpc[0].Register(i)
+		mapper.Register(epm.Endpoint{Interface: i.ID, Port: p.Resolver.Addr().(*net.TCPAddr).AddrPort().Port()})
 	}
 	options.Lookup = d.exporter.Lookup
 	d.rpc[1] = dcerpc.NewServer(options)
