@@ -2,6 +2,6 @@
 // its own, on loopback, on free ports, as whoever runs the tests and, where that is root, also as an ordinary user. What each
 // program must see comes from the host (hostname, os-release, uname, /proc), never from Casement. The programs are pywinrm, pypsrp
 // and requests from .venv (`make test` makes it), masterzen/winrm from the module in masterzen, and curl. A program that is absent
-// is a visible skip; with CASEMENT_CI=1 it is a failure. In the other direction our client speaks to a server made of pyspnego and
+// is a visible skip; with CASEMENT_CI=1 it is a failure. Samba's raw_protocol and smbtorture judge dcerpc alone, at port 135. In the other direction our client speaks to a server made of pyspnego and
 // pypsrp, which passes on what it has read.
 package interop
