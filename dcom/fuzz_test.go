@@ -112,3 +112,43 @@ func FuzzStringBinding(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMessages reads anything as each of the messages.
+func FuzzMessages(f *testing.F) {
+	kinds := []func() message{
+		func() message { return new(dcom.ORPCThis) }, func() message { return new(dcom.ORPCThat) },
+		func() message { return new(dcom.RemoteGetClassObjectRequest) }, func() message { return new(dcom.RemoteCreateInstanceRequest) },
+		func() message { return new(dcom.SCMActivatorResponse) }, func() message { return new(dcom.RemoteActivationRequest) },
+		func() message { return new(dcom.RemoteActivationResponse) }, func() message { return new(dcom.CreateInstanceResponse) },
+		func() message { return new(dcom.ResolveOxidRequest) }, func() message { return new(dcom.ResolveOxid2Response) },
+		func() message { return new(dcom.ComplexPingRequest) }, func() message { return new(dcom.ServerAlive2Response) },
+		func() message { return new(dcom.RemQueryInterfaceRequest) }, func() message { return new(dcom.RemQueryInterfaceResponse) },
+		func() message { return new(dcom.InterfaceRefsRequest) }, func() message { return new(dcom.RemAddRefResponse) },
+		func() message { return new(dcom.RemQueryInterface2Response) },
+	}
+	for i, m := range []message{&dcom.RemoteActivationRequest{IIDs: nil}, &dcom.ComplexPingRequest{Add: []uint64{1}}, &dcom.ORPCThat{Extents: []dcom.Extent{{Data: []byte("x")}}}} {
+		e := ndr.NewEncoder(nil, ndr.Format{})
+		m.MarshalNDR(e)
+		f.Add(e.Stub(), uint8(i), false, false)
+	}
+	addRecorded(f, func(m message) {
+		e := ndr.NewEncoder(nil, ndr.Format{})
+		m.MarshalNDR(e)
+		for i := range kinds {
+			f.Add(e.Stub(), uint8(i), false, false)
+		}
+	})
+	f.Fuzz(func(t *testing.T, b []byte, kind uint8, wide, big bool) {
+		m := kinds[int(kind)%len(kinds)]()
+		d := ndr.NewDecoder(b, ndr.Format{Wide: wide, BigEndian: big})
+		if m.UnmarshalNDR(d); d.Err() != nil {
+			return
+		}
+		e := ndr.NewEncoder(nil, ndr.Format{})
+		m.MarshalNDR(e)
+		again := ndr.NewDecoder(e.Stub(), ndr.Format{})
+		if kinds[int(kind)%len(kinds)]().UnmarshalNDR(again); again.Err() != nil {
+			t.Fatalf("%T: %+v is not read back: %v", m, m, again.Err())
+		}
+	})
+}
