@@ -8,8 +8,15 @@ import (
 	"testing"
 
 	"github.com/casementhq/casement"
+	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/ntlm"
+	"github.com/casementhq/casement/casementtest"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/dcerpc"
+	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/internal/hosts"
+	"github.com/casementhq/casement/internal/ndr"
+	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wmi"
 	"github.com/casementhq/casement/wsman/wsmanclient"
@@ -93,5 +100,147 @@ func TestDefaultNamespace(t *testing.T) {
 		if err != nil || s.Namespace() != want {
 			t.Errorf("%s: %v, %v, want %s", target, s, err, want)
 		}
+	}
+}
+
+// rows counts what a query over DCOM gives.
+func rows(t *testing.T, c *casement.Connection) (int, error) {
+	t.Helper()
+	e, err := c.Query(t.Context(), "", "SELECT Version FROM Win32_OperatingSystem")
+	if err != nil {
+		return 0, err
+	}
+	defer e.Close()
+	n := 0
+	err = cim.Each(t.Context(), e, func(*cim.Instance) error { n++; return nil })
+	return n, err
+}
+
+// winmgmt /standalonehost 6: a call at packet level is refused and one at privacy
+// served, at the port that was set, once WMI has been started anew; /sharedhost
+// undoes it (checklist 0.08, 1.10).
+func TestStandaloneHostOverDCOM(t *testing.T) {
+	s := casementtest.New(t, casementtest.Options{})
+	local := dial(t, ".", casement.Options{StateDir: s.Service.State.Dir})
+	restart := func() {
+		t.Helper()
+		session, err := local.Session(t.Context(), "root")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.Close()
+		for _, method := range []string{"StopService", "StartService"} {
+			r, err := session.Invoke(t.Context(), cim.ObjectPath{Class: "Casement_WMIService", Singleton: true}, method, nil, cim.OperationOptions{})
+			if code, _ := r.ReturnValue.Uint(); err != nil || code != 0 {
+				t.Fatalf("%s: %d, %v", method, code, err)
+			}
+		}
+	}
+	// A client that does not do what the service asks for: its level is the one that
+	// it was given. Ours asks as the exporter wants it.
+	insist := func(level dcerpc.Level) error {
+		t.Helper()
+		blanket := dcom.Blanket{Initiator: func(string, string) (auth.Initiator, error) {
+			return ntlm.NewInitiator(ntlm.InitiatorOptions{Credentials: auth.Credentials{Username: s.User, Password: s.Password}}), nil
+		}, AuthType: dcerpc.AuthNTLM}
+		client := dcom.NewClient(dcom.ClientOptions{Blanket: blanket})
+		defer client.Close()
+		host, port, err := net.SplitHostPort(s.Service.DCOM().Resolver)
+		if err != nil {
+			t.Fatal(err)
+		}
+		login, err := client.Activate(t.Context(), host+"["+port+"]", wmi.CLSIDLevel1Login, wmi.IIDLevel1Login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blanket.Level, blanket.Exactly = level, true
+		return login[0].With(&blanket).Call(t.Context(), 3, establishPosition{}, nil)
+	}
+	ask := func() error {
+		t.Helper()
+		c := dial(t, "dcom://"+s.Service.DCOM().Resolver, casement.Options{User: s.User, Password: s.Password, DCOM: casement.DCOMOptions{AuthenticationLevel: wmi.AuthenticationPkt}})
+		n, err := rows(t, c)
+		if err == nil && n != 1 {
+			t.Errorf("%d rows", n)
+		}
+		return err
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(free.Addr().String())
+	free.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Apply(settings.Change{Key: settings.KeyWMIApplication, Name: "Endpoints", Value: registry.MultiSZ("ncacn_ip_tcp,0," + port)})
+	changes, _ := s.Service.State.Snapshot().DCOM.StandaloneHost(6)
+	s.Apply(changes...)
+	for _, step := range []struct {
+		why    string
+		do     func()
+		packet bool
+	}{
+		{"before WMI has started anew", func() {}, true},
+		{"/standalonehost 6", restart, false},
+		{"/sharedhost", func() { s.Apply(settings.SharedHost()...); restart() }, true},
+	} {
+		step.do()
+		var fault *dcom.Error
+		switch err := insist(dcerpc.LevelPacket); {
+		case step.packet && err != nil:
+			t.Errorf("%s: at packet level: %v", step.why, err)
+		case !step.packet && (!errors.As(err, &fault) || fault.HRESULT != 0x80070005):
+			t.Errorf("%s: at packet level: %v, want 0x80070005", step.why, err)
+		}
+		if err := insist(dcerpc.LevelPrivacy); err != nil {
+			t.Errorf("%s: at privacy: %v", step.why, err)
+		}
+		if err := ask(); err != nil {
+			t.Errorf("%s: our client: %v", step.why, err)
+		}
+		_, at, err := net.SplitHostPort(s.Service.DCOM().WMI)
+		if err != nil || (at == port) == step.packet {
+			t.Errorf("%s: WMI is at port %s, the endpoint is %s", step.why, at, port)
+		}
+	}
+}
+
+// establishPosition are the arguments of IWbemLevel1Login::EstablishPosition, both
+// empty. See [MS-WMI] 3.1.4.1.1.
+type establishPosition struct{}
+
+func (establishPosition) MarshalNDR(e *ndr.Encoder) {
+	e.Pointer(false)
+	e.Uint32(0)
+}
+
+// Who may pass DCOM and who may enter the namespace are two questions with two
+// codes (checklist 4.03): 0x80070005 and 0x80041003. See spec/wmi.md 1.9.
+func TestTwoGatesOverDCOM(t *testing.T) {
+	s := casementtest.New(t, casementtest.Options{})
+	s.AddUser("alice", "Secret-1-word")
+	ask := func() error {
+		t.Helper()
+		_, err := rows(t, dial(t, "dcom://"+s.DCOM, casement.Options{User: "alice", Password: "Secret-1-word"}))
+		return err
+	}
+	var refused *dcom.Error
+	if err := ask(); !errors.As(err, &refused) || refused.HRESULT != 0x80070005 {
+		t.Errorf("without rights in DCOM: %v", err)
+	}
+	if err := s.Service.State.Accounts.AddMember("Distributed COM Users", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(); !errors.Is(err, cim.ErrAccessDenied) {
+		t.Errorf("without rights in the namespace: %v", err)
+	}
+	if err := s.Service.State.Accounts.AddMember("Administrators", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	s.Apply(settings.SetLocalAccountTokenFilterPolicy(true))
+	if err := ask(); err != nil {
+		t.Errorf("with both: %v", err)
 	}
 }

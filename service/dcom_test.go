@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,12 +19,14 @@ import (
 	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/auth/ntlm"
 	"github.com/casementhq/casement/auth/spnego"
+	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/internal/ndr"
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/settings"
+	"github.com/casementhq/casement/wmi/wmiclient"
 )
 
 // dcomService is a service that runs until the test ends, without any listener of
@@ -89,6 +93,48 @@ func TestDCOMWithoutWinRM(t *testing.T) {
 					t.Errorf("%s, %v, %s: %v", address, kind, password, err)
 				}
 			}
+		}
+	}
+	at := netip.MustParseAddrPort(now.Resolver)
+	client, err := wmiclient.New(at.Addr().String(), wmiclient.Options{Port: at.Port(), Credentials: auth.Credentials{Username: "Administrator", Password: "Secret-1-word"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	session, err := client.Open(ctx, cim.Caller{}, `root\cimv2`, cim.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := session.Query(ctx, "SELECT Version FROM Win32_OperatingSystem", cim.QueryOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := got.Next(ctx, 2); len(rows) != 1 || err != nil && !errors.Is(err, io.EOF) {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+}
+
+// AllowAnonymousCallback is followed without a restart (checklist 0.33), and
+// UnsecAppAccessControlDefault with it (0.30).
+func TestCallbackRuleIsFollowed(t *testing.T) {
+	svc := dcomService(t)
+	rule := svc.wmiOptions(&dcomGate{state: svc.State}).Callbacks.Anonymous
+	set := func(name string, v registry.Value) settings.Change {
+		return settings.Change{Key: settings.KeyCIMOM, Name: name, Value: v}
+	}
+	for _, step := range []struct {
+		change settings.Change
+		want   bool
+	}{
+		{set("AllowAnonymousCallback", registry.DWORD(0)), false},
+		{set("AllowAnonymousCallback", registry.DWORD(1)), true},
+		{set("UnsecAppAccessControlDefault", registry.SZ("1")), false},
+		{set("UnsecAppAccessControlDefault", registry.SZ("0")), true},
+		{settings.Change{Key: settings.KeyCIMOM, Name: "AllowAnonymousCallback", Delete: true}, false},
+	} {
+		hiveApply(t, svc.State, step.change)
+		if got := rule(); got != step.want {
+			t.Errorf("after %+v: %v", step.change, got)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/casementhq/casement"
@@ -99,14 +98,14 @@ func isEventQuery(query string) bool {
 }
 
 // noteSystemProperties says that properties which a query names cannot come.
-func noteSystemProperties(s Streams, hosts []string, query string) {
+func noteSystemProperties(s Streams, query string) {
 	q, err := wql.Parse(query)
-	if err != nil || !slices.ContainsFunc(hosts, func(h string) bool { return !overDCOM(h) }) {
+	if err != nil {
 		return
 	}
 	for _, n := range q.Select {
 		if strings.HasPrefix(n.Parts[0], "__") {
-			fmt.Fprintf(s.Err, "casement: %s will not be in the rows: WinRM carries no system properties\n", printable(n.String()))
+			fmt.Fprintf(s.Err, "casement: %s will not be in the rows: they show no system properties\n", printable(n.String()))
 		}
 	}
 }
@@ -140,7 +139,7 @@ func newQuery(s Streams) *cobra.Command {
 		if len(rest) != 1 {
 			return usageError("%s wants one query after HOST, in quotes, or --hosts and one query (see '%s --help')", c.CommandPath(), c.CommandPath())
 		}
-		noteSystemProperties(s, hosts, rest[0])
+		noteSystemProperties(s, rest[0])
 		f.classes = givesClasses(rest[0])
 		err = f.run(c.Context(), s, hosts, func(ctx context.Context, session cim.Session) (cim.Enumerator, error) {
 			return session.Query(ctx, rest[0], cim.QueryOptions{Batch: f.batch})

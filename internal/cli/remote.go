@@ -92,15 +92,6 @@ func bareHost(host string) string {
 	return host
 }
 
-// overDCOM tells whether a host is reached over DCOM.
-func overDCOM(host string) bool {
-	if entry, err := hostEntry(host); err == nil && entry.URL != "" {
-		host = entry.URL // whose own name is no URL
-	}
-	scheme, _, named := strings.Cut(host, "://")
-	return isMoniker(host) || named && strings.EqualFold(scheme, "dcom")
-}
-
 // context bounds a command by --timeout.
 func (r *remote) context(ctx context.Context) (context.Context, context.CancelFunc) {
 	if r.timeout <= 0 {
