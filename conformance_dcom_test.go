@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/providers/static"
 	"github.com/casementhq/casement/security"
+	"github.com/casementhq/casement/wmi"
 	"github.com/casementhq/casement/wmi/wmiclient"
 	"github.com/casementhq/casement/wmi/wmiserver"
 )
@@ -221,5 +223,141 @@ func TestEventsOverDCOM(t *testing.T) {
 	got, err := e.Next(ctx, 0)
 	if err != nil || len(got) != 1 || got[0].Get("TargetInstance").Object().Get("Name").String() != "x" {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// The interfaces method by method: spec/wmi.md 4.3 to 4.5, T-36, T-37, T-39 to T-41.
+func TestServicesOverDCOM(t *testing.T) {
+	opened, err := clientOf(t, dcomHost(t, manager(t))).Open(t.Context(), cim.Caller{}, "root", cim.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	ctx := t.Context()
+	root, err := opened.(*wmiclient.Session).Services(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	at := root.At(wmi.AuthenticationPktIntegrity)
+	defer at.Close()
+
+	// a namespace, at once and later
+	child := strings.TrimPrefix(cimtest.Namespace, `root\`)
+	v, none, err := at.OpenNamespace(ctx, child, 0, nil)
+	if err != nil || none != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	_, later, err := root.OpenNamespace(ctx, child, wmi.FlagReturnImmediately, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, status, err := later.Services(ctx, -1)
+	if err != nil || status != cim.StatusOK {
+		t.Fatalf("%v, %v", status, err)
+	}
+	later.Close()
+	again.Close()
+
+	// a class and three instances; the call result tells the path
+	class := cim.NewClass("SV_Kept", nil).Key("N", cim.Uint32).Build(cimtest.Namespace)
+	if _, err := v.PutClass(ctx, class, wmi.FlagCreateOnly, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.PutClass(ctx, class, wmi.FlagCreateOnly, nil); !errors.Is(err, cim.ErrAlreadyExists) {
+		t.Errorf("a class again: %v", err)
+	}
+	for n := range uint32(3) {
+		r, err := v.PutInstance(ctx, cim.MakeInstance(class, []cim.Value{cim.U32(n)}), wmi.FlagReturnImmediately, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended, status, err := r.Status(ctx, -1)
+		if err != nil || ended != cim.StatusOK || status != cim.StatusOK {
+			t.Errorf("%v, %v, %v", ended, status, err)
+		}
+		if text, _, err := r.Text(ctx, -1); err != nil || text != "SV_Kept.N="+strconv.Itoa(int(n)) {
+			t.Errorf("the path is %q, %v", text, err)
+		}
+		r.Close()
+	}
+	_, got, err := v.GetObject(ctx, "SV_Kept.N=1", wmi.FlagReturnImmediately, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i, status, err := got.Object(ctx, -1); err != nil || status != cim.StatusOK || i.Get("N").String() != "1" {
+		t.Errorf("%v, %v, %v", i, status, err)
+	}
+	got.Close()
+	if i, _, err := v.GetObject(ctx, "", 0, nil); err != nil || !i.IsClass() {
+		t.Errorf("an empty class: %v, %v", i, err)
+	}
+
+	// enumerators
+	next := func(e *wmiclient.Enum, count uint32, want int, end cim.Status) {
+		t.Helper()
+		list, status, err := e.Next(ctx, -1, count)
+		if err != nil || len(list) != want || status != end {
+			t.Errorf("Next(%d) gives %d, %v, %v; want %d, %v", count, len(list), status, err, want, end)
+		}
+	}
+	e, err := v.ExecQuery(ctx, "WQL", "SELECT * FROM SV_Kept", 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	next(e, 10, 3, cim.StatusFalse) // T-36
+	if err := e.Reset(ctx); err != nil {
+		t.Error(err)
+	}
+	next(e, 3, 3, cim.StatusOK) // T-37
+	if err := e.Reset(ctx); err != nil {
+		t.Error(err)
+	}
+	next(e, 2, 2, cim.StatusOK)
+	clone, err := e.Clone(ctx) // T-40
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer clone.Close()
+	next(clone, 10, 1, cim.StatusFalse)
+	next(e, 1, 1, cim.StatusOK)
+	if err := e.Reset(ctx); err != nil {
+		t.Error(err)
+	}
+	if status, err := e.Skip(ctx, -1, 5); err != nil || status != cim.StatusFalse { // T-41
+		t.Errorf("Skip beyond the end: %v, %v", status, err)
+	}
+	forward, err := v.CreateInstanceEnum(ctx, "SV_Kept", wmi.FlagReturnImmediately|wmi.FlagForwardOnly, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer forward.Close()
+	if err := forward.Reset(ctx); !errors.Is(err, cim.ErrInvalidOperation) { // T-39
+		t.Errorf("Reset: %v", err)
+	}
+	if _, err := forward.Clone(ctx); !errors.Is(err, cim.ErrInvalidOperation) {
+		t.Errorf("Clone: %v", err)
+	}
+	if _, err := v.ExecNotificationQuery(ctx, "WQL", "SELECT * FROM __InstanceCreationEvent WITHIN 1", 0, nil); !errors.Is(err, cim.ErrInvalidParameter) { // T-42
+		t.Errorf("events without both flags: %v", err)
+	}
+	if _, err := v.ExecQuery(ctx, "WQL", "SELECT * FROM SV_Kept", 0x400, nil); !errors.Is(err, cim.ErrInvalidParameter) { // T-44
+		t.Errorf("an unknown flag: %v", err)
+	}
+	if _, err := v.DeleteInstance(ctx, "SV_Kept.N=2", 0, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := v.DeleteClass(ctx, "SV_Kept", 0, nil); !errors.Is(err, cim.ErrClassHasInstances) {
+		t.Errorf("a class with instances: %v", err)
+	}
+	classes, err := v.CreateClassEnum(ctx, "CT_Element", wmi.FlagShallow, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer classes.Close()
+	if list, _, err := classes.Next(ctx, -1, 100); err != nil || len(list) == 0 || !list[0].IsClass() {
+		t.Errorf("%v, %v", list, err)
 	}
 }

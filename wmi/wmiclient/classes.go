@@ -5,9 +5,7 @@ import (
 	"sync"
 
 	"github.com/casementhq/casement/cim"
-	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/wmi"
-	"github.com/casementhq/casement/wmi/internal/iwbem"
 )
 
 // maxClasses bounds how many classes a client keeps for the parameters of methods.
@@ -67,20 +65,8 @@ func (s *Session) forget(name string) {
 // PutClass implements cim.ClassWriter. See [MS-WMI] 3.1.4.3.6.
 func (s *Session) PutClass(ctx context.Context, class *cim.Class, o cim.PutClassOptions) error {
 	defer s.forget(class.Name)
-	return s.fail("PutClass", class.Name, s.putClass(ctx, class, o))
-}
-
-func (s *Session) putClass(ctx context.Context, class *cim.Class, o cim.PutClassOptions) error {
 	ctx, cancel := s.limit(ctx, o.OperationOptions)
 	defer cancel()
-	values, err := iwbem.NewContext(o.Context)
-	if err != nil {
-		return err
-	}
-	unit, err := s.c.codec.AppendClass(nil, class, nil, 0)
-	if err != nil {
-		return err
-	}
 	flags := amended(o.Amended)
 	switch o.Mode {
 	case cim.ClassUpdateOnly:
@@ -94,13 +80,21 @@ func (s *Session) putClass(ctx context.Context, class *cim.Class, o cim.PutClass
 	case cim.ForceConflict:
 		flags |= wmi.FlagForceMode
 	}
-	return s.do(ctx, "", func(services *dcom.Proxy) error {
-		return s.c.call(ctx, services, "IWbemServices::PutClass", iwbem.OpPutClass, &iwbem.PutClassRequest{Object: unit, Flags: flags, Context: values}, &iwbem.PutClassResponse{})
+	err := s.do(ctx, "", func(services *Services) error {
+		_, err := services.PutClass(ctx, class, flags, o.Context)
+		return err
 	})
+	return s.fail("PutClass", class.Name, err)
 }
 
 // DeleteClass implements cim.ClassWriter. See [MS-WMI] 3.1.4.3.8.
 func (s *Session) DeleteClass(ctx context.Context, name string, o cim.OperationOptions) error {
 	defer s.forget(name)
-	return s.fail("DeleteClass", name, s.delete(ctx, "IWbemServices::DeleteClass", iwbem.OpDeleteClass, "", name, o))
+	ctx, cancel := s.limit(ctx, o)
+	defer cancel()
+	err := s.do(ctx, "", func(services *Services) error {
+		_, err := services.DeleteClass(ctx, name, 0, o.Context)
+		return err
+	})
+	return s.fail("DeleteClass", name, err)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/internal/ndr"
 	"github.com/casementhq/casement/wmi"
@@ -103,13 +104,20 @@ func (c *Client) open(ctx context.Context, namespace string, o cim.OpenOptions) 
 
 // session makes a session that logs in when it has to; of a client that is closed it is closed, too.
 func (c *Client) session(namespace string, o cim.OpenOptions, b *dcom.Blanket) *Session {
-	s := &Session{c: c, namespace: namespace, open: o, blanket: b, streams: map[*enumerator]struct{}{}, services: map[string]*services{}}
+	s := &Session{c: c, namespace: namespace, open: o, blanket: b, streams: map[*enumerator]struct{}{}, logins: map[string]*login{}}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s.closed = c.sessions == nil; !s.closed {
 		c.sessions[s] = struct{}{}
 	}
 	return s
+}
+
+// at is the client's blanket with exactly that level.
+func (c *Client) at(level wmi.AuthenticationLevel) *dcom.Blanket {
+	b := c.blanket
+	b.Level, b.Exactly = dcerpc.Level(level), true
+	return &b
 }
 
 // login opens a namespace of the host. See [MS-WMI] 3.2.3 and spec/wmi.md 9.7.
@@ -233,10 +241,14 @@ func unmarshal(ctx context.Context, p *dcom.Proxy, ref *dcom.ObjRef) (*dcom.Prox
 		return nil, errNoObject
 	}
 	q, err := p.Unmarshal(ctx, ref)
-	if err != nil {
+	switch {
+	case err == nil:
+		return q, nil
+	case ctx.Err() != nil:
 		return nil, ended(ctx, err)
 	}
-	return q, nil
+	// Without the cause: the call that gave the reference was served, and must not be taken for one that was not.
+	return nil, &cim.Error{Status: cim.ErrTransportFailure, Detail: "the object that the host gave cannot be reached: " + err.Error()}
 }
 
 var errNoObject = &cim.Error{Status: cim.ErrTransportFailure, Detail: "the host gave no object where one has to be", Remote: true}

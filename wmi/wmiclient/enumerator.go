@@ -2,19 +2,11 @@ package wmiclient
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"io"
 	"sync"
 	"time"
 
 	"github.com/casementhq/casement/cim"
-	"github.com/casementhq/casement/dcom"
-	"github.com/casementhq/casement/internal/ndr"
-	"github.com/casementhq/casement/security"
-	"github.com/casementhq/casement/wmi"
-	"github.com/casementhq/casement/wmi/internal/iwbem"
-	"github.com/casementhq/casement/wmi/internal/wmio"
 )
 
 // How many objects a call asks for: few at first, so that they come soon.
@@ -33,10 +25,7 @@ type enumerator struct {
 	events          bool   // they come one by one, whenever they do
 	project         *projection
 
-	plain  *dcom.Proxy // IEnumWbemClassObject
-	smart  *dcom.Proxy // IWbemWCOSmartEnum, nil where the host has none
-	proxy  security.GUID
-	reader *wmio.ArrayReader
+	enum *Enum
 
 	pages  chan page
 	cancel context.CancelFunc
@@ -53,29 +42,19 @@ type page struct {
 	err     error
 }
 
-type request = ndr.Marshaler
-
 // enumerate begins an operation that gives many objects, and makes e one of the session's streams.
-func (s *Session) enumerate(ctx context.Context, e *enumerator, o cim.OperationOptions, opnum uint16, method string, in func(iwbem.Context) request) (cim.Enumerator, error) {
-	if err := s.begin(ctx, e, o, opnum, method, in); err != nil {
+func (s *Session) enumerate(ctx context.Context, e *enumerator, o cim.OperationOptions, begin func(context.Context, *Services) (*Enum, error)) (cim.Enumerator, error) {
+	if err := s.begin(ctx, e, o, begin); err != nil {
 		return nil, s.fail(e.operation, e.path, err)
 	}
 	return e, nil
 }
 
-func (s *Session) begin(ctx context.Context, e *enumerator, o cim.OperationOptions, opnum uint16, method string, in func(iwbem.Context) request) error {
-	values, err := iwbem.NewContext(o.Context)
-	if err != nil {
-		return err
-	}
+func (s *Session) begin(ctx context.Context, e *enumerator, o cim.OperationOptions, begin func(context.Context, *Services) (*Enum, error)) error {
 	limited, stop := s.limit(ctx, o)
 	defer stop()
-	err = s.do(limited, e.namespace, func(services *dcom.Proxy) error {
-		out := &iwbem.RefResponse{}
-		if err := s.c.call(limited, services, method, opnum, in(values), out); err != nil {
-			return err
-		}
-		e.plain, err = unmarshal(limited, services, out.Ref)
+	err := s.do(limited, e.namespace, func(services *Services) (err error) {
+		e.enum, err = begin(limited, services)
 		return err
 	})
 	if err != nil {
@@ -87,7 +66,7 @@ func (s *Session) begin(ctx context.Context, e *enumerator, o cim.OperationOptio
 	if s.closed {
 		s.mu.Unlock()
 		cancel()
-		s.c.release(ctx, e.plain)
+		e.enum.release(ctx)
 		return errClosed
 	}
 	s.streams[e] = struct{}{}
@@ -99,8 +78,8 @@ func (s *Session) begin(ctx context.Context, e *enumerator, o cim.OperationOptio
 // run fetches pages until the end or until Close.
 func (e *enumerator) run(ctx context.Context, o cim.OperationOptions) {
 	defer close(e.done)
-	defer func() { e.s.c.release(ctx, e.smart, e.plain) }()
-	e.optimize(ctx)
+	defer e.enum.release(ctx)
+	e.enum.optimize(ctx)
 	for count := e.first(); ; count = e.next() {
 		p := e.page(ctx, o, count)
 		select {
@@ -144,44 +123,25 @@ func (e *enumerator) next() uint32 {
 	return nextBatch
 }
 
-// optimize asks for packets instead of objects. See [MS-WMI] 3.2.4.2.8.
-func (e *enumerator) optimize(ctx context.Context) {
-	c := e.s.c
-	if c.plain.Load() {
-		return
-	}
-	fetch, err := e.plain.QueryInterface(ctx, wmi.IIDFetchSmartEnum)
-	if err == nil {
-		out := &iwbem.GetSmartEnumResponse{}
-		if err = c.call(ctx, fetch, "IWbemFetchSmartEnum::GetSmartEnum", iwbem.OpGetSmartEnum, &iwbem.GetSmartEnumRequest{}, out); err == nil {
-			e.smart, err = unmarshal(ctx, fetch, out.Ref)
-		}
-		c.release(ctx, fetch)
-	}
-	if err != nil {
-		var hr *dcom.Error
-		if errors.As(err, &hr) && hr.HRESULT == dcom.E_NOINTERFACE {
-			c.plain.Store(true)
-		}
-		c.without(ctx, "IWbemWCOSmartEnum", err)
-		return
-	}
-	rand.Read(e.proxy[:]) //nolint:errcheck // never fails
-	e.reader = c.codec.NewArrayReader()
-}
-
 // fetch makes one call. An empty page without an error means that the time of the call was over.
-func (e *enumerator) fetch(ctx context.Context, count uint32) page {
+func (e *enumerator) fetch(ctx context.Context, count uint32) (p page) {
 	begin := time.Now()
-	p, result := e.ask(ctx, int32(slice.Milliseconds()), count)
-	if e.events && p.err == nil && len(p.objects) > 0 && result != uint32(cim.StatusFalse) {
-		more, last := e.ask(ctx, 0, nextBatch) // those that are there already
-		p.objects, p.err, result = append(p.objects, more.objects...), more.err, last
+	var status cim.Status
+	p.objects, status, p.err = e.enum.Next(ctx, slice, count)
+	if e.events && p.err == nil && len(p.objects) > 0 && status != cim.StatusFalse {
+		var more []*cim.Instance
+		more, status, p.err = e.enum.Next(ctx, 0, nextBatch) // those that are there already
+		p.objects = append(p.objects, more...)
+	}
+	if e.project != nil {
+		for n, i := range p.objects {
+			p.objects[n] = e.project.apply(i)
+		}
 	}
 	if p.err != nil {
 		return p
 	}
-	switch cim.Status(result) {
+	switch status {
 	case cim.StatusOK:
 	case cim.StatusTimedOut:
 		if len(p.objects) == 0 {
@@ -190,42 +150,9 @@ func (e *enumerator) fetch(ctx context.Context, count uint32) page {
 	case cim.StatusFalse:
 		p.err = io.EOF
 	default: // the results are partial
-		p.err = &cim.Error{Status: cim.Status(result), Remote: true}
+		p.err = &cim.Error{Status: status, Remote: true}
 	}
 	return p
-}
-
-// ask makes one call of Next. See [MS-WMI] 3.1.4.4.2 and 3.1.4.7.1.
-func (e *enumerator) ask(ctx context.Context, timeout int32, count uint32) (p page, result uint32) {
-	c := e.s.c
-	if e.smart != nil {
-		out := &iwbem.SmartNextResponse{}
-		in := &iwbem.SmartNextRequest{Proxy: e.proxy, Timeout: timeout, Count: count}
-		p.err = c.call(ctx, e.smart, "IWbemWCOSmartEnum::Next", iwbem.OpSmartNext, in, out)
-		if p.err == nil && len(out.Buffer) > 0 {
-			p.objects, p.err = e.reader.Append(nil, out.Buffer)
-		}
-		result = out.Result
-	} else {
-		out := &iwbem.NextResponse{}
-		p.err = c.call(ctx, e.plain, "IEnumWbemClassObject::Next", iwbem.OpNext, &iwbem.NextRequest{Timeout: timeout, Count: count}, out)
-		for _, unit := range out.Objects {
-			if p.err != nil {
-				break
-			}
-			var i *cim.Instance
-			if i, p.err = c.decode(unit); p.err == nil {
-				p.objects = append(p.objects, i)
-			}
-		}
-		result = out.Result
-	}
-	if e.project != nil {
-		for n, i := range p.objects {
-			p.objects[n] = e.project.apply(i)
-		}
-	}
-	return p, result
 }
 
 // Next implements cim.Enumerator.

@@ -5,9 +5,7 @@ import (
 	"strings"
 
 	"github.com/casementhq/casement/cim"
-	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/wmi"
-	"github.com/casementhq/casement/wmi/internal/iwbem"
 )
 
 // Get implements cim.Session. See [MS-WMI] 3.1.4.3.4.
@@ -50,19 +48,15 @@ func (s *Session) get(ctx context.Context, path cim.ObjectPath, o cim.GetOptions
 	}
 	ctx, cancel := s.limit(ctx, o.OperationOptions)
 	defer cancel()
-	values, err := iwbem.NewContext(partialGet(o.Context, o.Properties, false))
-	if err != nil {
-		return nil, err
-	}
-	in := &iwbem.GetObjectRequest{Path: iwbem.String{Text: path.Relative()}, Flags: amended(o.Amended), Context: values, Object: iwbem.ObjectSlot{Given: true}}
-	out := &iwbem.GetObjectResponse{}
-	err = s.do(ctx, path.Namespace, func(services *dcom.Proxy) error {
-		return s.c.call(ctx, services, "IWbemServices::GetObject", iwbem.OpGetObject, in, out)
+	var i *cim.Instance
+	err := s.do(ctx, path.Namespace, func(services *Services) (err error) {
+		i, _, err = services.GetObject(ctx, path.Relative(), amended(o.Amended), partialGet(o.Context, o.Properties, false))
+		return err
 	})
-	if err != nil {
-		return nil, err
+	if err == nil && i == nil {
+		err = errNoObject
 	}
-	return s.c.decode(out.Object.Object)
+	return i, err
 }
 
 func amended(on bool) uint32 {
@@ -92,8 +86,8 @@ func (s *Session) EnumerateClasses(ctx context.Context, superclass string, deep 
 	if !deep {
 		flags |= wmi.FlagShallow
 	}
-	_, err := s.enumerate(ctx, e, cim.OperationOptions{}, iwbem.OpCreateClassEnum, "IWbemServices::CreateClassEnum", func(values iwbem.Context) request {
-		return &iwbem.CreateClassEnumRequest{Path: iwbem.String{Text: superclass}, Flags: flags, Context: values}
+	_, err := s.enumerate(ctx, e, cim.OperationOptions{}, func(ctx context.Context, services *Services) (*Enum, error) {
+		return services.CreateClassEnum(ctx, superclass, flags, nil)
 	})
 	if err != nil {
 		return nil, err
@@ -126,9 +120,9 @@ func (s *Session) Enumerate(ctx context.Context, class string, o cim.EnumerateOp
 	if o.KeysOnly {
 		e.project = keysProjection()
 	}
-	o.Context = partialGet(o.Context, o.Properties, o.KeysOnly)
-	return s.enumerate(ctx, e, o.OperationOptions, iwbem.OpCreateInstanceEnum, "IWbemServices::CreateInstanceEnum", func(values iwbem.Context) request {
-		return &iwbem.CreateInstanceEnumRequest{Path: iwbem.String{Text: class}, Flags: flags, Context: values}
+	values := partialGet(o.Context, o.Properties, o.KeysOnly)
+	return s.enumerate(ctx, e, o.OperationOptions, func(ctx context.Context, services *Services) (*Enum, error) {
+		return services.CreateInstanceEnum(ctx, class, flags, values)
 	})
 }
 
@@ -150,8 +144,8 @@ func (s *Session) Query(ctx context.Context, query string, o cim.QueryOptions) (
 }
 
 func (s *Session) query(ctx context.Context, e *enumerator, language, query string, flags uint32, o cim.OperationOptions) (cim.Enumerator, error) {
-	return s.enumerate(ctx, e, o, iwbem.OpExecQuery, "IWbemServices::ExecQuery", func(values iwbem.Context) request {
-		return &iwbem.ExecQueryRequest{Language: iwbem.String{Text: language}, Query: iwbem.String{Text: query}, Flags: flags, Context: values}
+	return s.enumerate(ctx, e, o, func(ctx context.Context, services *Services) (*Enum, error) {
+		return services.ExecQuery(ctx, language, query, flags, o.Context)
 	})
 }
 

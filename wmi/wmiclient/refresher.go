@@ -94,8 +94,8 @@ func (r *Refresher) add(ctx context.Context, item *refreshed, operation string, 
 // services makes a call of IWbemRefreshingServices, and then calls the answer's own f.
 func (r *Refresher) services(ctx context.Context, operation string, opnum uint16, in ndr.Marshaler, out iwbem.Response, f func(p *dcom.Proxy) error) error {
 	var p *dcom.Proxy
-	err := r.s.do(ctx, "", func(services *dcom.Proxy) (err error) {
-		if p, err = services.QueryInterface(ctx, wmi.IIDRefreshingServices); err != nil {
+	err := r.s.do(ctx, "", func(services *Services) (err error) {
+		if p, err = services.p.QueryInterface(ctx, wmi.IIDRefreshingServices); err != nil {
 			return ended(ctx, err)
 		}
 		return r.s.c.call(ctx, p, "IWbemRefreshingServices::"+operation, opnum, in, out)

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/casementhq/casement/cim"
-	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/wmi"
 )
@@ -23,15 +22,15 @@ type Session struct {
 	owner     bool          // Close closes the client, too
 	blanket   *dcom.Blanket // of its proxies and of what they give; nil is the client's
 
-	mu       sync.Mutex
-	services map[string]*services // by folded namespace
-	streams  map[*enumerator]struct{}
-	others   map[io.Closer]struct{} // refreshers
-	closed   bool
+	mu      sync.Mutex
+	logins  map[string]*login // by folded namespace
+	streams map[*enumerator]struct{}
+	others  map[io.Closer]struct{} // refreshers
+	closed  bool
 }
 
-// services is a namespace that the session is logged in to, or about to be.
-type services struct {
+// login is a namespace that the session is logged in to, or about to be.
+type login struct {
 	ready chan struct{} // closed when proxy and err are there
 	proxy *dcom.Proxy
 	err   error
@@ -49,9 +48,7 @@ func (s *Session) Namespace() string { return s.namespace }
 // At is another session like this one whose calls, and those on what they give, are made at exactly that level: a blanket of its own for each proxy.
 // It logs in at its first operation, with the protection of the client, and is closed on its own.
 func (s *Session) At(level wmi.AuthenticationLevel) *Session {
-	b := s.c.blanket
-	b.Level, b.Exactly = dcerpc.Level(level), true
-	return s.c.session(s.namespace, s.open, &b)
+	return s.c.session(s.namespace, s.open, s.c.at(level))
 }
 
 // With is s itself: the caller is fixed by the connection.
@@ -71,8 +68,8 @@ func (s *Session) Close() error {
 
 func (s *Session) end() {
 	s.mu.Lock()
-	streams, open, others := s.streams, s.services, s.others
-	s.streams, s.services, s.others, s.closed = nil, nil, nil, true
+	streams, open, others := s.streams, s.logins, s.others
+	s.streams, s.logins, s.others, s.closed = nil, nil, nil, true
 	s.mu.Unlock()
 	for o := range others {
 		o.Close() //nolint:errcheck // it has none
@@ -105,21 +102,21 @@ func (s *Session) at(ctx context.Context, namespace string) (*dcom.Proxy, error)
 		s.mu.Unlock()
 		return nil, errClosed
 	}
-	n := s.services[key]
+	n := s.logins[key]
 	if n == nil {
-		n = &services{ready: make(chan struct{})}
-		s.services[key] = n
+		n = &login{ready: make(chan struct{})}
+		s.logins[key] = n
 		s.mu.Unlock()
 		n.proxy, n.err = s.c.login(ctx, namespace, s.open)
 		if n.err == nil && s.blanket != nil {
-			login := n.proxy
-			n.proxy = login.With(s.blanket)
-			s.c.release(ctx, login)
+			first := n.proxy
+			n.proxy = first.With(s.blanket)
+			s.c.release(ctx, first)
 		}
 		if n.err != nil { // it may go better next time
 			s.mu.Lock()
-			if s.services[key] == n {
-				delete(s.services, key)
+			if s.logins[key] == n {
+				delete(s.logins, key)
 			}
 			s.mu.Unlock()
 		}
@@ -137,19 +134,19 @@ func (s *Session) at(ctx context.Context, namespace string) (*dcom.Proxy, error)
 
 // do makes f call IWbemServices of a namespace. Where that object is gone, as after a restart of the host's service, it logs in again, once: f did
 // nothing then.
-func (s *Session) do(ctx context.Context, namespace string, f func(services *dcom.Proxy) error) error {
-	services, err := s.at(ctx, namespace)
+func (s *Session) do(ctx context.Context, namespace string, f func(services *Services) error) error {
+	p, err := s.at(ctx, namespace)
 	if err != nil {
 		return err
 	}
-	if err = f(services); !isGone(err) || !s.drop(ctx, services) {
+	if err = f(&Services{s.c, p}); !isGone(err) || !s.drop(ctx, p) {
 		return err
 	}
 	s.c.opts.Logger.LogAttrs(ctx, slog.LevelDebug, "logging in again", slog.String("host", s.c.host), slog.Any("error", err))
-	if services, err = s.at(ctx, namespace); err != nil {
+	if p, err = s.at(ctx, namespace); err != nil {
 		return err
 	}
-	return f(services)
+	return f(&Services{s.c, p})
 }
 
 // isGone tells the errors of a call that never began because its object does not exist, or nobody listens where it was.
@@ -169,11 +166,11 @@ func isGone(err error) bool {
 // drop forgets a login that is of no use any more; false where the session is closed.
 func (s *Session) drop(ctx context.Context, services *dcom.Proxy) bool {
 	s.mu.Lock()
-	for key, n := range s.services {
+	for key, n := range s.logins {
 		select {
 		case <-n.ready:
 			if n.proxy == services {
-				delete(s.services, key)
+				delete(s.logins, key)
 			}
 		default:
 		}

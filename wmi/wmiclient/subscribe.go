@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/casementhq/casement/cim"
-	"github.com/casementhq/casement/wmi/internal/iwbem"
 )
 
 // Subscribe implements cim.Subscriber: events are pulled, so that no connection comes in. See [MS-WMI] 3.1.4.3.20.
@@ -14,7 +13,7 @@ func (s *Session) Subscribe(ctx context.Context, query string, o cim.SubscribeOp
 		language = "WQL"
 	}
 	e := &enumerator{operation: "ExecNotificationQuery", path: query, events: true}
-	return s.enumerate(ctx, e, o.OperationOptions, iwbem.OpExecNotificationQuery, "IWbemServices::ExecNotificationQuery", func(values iwbem.Context) request {
-		return &iwbem.ExecNotificationQueryRequest{Language: iwbem.String{Text: language}, Query: iwbem.String{Text: query}, Flags: semisynchronous, Context: values}
+	return s.enumerate(ctx, e, o.OperationOptions, func(ctx context.Context, services *Services) (*Enum, error) {
+		return services.ExecNotificationQuery(ctx, language, query, semisynchronous, o.Context)
 	})
 }

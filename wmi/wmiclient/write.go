@@ -4,9 +4,7 @@ import (
 	"context"
 
 	"github.com/casementhq/casement/cim"
-	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/wmi"
-	"github.com/casementhq/casement/wmi/internal/iwbem"
 	"github.com/casementhq/casement/wmi/internal/wmio"
 )
 
@@ -24,32 +22,16 @@ func (s *Session) invoke(ctx context.Context, path cim.ObjectPath, method string
 	if err != nil {
 		return cim.Result{}, err
 	}
-	values, err := iwbem.NewContext(o.Context)
-	if err != nil {
-		return cim.Result{}, err
-	}
-	request := &iwbem.ExecMethodRequest{
-		Path: iwbem.String{Text: path.Relative()}, Method: iwbem.String{Text: method}, Context: values, InParams: parameters, OutParams: iwbem.ObjectSlot{Given: true},
-	}
-	out := &iwbem.ExecMethodResponse{}
-	err = s.do(ctx, path.Namespace, func(services *dcom.Proxy) error {
-		return s.c.call(ctx, services, "IWbemServices::ExecMethod", iwbem.OpExecMethod, request, out)
+	var out *cim.Instance
+	err = s.do(ctx, path.Namespace, func(services *Services) (err error) {
+		out, _, err = services.ExecMethod(ctx, path.Relative(), method, parameters, 0, o.Context)
+		return err
 	})
-	if err != nil {
-		return cim.Result{}, err
-	}
-	if out.Object.Object == nil {
-		return cim.Result{}, nil // a method that gives nothing back
-	}
-	object, err := s.c.decode(out.Object.Object)
-	if err != nil {
-		return cim.Result{}, err
-	}
-	return wmio.Result(object), nil
+	return wmio.Result(out), err
 }
 
 // parameters is the object of the in parameters. Where they do not fit the class that is known, the class is asked for anew: it may have changed.
-func (s *Session) parameters(ctx context.Context, path cim.ObjectPath, method string, in cim.Arguments) (iwbem.ClassObject, error) {
+func (s *Session) parameters(ctx context.Context, path cim.ObjectPath, method string, in cim.Arguments) (*cim.Instance, error) {
 	class, err := s.class(ctx, path.Namespace, path.Class)
 	if err != nil {
 		return nil, err
@@ -64,10 +46,7 @@ func (s *Session) parameters(ctx context.Context, path cim.ObjectPath, method st
 	if cim.StatusOf(err) == cim.ErrTypeMismatch {
 		err = &cim.Error{Status: cim.ErrInvalidMethodParameters, Err: err}
 	}
-	if err != nil || object == nil {
-		return nil, err
-	}
-	return s.c.codec.AppendUnit(nil, object)
+	return object, err
 }
 
 // Create implements cim.Session. See [MS-WMI] 3.1.4.3.12.
@@ -80,22 +59,16 @@ func (s *Session) Create(ctx context.Context, instance *cim.Instance, o cim.Oper
 func (s *Session) create(ctx context.Context, instance *cim.Instance, o cim.OperationOptions) (cim.ObjectPath, error) {
 	ctx, cancel := s.limit(ctx, o)
 	defer cancel()
-	var at *dcom.Proxy
-	var out *iwbem.PutInstanceResponse
-	err := s.do(ctx, "", func(services *dcom.Proxy) (err error) {
-		at = services
-		out, err = s.put(ctx, services, instance, wmi.FlagCreateOnly|wmi.FlagReturnImmediately, o.Context, iwbem.RefSlot{Given: true})
+	var result *CallResult
+	err := s.do(ctx, "", func(services *Services) (err error) {
+		result, err = services.PutInstance(ctx, instance, wmi.FlagCreateOnly|wmi.FlagReturnImmediately, o.Context)
 		return err
 	})
 	if err != nil {
 		return cim.ObjectPath{}, err
 	}
-	result, err := unmarshal(ctx, at, out.CallResult.Ref)
-	if err != nil {
-		return cim.ObjectPath{}, err
-	}
-	defer s.c.release(ctx, result)
-	text, err := s.c.resultString(ctx, result)
+	defer result.Close() //nolint:errcheck // it has none
+	text, err := result.text(ctx)
 	if err != nil {
 		return cim.ObjectPath{}, err
 	}
@@ -132,40 +105,20 @@ func (s *Session) Put(ctx context.Context, instance *cim.Instance, o cim.PutOpti
 			cim.NamedValue{Name: "__PUT_EXT_CLIENT_REQUEST", Value: cim.Bool(true)},
 			cim.NamedValue{Name: "__PUT_EXT_PROPERTIES", Value: cim.Strs(o.Properties)})
 	}
-	err := s.do(ctx, path.Namespace, func(services *dcom.Proxy) error {
-		_, err := s.put(ctx, services, instance, flags, values, iwbem.RefSlot{})
+	err := s.do(ctx, path.Namespace, func(services *Services) error {
+		_, err := services.PutInstance(ctx, instance, flags, values)
 		return err
 	})
 	return s.fail("PutInstance", path.Relative(), err)
 }
 
-func (s *Session) put(ctx context.Context, services *dcom.Proxy, instance *cim.Instance, flags uint32, context cim.NamedArray, result iwbem.RefSlot) (*iwbem.PutInstanceResponse, error) {
-	values, err := iwbem.NewContext(context)
-	if err != nil {
-		return nil, err
-	}
-	unit, err := s.c.codec.AppendUnit(nil, instance)
-	if err != nil {
-		return nil, err
-	}
-	in := &iwbem.PutInstanceRequest{Object: unit, Flags: flags, Context: values, CallResult: result}
-	out := &iwbem.PutInstanceResponse{}
-	return out, s.c.call(ctx, services, "IWbemServices::PutInstance", iwbem.OpPutInstance, in, out)
-}
-
 // Delete implements cim.Session. See [MS-WMI] 3.1.4.3.14.
 func (s *Session) Delete(ctx context.Context, path cim.ObjectPath, o cim.OperationOptions) error {
-	return s.fail("DeleteInstance", path.Relative(), s.delete(ctx, "IWbemServices::DeleteInstance", iwbem.OpDeleteInstance, path.Namespace, path.Relative(), o))
-}
-
-func (s *Session) delete(ctx context.Context, method string, opnum uint16, namespace, path string, o cim.OperationOptions) error {
 	ctx, cancel := s.limit(ctx, o)
 	defer cancel()
-	values, err := iwbem.NewContext(o.Context)
-	if err != nil {
+	err := s.do(ctx, path.Namespace, func(services *Services) error {
+		_, err := services.DeleteInstance(ctx, path.Relative(), 0, o.Context)
 		return err
-	}
-	return s.do(ctx, namespace, func(services *dcom.Proxy) error {
-		return s.c.call(ctx, services, method, opnum, &iwbem.DeleteRequest{Path: iwbem.String{Text: path}, Context: values}, &iwbem.CallResultResponse{})
 	})
+	return s.fail("DeleteInstance", path.Relative(), err)
 }
