@@ -316,7 +316,12 @@ func TestPingSets(t *testing.T) {
 		}
 		conn := dcerpc.NewConn(nc, dcerpc.Options{OnlyNDR20: true})
 		defer conn.Close()
-		b, err := conn.Bind(t.Context(), dcerpc.SyntaxID{UUID: dcom.IIDObjectExporter}, nil)
+		eve := as("eve") // pings ask for no right, but a connection without an account ends when it is idle
+		i, err := eve.Initiator("", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := conn.Bind(t.Context(), dcerpc.SyntaxID{UUID: dcom.IIDObjectExporter}, conn.NewSecurity(eve.AuthType, dcerpc.LevelIntegrity, i))
 		if err != nil {
 			t.Fatal(err)
 		}
