@@ -62,10 +62,10 @@ type asyncTable struct {
 
 // asyncCall is one of them.
 type asyncCall struct {
-	key    sinkKey
-	sink   sink
-	log    *slog.Logger
-	name   string
+	key  sinkKey
+	sink sink
+	log  *slog.Logger
+	subject
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when the sink was released
 }
@@ -153,7 +153,7 @@ func (c *asyncCall) finish(ctx context.Context, status uint32, text string, err 
 	defer cancel()
 	var dead *deadSink
 	if errors.As(err, &dead) {
-		c.log.Warn("an asynchronous operation is cancelled: its sink cannot be called", "operation", c.name, "user", c.key.owner, "stage", dead.stage, "error", dead.err)
+		c.log.Warn("an asynchronous operation is cancelled: its sink cannot be called", "operation", c.operation, "user", c.key.owner, "stage", dead.stage, "error", dead.err)
 		if dead.stage != stageRefused {
 			c.sink.release(ctx)
 			return
@@ -163,12 +163,12 @@ func (c *asyncCall) finish(ctx context.Context, status uint32, text string, err 
 	if err != nil {
 		status = result(err)
 	}
-	if err := c.sink.setStatus(ctx, status, text, errorObject(err, c.name)); err != nil {
+	if err := c.sink.setStatus(ctx, status, text, errorObject(err, c.subject)); err != nil {
 		stage := stageCall
 		if errors.As(err, &dead) {
 			stage = dead.stage
 		}
-		c.log.Warn("the end of an asynchronous operation cannot be told to its sink", "operation", c.name, "user", c.key.owner, "stage", stage, "error", err)
+		c.log.Warn("the end of an asynchronous operation cannot be told to its sink", "operation", c.operation, "user", c.key.owner, "stage", stage, "error", err)
 	}
 	c.sink.release(ctx)
 }

@@ -3,6 +3,7 @@ package wmiserver
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/dcom"
@@ -16,9 +17,9 @@ type call struct {
 	opnum  uint16
 	in     *ndr.Decoder
 	caller cim.Caller
-	owner  string // the account, as a key
-	flags  uint32 // that the method accepts
-	method string
+	owner  string  // the account, as a key
+	flags  uint32  // that the method accepts
+	about  subject // for error objects
 	server *Server
 	dcom   *dcom.Call // nil in tests without one
 }
@@ -70,14 +71,14 @@ func (m methods) serve(ctx context.Context, o object, c *call) (ndr.Marshaler, e
 	if !ok {
 		return nil, &noMethod{c.opnum}
 	}
-	c.flags, c.method = line.flags, line.name
+	c.flags, c.about = line.flags, subject{operation: strings.TrimSuffix(line.name, "Async")}
 	return line.serve(ctx, o, c)
 }
 
 // accept refuses flags that the method does not have. See [MS-WMI] 3.1.4.3.
 func (c *call) accept(flags uint32) error {
 	if more := flags &^ c.flags; more != 0 {
-		return refuse(cim.ErrInvalidParameter, fmt.Sprintf("%s does not accept the flags %#x", c.method, more))
+		return refuse(cim.ErrInvalidParameter, fmt.Sprintf("%s does not accept the flags %#x", c.about.operation, more))
 	}
 	return nil
 }
@@ -138,7 +139,7 @@ func (c *call) encode(i *cim.Instance) (iwbem.ClassObject, error) {
 
 // answer is a response; where err is a failure, with the error object beside it. See spec/wmi.md 4.6.
 func (c *call) answer(response ndr.Marshaler, err error) ndr.Marshaler {
-	i := errorObject(err, c.method)
+	i := errorObject(err, c.about)
 	if i == nil {
 		return response
 	}

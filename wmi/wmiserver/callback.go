@@ -107,5 +107,8 @@ func (s *Server) sink(ctx context.Context, c *call, connection *connection, ref 
 	return &clientSink{server: s, ref: ref, hosts: s.o.Callbacks.hosts(host, ref), least: least}, key, nil
 }
 
-// eventAsyncDenied is the number of WBEM_MC_WBEM_REQUIRES_ENCRYPTION_ASYNC_DENIED, 0xC00015E6.
-const eventAsyncDenied = 5606
+// The numbers of the events that tell of too little encryption.
+const (
+	eventDenied      = 5605
+	eventAsyncDenied = 5606 // WBEM_MC_WBEM_REQUIRES_ENCRYPTION_ASYNC_DENIED, 0xC00015E6
+)

@@ -68,6 +68,6 @@ func (r *callResult) getCallStatus(ctx context.Context, c *call, q *iwbem.GetCal
 
 // answer gives error objects the name of the operation, as if it had been synchronous.
 func (r *callResult) answer(c *call, out ndr.Marshaler, err error) ndr.Marshaler {
-	c.method = r.pending.name
+	c.about = r.pending.subject
 	return c.answer(out, err)
 }

@@ -8,7 +8,7 @@ import (
 
 // deleteInstance removes an instance. See [MS-WMI] 3.1.4.3.14.
 func deleteInstance(path string, values cim.NamedArray) (operation, error) {
-	op := operation{name: "DeleteInstance", path: path}
+	op := operation{subject: subject{"DeleteInstance", path}}
 	if path == "" {
 		return op, refuse(cim.ErrInvalidParameter, "a path must be given")
 	}
@@ -30,7 +30,7 @@ func deleteInstance(path string, values cim.NamedArray) (operation, error) {
 
 // deleteClass removes a class. See [MS-WMI] 3.1.4.3.8.
 func deleteClass(name string, values cim.NamedArray) (operation, error) {
-	op := operation{name: "DeleteClass", path: name}
+	op := operation{subject: subject{"DeleteClass", name}}
 	if name == "" {
 		return op, refuse(cim.ErrInvalidParameter, "the name of a class must be given")
 	}

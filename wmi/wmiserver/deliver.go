@@ -42,7 +42,7 @@ func (s *services) single(ctx context.Context, c *call, p prepared, flags uint32
 		defer leave()
 		out, err := p.run(ctx, session)
 		if err == nil && kind == alsoFinished && slot.Given {
-			slot.Ref, err = s.server.export(c, &callResult{pending: finished(p.name, out, nil), leave: func() {}}, wmi.IIDCallResult)
+			slot.Ref, err = s.server.export(c, &callResult{pending: finished(p.subject, out, nil), leave: func() {}}, wmi.IIDCallResult)
 		}
 		return out, err
 	}
@@ -89,9 +89,9 @@ func (s *services) enumerator(ctx context.Context, c *call, p prepared, flags ui
 		out, err := p.run(ctx, session)
 		return out.enum, err
 	}, held.release)
-	e := &enumerator{server: s.server, cursor: newCursor(set, 0), connection: held.retain(), protection: c.caller.Protection, leave: leave}
+	e := &enumerator{server: s.server, cursor: newCursor(set, 0), connection: held.retain(), protection: c.caller.Protection, subject: p.subject, leave: leave}
 	switch {
-	case p.name == "ExecNotificationQuery":
+	case p.subject.operation == "ExecNotificationQuery":
 		err = set.wait(ctx) // a subscription that cannot begin fails at once
 	case flags&wmi.FlagReturnImmediately == 0:
 		err = set.collect(ctx)
@@ -125,7 +125,7 @@ func (s *services) begin(ctx context.Context, c *call, p prepared, ref *dcom.Obj
 	}
 	held := s.connection.retain()
 	session := held.session.With(c.caller)
-	a := &asyncCall{key: key, sink: target, log: s.server.log, name: p.name}
+	a := &asyncCall{key: key, sink: target, log: s.server.log, subject: p.subject}
 	return s.server.begin(a, func(ctx context.Context) (uint32, string, error) {
 		return a.deliver(ctx, func(ctx context.Context) (outcome, error) { return p.run(ctx, session) })
 	}, func() {

@@ -9,7 +9,7 @@ import (
 
 // enumerate lists the instances of a class. See [MS-WMI] 3.1.4.3.16.
 func enumerate(class string, flags uint32, values cim.NamedArray) (operation, error) {
-	op := operation{name: "CreateInstanceEnum", path: class}
+	op := operation{subject: subject{"CreateInstanceEnum", class}}
 	if class == "" {
 		return op, refuse(cim.ErrInvalidParameter, "the name of a class is missing")
 	}
@@ -50,7 +50,7 @@ func partialRead(values cim.NamedArray) (properties []string, keysOnly bool) {
 
 // enumerateClasses lists the classes below a class, or from the top. See [MS-WMI] 3.1.4.3.10.
 func enumerateClasses(superclass string, flags uint32) (operation, error) {
-	op := operation{name: "CreateClassEnum", path: superclass}
+	op := operation{subject: subject{"CreateClassEnum", superclass}}
 	if err := within(superclass, maxIdentifier, "the name of the class"); err != nil {
 		return op, err
 	}

@@ -17,6 +17,7 @@ type enumerator struct {
 	cursor     *cursor
 	connection *connection
 	protection cim.Protection // of the call that began the operation
+	subject    subject        // of the operation, for error objects
 	leave      func()
 }
 
@@ -87,6 +88,7 @@ func (e *enumerator) next(ctx context.Context, c *call, r *iwbem.NextRequest) nd
 		return nil
 	})
 	out.Result = code
+	c.about = e.subject
 	return c.answer(out, err)
 }
 
@@ -115,7 +117,7 @@ func (e *enumerator) begin(ctx context.Context, c *call, r *iwbem.NextAsyncReque
 		return err
 	}
 	e.cursor.set.retain()
-	a := &asyncCall{key: key, sink: target, log: e.server.log, name: "NextAsync"}
+	a := &asyncCall{key: key, sink: target, log: e.server.log, subject: e.subject}
 	return e.server.begin(a, func(ctx context.Context) (uint32, string, error) {
 		return a.next(ctx, e.cursor, count(r.Count))
 	}, func() {
@@ -138,7 +140,7 @@ func (e *enumerator) clone(ctx context.Context, c *call, _ *iwbem.CloneRequest) 
 			leave()
 			return nil, err
 		}
-		twin := &enumerator{server: e.server, cursor: other, connection: e.connection.retain(), protection: e.protection, leave: leave}
+		twin := &enumerator{server: e.server, cursor: other, connection: e.connection.retain(), protection: e.protection, subject: e.subject, leave: leave}
 		return e.server.export(c, twin, wmi.IIDEnumClassObject)
 	}()
 	return c.answer(&iwbem.CloneResponse{Ref: ref, Result: result(err)}, err)
@@ -162,7 +164,9 @@ func (e *enumerator) getSmartEnum(ctx context.Context, c *call, _ *iwbem.GetSmar
 			return nil, err
 		}
 		e.cursor.set.retain()
-		smart := &smartEnum{enumerator: enumerator{server: e.server, cursor: e.cursor, connection: e.connection.retain(), protection: e.protection, leave: leave}}
+		smart := &smartEnum{enumerator: enumerator{
+			server: e.server, cursor: e.cursor, connection: e.connection.retain(), protection: e.protection, subject: e.subject, leave: leave,
+		}}
 		return e.server.export(c, smart, wmi.IIDWCOSmartEnum)
 	}()
 	return c.answer(&iwbem.GetSmartEnumResponse{Ref: ref, Result: result(err)}, err)

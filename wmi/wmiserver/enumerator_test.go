@@ -380,6 +380,18 @@ func TestPrototype(t *testing.T) {
 	}
 }
 
+// WBEM_FLAG_ENSURE_LOCATABLE: objects of a query with a list of properties have their keys.
+func TestEnsureLocatable(t *testing.T) {
+	p := newPeer(t, Options{})
+	s := p.login(cimtest.Namespace)
+	for flags, want := range map[uint32]bool{0: false, wmi.FlagEnsureLocatable: true} {
+		list, _ := p.next(p.query(s, " select Word FROM CT_Number WHERE N=7", flags), -1, 2)
+		if len(list) != 1 || !list[0].Get("Word").Equal(cim.Str("seven")) || list[0].Get("N").IsNull() == want {
+			t.Errorf("flags %#x: %v", flags, list)
+		}
+	}
+}
+
 // T-42.
 func TestNotificationQueryFlags(t *testing.T) {
 	p := newPeer(t, Options{})

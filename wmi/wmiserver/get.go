@@ -9,7 +9,7 @@ import (
 
 // get reads a class, an instance, or for no path a class that is empty. See [MS-WMI] 3.1.4.3.4.
 func get(path string, flags uint32, values cim.NamedArray) (operation, error) {
-	op := operation{name: "GetObject", path: path}
+	op := operation{subject: subject{"GetObject", path}}
 	if err := within(path, maxPath, "the path"); err != nil {
 		return op, err
 	}

@@ -10,7 +10,7 @@ import (
 // invoke runs a method. in is an instance of the class of its in parameters, nil for none; the result is one of the class of its out
 // parameters. See [MS-WMI] 3.1.4.3.22.
 func (s *Server) invoke(path, method string, in *cim.Instance, values cim.NamedArray) (operation, error) {
-	op := operation{name: "ExecMethod", path: path}
+	op := operation{subject: subject{"ExecMethod", path}}
 	if path == "" || method == "" {
 		return op, refuse(cim.ErrInvalidParameter, "a path and the name of a method must be given")
 	}

@@ -79,9 +79,26 @@ func (l *login) open(ctx context.Context, c *call, r *iwbem.NTLMLoginRequest) (*
 	}
 	connection, err := l.server.connect(ctx, c.caller, namespace, localesOf(r.PreferredLocale.Text), values)
 	if err != nil {
+		l.explain(ctx, c, namespace, err)
 		return nil, err
 	}
 	return l.server.export(c, newServices(l.server, connection), wmi.IIDServices)
+}
+
+// explain records where a login was refused for its lack of encryption alone: WBEM_MC_WBEM_REQUIRES_ENCRYPTION_DENIED, 0xC00015E5. See
+// spec/wmi.md 1.7.
+func (l *login) explain(ctx context.Context, c *call, namespace string, refused error) {
+	if cim.StatusOf(refused) != cim.ErrAccessDenied || c.caller.Protection >= cim.ProtectionPktPrivacy {
+		return
+	}
+	sealed := c.caller
+	sealed.Protection = cim.ProtectionPktPrivacy
+	connection, err := l.server.connect(ctx, sealed, namespace, nil, nil)
+	if err != nil {
+		return
+	}
+	connection.release()
+	l.server.log.Warn("the namespace requires an encrypted connection", "event", eventDenied, "namespace", namespace, "user", c.owner, "address", c.caller.Address)
 }
 
 // setClientInfo tells who the client says to be, which is for the log alone. See [MS-WMI] 3.1.4.8.1.

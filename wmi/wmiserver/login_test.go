@@ -147,11 +147,15 @@ func TestLoginRights(t *testing.T) {
 
 // T-09: the level of each call counts.
 func TestEncryptedNamespace(t *testing.T) {
-	p := newPeer(t, Options{})
+	var log logged
+	p := newPeer(t, Options{Logger: log.logger()})
 	low := p.caller
 	low.Protection = cim.ProtectionPktIntegrity
 	_, code := p.as(low).tryLogin(`root\secret`)
 	want(t, "login at level 5", code, cim.ErrAccessDenied)
+	if !strings.Contains(log.String(), "event=5605") {
+		t.Errorf("the log: %s", log.String())
+	}
 	s := p.login(`root\secret`)
 	e := p.query(s, "SELECT * FROM __SystemClass", wmi.FlagReturnImmediately|wmi.FlagForwardOnly)
 	if _, code := p.as(low).tryQuery(s, "WQL", "SELECT * FROM __SystemClass", 0); code != uint32(cim.ErrAccessDenied) {

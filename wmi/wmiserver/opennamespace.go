@@ -8,7 +8,7 @@ import (
 
 // openNamespace opens a namespace below that of a connection. See [MS-WMI] 3.1.4.3.1.
 func (s *Server) openNamespace(from *connection, caller cim.Caller, path string, values cim.NamedArray) (operation, error) {
-	op := operation{name: "OpenNamespace", path: path}
+	op := operation{subject: subject{"OpenNamespace", path}}
 	if values != nil {
 		return op, refuse(cim.ErrInvalidParameter, "OpenNamespace takes no context")
 	}

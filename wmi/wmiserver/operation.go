@@ -9,9 +9,8 @@ import (
 
 // operation is what a method of IWbemServices does, in whichever way its results are delivered.
 type operation struct {
-	name string // of the method, without Async: "ExecQuery"
-	path string // what it works on, for error objects and the log
-	run  func(ctx context.Context, session cim.Session) (outcome, error)
+	subject
+	run func(ctx context.Context, session cim.Session) (outcome, error)
 }
 
 // outcome is what an operation gives: many objects, one, or none; and a text or a namespace beside.

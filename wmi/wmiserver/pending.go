@@ -10,7 +10,7 @@ import (
 // pending is an operation with at most one result that runs while the client does something else: what IWbemCallResult tells about.
 // See WbemCallResultTable in [MS-WMI] 3.1.1.
 type pending struct {
-	name string
+	subject
 	done chan struct{} // closed once out and err are there
 	out  outcome
 	err  error
@@ -21,7 +21,7 @@ type pending struct {
 
 // newPending begins an operation; done is called when it has ended.
 func (v *Server) newPending(op operation, session cim.Session, done func()) *pending {
-	p := &pending{name: op.name, done: make(chan struct{}), users: 2}
+	p := &pending{subject: op.subject, done: make(chan struct{}), users: 2}
 	if !v.spawn(func() {
 		defer done()
 		defer p.release()
@@ -29,14 +29,14 @@ func (v *Server) newPending(op operation, session cim.Session, done func()) *pen
 		p.out, p.err = op.run(v.base, session)
 	}) {
 		done()
-		return finished(op.name, outcome{}, errClosed)
+		return finished(op.subject, outcome{}, errClosed)
 	}
 	return p
 }
 
 // finished is an operation that has ended.
-func finished(name string, out outcome, err error) *pending {
-	p := &pending{name: name, done: make(chan struct{}), out: out, err: err, users: 1}
+func finished(of subject, out outcome, err error) *pending {
+	p := &pending{subject: of, done: make(chan struct{}), out: out, err: err, users: 1}
 	close(p.done)
 	return p
 }

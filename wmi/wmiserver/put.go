@@ -2,6 +2,7 @@ package wmiserver
 
 import (
 	"context"
+	"slices"
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/wmi"
@@ -10,16 +11,19 @@ import (
 // put creates or updates an instance. Its result is the path of the instance. The reserved values of a partial update go to the
 // session with the context. See [MS-WMI] 3.1.4.3.12.
 func put(object *cim.Instance, flags uint32, values cim.NamedArray) (operation, error) {
-	op := operation{name: "PutInstance"}
+	op := operation{subject: subject{operation: "PutInstance"}}
 	switch {
 	case object == nil || object.IsClass():
 		return op, refuse(cim.ErrInvalidParameter, "an instance must be given")
 	case flags&wmi.FlagUpdateOnly != 0 && flags&wmi.FlagCreateOnly != 0:
 		return op, refuse(cim.ErrInvalidParameter, "update only and create only exclude each other")
 	}
+	if flags&wmi.FlagUseAmendedQualifiers == 0 && isAmended(object) {
+		return op, refuse(cim.ErrAmendedObject, "the instance carries amended qualifiers; the flag for them leaves them out")
+	}
 	path, whole := object.Path()
-	op.path = path.Relative()
-	if err := within(op.path, maxPath, "the path of the instance"); err != nil {
+	op.parameter = path.Relative()
+	if err := within(op.parameter, maxPath, "the path of the instance"); err != nil {
 		return op, err
 	}
 	partial, _ := values.Get("__PUT_EXTENSIONS").Bool()
@@ -47,14 +51,28 @@ func put(object *cim.Instance, flags uint32, values cim.NamedArray) (operation, 
 	return op, nil
 }
 
+// isAmended tells whether an instance carries texts of a locale. See [MS-WMI] 3.1.4.
+func isAmended(i *cim.Instance) bool {
+	q := i.Qualifiers()
+	if q == nil {
+		return false
+	}
+	for _, set := range append([]cim.Qualifiers{q.Object}, q.Properties...) {
+		if slices.ContainsFunc(set, func(one cim.Qualifier) bool { return one.Flavor&cim.Amended != 0 }) {
+			return true
+		}
+	}
+	return false
+}
+
 // putClass creates or updates a class. See [MS-WMI] 3.1.4.3.6.
 func putClass(object *cim.Instance, flags uint32, values cim.NamedArray) (operation, error) {
-	op := operation{name: "PutClass"}
+	op := operation{subject: subject{operation: "PutClass"}}
 	if object == nil || !object.IsClass() {
 		return op, refuse(cim.ErrInvalidParameter, "a class must be given")
 	}
 	class := object.Class()
-	op.path = class.Name
+	op.parameter = class.Name
 	o := cim.PutClassOptions{OperationOptions: cim.OperationOptions{Context: values}, Amended: flags&wmi.FlagUseAmendedQualifiers != 0}
 	switch flags & (wmi.FlagUpdateOnly | wmi.FlagCreateOnly) {
 	case wmi.FlagUpdateOnly:

@@ -2,6 +2,7 @@ package wmiserver
 
 import (
 	"context"
+	"strings"
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cim/wql"
@@ -11,11 +12,11 @@ import (
 // query runs a data or schema query. What is no query at all is refused before the operation begins; an unknown class or property
 // shows in its results. See [MS-WMI] 3.1.4.3.18.
 func query(language, text string, flags uint32, values cim.NamedArray) (operation, error) {
-	op := operation{name: "ExecQuery", path: text}
+	op := operation{subject: subject{"ExecQuery", text}}
 	if err := checkQuery(language, text); err != nil {
 		return op, err
 	}
-	only := ""
+	only, locatable := "", ""
 	switch {
 	case wql.IsAssociators(text):
 		if _, err := wql.ParseAssociators(text); err != nil {
@@ -33,13 +34,20 @@ func query(language, text string, flags uint32, values cim.NamedArray) (operatio
 		if flags&wmi.FlagDirectRead != 0 {
 			only = q.Class
 		}
+		if flags&wmi.FlagEnsureLocatable != 0 && q.Select != nil {
+			locatable = q.Class
+		}
 	}
 	o := cim.QueryOptions{
 		OperationOptions: cim.OperationOptions{Context: values}, Language: language,
 		Prototype: flags&wmi.FlagPrototype != 0, Amended: flags&wmi.FlagUseAmendedQualifiers != 0,
 	}
 	op.run = func(ctx context.Context, s cim.Session) (outcome, error) {
-		enum, err := s.Query(ctx, text, o)
+		asked := text
+		if locatable != "" {
+			asked = withKeys(ctx, s, text, locatable)
+		}
+		enum, err := s.Query(ctx, asked, o)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -52,6 +60,21 @@ func query(language, text string, flags uint32, values cim.NamedArray) (operatio
 		return outcome{enum: enum}, nil
 	}
 	return op, nil
+}
+
+// withKeys is a query with a list of properties that has the keys of its class in it too: what a client makes the path of an object of,
+// which WBEM_FLAG_ENSURE_LOCATABLE asks for. Where the class is not to be had, the query fails by itself.
+func withKeys(ctx context.Context, s cim.Session, text, class string) string {
+	c, err := s.GetClass(ctx, class, cim.GetOptions{})
+	if err != nil || len(c.Keys()) == 0 {
+		return text
+	}
+	text = strings.TrimLeft(text, " \t\r\n")
+	keys := ""
+	for _, k := range c.Keys() {
+		keys += " " + c.Properties[k].Name + ","
+	}
+	return text[:len("SELECT")] + keys + text[len("SELECT"):]
 }
 
 // checkQuery: WQL, in either case, is the only language.

@@ -27,7 +27,7 @@ const (
 )
 
 // servicesMethods is the table of IWbemServices. The flags are those of [MS-WMI] 3.1.4.3.1 to 3.1.4.3.23; WBEM_FLAG_ENSURE_LOCATABLE
-// beside them changes nothing, as every object here tells its path.
+// is beside them, as others document it: it matters to queries alone, for other objects have their keys.
 var servicesMethods = methods{
 	iwbem.OpOpenNamespace:              on("OpenNamespace", wmi.FlagReturnImmediately, (*services).openNamespace),
 	iwbem.OpCancelAsyncCall:            on("CancelAsyncCall", 0, (*services).cancelAsyncCall),
@@ -82,6 +82,9 @@ func (c *call) prepare(flags uint32, context iwbem.Context, make func(cim.NamedA
 		return prepared{err: err}
 	}
 	p.operation, p.err = make(values)
+	if p.subject.operation != "" {
+		c.about = p.subject
+	}
 	return p
 }
 
@@ -198,7 +201,7 @@ func (s *services) execNotificationQueryAsync(ctx context.Context, c *call, r *i
 }
 
 func (c *call) prepareEvents(language, text string, flags uint32, context iwbem.Context) prepared {
-	return c.prepare(flags, context, func(values cim.NamedArray) (operation, error) { return subscribe(language, text, values) })
+	return c.prepare(flags, context, func(values cim.NamedArray) (operation, error) { return subscribe(language, text, flags, values) })
 }
 
 func (s *services) execMethod(ctx context.Context, c *call, r *iwbem.ExecMethodRequest) ndr.Marshaler {

@@ -368,6 +368,19 @@ func TestPartialInstances(t *testing.T) {
 	want(t, "a context that cannot be read", bad.Result, cim.ErrInvalidContext)
 }
 
+// [MS-WMI] 3.1.4: an instance with texts of a locale needs the flag.
+func TestAmendedInstance(t *testing.T) {
+	p := newPeer(t, Options{})
+	s := p.login(cimtest.Namespace)
+	i := p.decode(p.get(s, text(`CT_Item.ID="fixed"`), 0).Object.Object)
+	i.SetQualifiers(&cim.InstanceQualifiers{Object: cim.Qualifiers{{Name: "Description", Value: cim.Str("x"), Flavor: cim.Amended | cim.ToInstance}}})
+	for flags, status := range map[uint32]cim.Status{0: cim.ErrAmendedObject, wmi.FlagUseAmendedQualifiers: 0} {
+		var out iwbem.PutInstanceResponse
+		p.call(s, wmi.IIDServices, iwbem.OpPutInstance, &iwbem.PutInstanceRequest{Object: p.encode(i), Flags: flags}, &out)
+		want(t, fmt.Sprintf("flags %#x", flags), out.Result, status)
+	}
+}
+
 // Methods, with objects in and out. T-07: rights.
 func TestExecMethod(t *testing.T) {
 	p := newPeer(t, Options{})

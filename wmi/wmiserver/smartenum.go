@@ -71,5 +71,6 @@ func (e *smartEnum) next(ctx context.Context, c *call, r *iwbem.SmartNextRequest
 	if got > 0 {
 		out.Buffer = packet.End()
 	}
+	c.about = e.subject
 	return c.answer(out, err)
 }

@@ -51,9 +51,12 @@ var extendedStatus = func() *cim.Class {
 		Property("ParameterInfo", cim.String).Property("ProviderName", cim.String).Build("")
 }()
 
+// subject is what an error object is about: the method without Async, and the path, class or query that it was asked for.
+type subject struct{ operation, parameter string }
+
 // errorObject is the error object of a failed operation, nil for one that did not fail. What err carries from a provider is given as
 // it is; of the inside of the service nothing is.
-func errorObject(err error, operation string) *cim.Instance {
+func errorObject(err error, of subject) *cim.Instance {
 	code := result(err)
 	if !failed(code) {
 		return nil
@@ -65,15 +68,18 @@ func errorObject(err error, operation string) *cim.Instance {
 	i := cim.NewInstance(extendedStatus)
 	set := func(name string, v cim.Value) { _ = i.Set(name, v) } // types and names are those of the class above
 	set("StatusCode", cim.U32(code))
-	set("Operation", cim.Str(operation))
+	set("Operation", cim.Str(of.operation))
 	description := cim.Status(code).Text()
 	if e != nil {
 		if e.Detail != "" {
 			description = e.Detail
 		}
-		if e.Path != "" {
-			set("ParameterInfo", cim.Str(e.Path))
+		if of.parameter == "" {
+			of.parameter = e.Path
 		}
+	}
+	if of.parameter != "" {
+		set("ParameterInfo", cim.Str(of.parameter))
 	}
 	if description != "" {
 		set("Description", cim.Str(description))

@@ -7,8 +7,8 @@ import (
 )
 
 // subscribe gives the events that a query names, from now on. See [MS-WMI] 3.1.4.3.20.
-func subscribe(language, text string, values cim.NamedArray) (operation, error) {
-	op := operation{name: "ExecNotificationQuery", path: text}
+func subscribe(language, text string, flags uint32, values cim.NamedArray) (operation, error) {
+	op := operation{subject: subject{"ExecNotificationQuery", text}}
 	if err := checkQuery(language, text); err != nil {
 		return op, err
 	}
@@ -18,7 +18,10 @@ func subscribe(language, text string, values cim.NamedArray) (operation, error) 
 			return outcome{}, refuse(cim.ErrNotSupported, "events cannot be received from here")
 		}
 		enum, err := events.Subscribe(ctx, text, cim.SubscribeOptions{OperationOptions: cim.OperationOptions{Context: values}, Language: language})
-		return outcome{enum: enum}, err
+		if err != nil {
+			return outcome{}, err
+		}
+		return outcome{enum: amend(enum, s, flags)}, nil
 	}
 	return op, nil
 }

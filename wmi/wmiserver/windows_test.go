@@ -84,8 +84,8 @@ func TestWindows6UnknownClass(t *testing.T) {
 	if len(list) > 0 {
 		t.Errorf("%d objects", len(list))
 	}
-	if p.info == nil {
-		t.Error("no error object")
+	if e := p.extended(); !e.Get("Operation").Equal(cim.Str("ExecQuery")) || !e.Get("ParameterInfo").Equal(cim.Str("SELECT * FROM Win32_Unknown")) {
+		t.Errorf("the error object: %v, %v", e.Get("Operation"), e.Get("ParameterInfo"))
 	}
 }
 
