@@ -143,6 +143,26 @@ func TestTooManyContexts(t *testing.T) {
 	}
 }
 
+// A connection is no place to try passwords.
+func TestFewUnprovedContexts(t *testing.T) {
+	addr := serve(t, dcerpc.ServerOptions{}, echo(dcerpc.LevelNone, nil))
+	c := dial(t, addr, dcerpc.Options{})
+	bind := func(pass string) error {
+		_, err := c.Bind(timeout(t), echoID, c.NewSecurity(dcerpc.AuthNTLM, 5, initiator(dcerpc.AuthNTLM, "bob", pass)))
+		return err
+	}
+	for i := range 16 {
+		for _, pass := range []string{password, "wrong"} {
+			if err := bind(pass); err != nil {
+				t.Fatalf("%d: %v", i, err)
+			}
+		}
+	}
+	if err := bind("wrong"); !errors.Is(err, &dcerpc.Fault{Status: dcerpc.StatusProtoError}) {
+		t.Errorf("the 17th time: %v", err)
+	}
+}
+
 // meddler changes what one side sends.
 type meddler struct {
 	net.Conn

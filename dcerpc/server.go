@@ -79,7 +79,7 @@ type ServerOptions struct {
 	// MaxConns and MaxConnsPerAddress bound connections, 1000 and 100. More are closed at once.
 	MaxConns, MaxConnsPerAddress int
 	// MaxContexts and MaxSecurity bound what a connection negotiates, 1000 of each: impacket makes one of each for every object that it calls,
-	// and Windows takes 2048 identities ([MS-RPCE] <104>).
+	// and Windows takes 2048 identities ([MS-RPCE] <104>). Only 16 of them may be anonymous or have failed.
 	MaxContexts, MaxSecurity int
 	// Negotiation is how long a first bind or a half-done exchange may take, 30 s. A fragment, once begun, has as long.
 	Negotiation time.Duration

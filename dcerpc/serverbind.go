@@ -178,7 +178,13 @@ func (c *serverConn) handleAuth3(ctx context.Context, p *pdu) error {
 	out, err := c.next(ctx, p)
 	if err == nil && (c.pending != nil || len(out) > 0) {
 		err = auth.ErrBadToken // the mechanism wants to answer, and cannot
-		x.sec.failed, c.pending, c.standing = err, nil, nil
+		if x.sec.effective() > LevelNone {
+			c.proved--
+		}
+		if c.standing == x.sec {
+			c.standing = nil
+		}
+		x.sec.failed, c.pending = err, nil
 	}
 	if err != nil {
 		c.failed = true
@@ -186,6 +192,9 @@ func (c *serverConn) handleAuth3(ctx context.Context, p *pdu) error {
 	}
 	return nil
 }
+
+// maxUnproved is how many security contexts of a connection may have failed or be anonymous.
+const maxUnproved = 16
 
 // begin starts an exchange with its first leg.
 func (c *serverConn) begin(ctx context.Context, p *pdu, b *bind) ([]byte, error) {
@@ -197,7 +206,7 @@ func (c *serverConn) begin(ctx context.Context, p *pdu, b *bind) ([]byte, error)
 		return nil, errProviderUnknown
 	case c.securities[t.contextID] != nil:
 		return nil, errTwice
-	case len(c.securities) >= c.srv.opts.MaxSecurity:
+	case len(c.securities) >= c.srv.opts.MaxSecurity, len(c.securities)-c.proved >= maxUnproved:
 		return nil, errTooMany
 	}
 	a, err := c.srv.opts.Acceptor(t.kind, c.nc.RemoteAddr())
@@ -226,6 +235,9 @@ func (c *serverConn) next(ctx context.Context, p *pdu) ([]byte, error) {
 	}
 	if done {
 		c.pending, c.due = nil, time.Time{}
+		if sec.effective() > LevelNone {
+			c.proved++
+		}
 		if sec.level == LevelConnect {
 			c.standing = sec
 		}

@@ -23,6 +23,7 @@ type serverConn struct {
 	standing    *Security            // level Connect: whose requests without trailer are
 	pending     *exchange            // an exchange that is not done
 	failed      bool                 // one failed in a leg that is not answered
+	proved      int                  // how many identities are proved, without the anonymous
 	assembling  map[uint32]*assembly // requests whose last fragment has not come
 	assembled   int                  // octets in them
 	due         time.Time            // of the first bind, or of pending
@@ -93,22 +94,13 @@ func (c *serverConn) await() error {
 	switch {
 	case !c.bound || c.pending != nil || len(c.assembling) > 0:
 		return c.nc.SetReadDeadline(c.due)
-	case c.proved():
+	case c.proved > 0:
 		return c.nc.SetReadDeadline(time.Time{})
 	case len(c.calls) > 0:
 		c.serving = true
 		return c.nc.SetReadDeadline(time.Time{})
 	}
 	return c.nc.SetReadDeadline(time.Now().Add(c.srv.opts.AnonymousIdle))
-}
-
-func (c *serverConn) proved() bool {
-	for _, s := range c.securities {
-		if s.effective() > LevelNone {
-			return true
-		}
-	}
-	return false
 }
 
 func (c *serverConn) handle(ctx context.Context, p *pdu) error {
