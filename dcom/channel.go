@@ -31,6 +31,7 @@ type channel struct {
 	conn  *dcerpc.Conn
 	local net.Addr
 	sec   *dcerpc.Security
+	bound map[security.GUID]*dcerpc.Binding
 }
 
 // channel finds or makes one. Those without a blanket of their own are not kept.
@@ -82,9 +83,14 @@ func (ch *channel) bind(ctx context.Context, iid security.GUID) (*dcerpc.Binding
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	id := dcerpc.SyntaxID{UUID: iid}
-	if ch.conn != nil && ch.conn.Err() == nil {
-		b, err := ch.conn.Bind(ctx, id, ch.sec)
+	alive := ch.conn != nil && ch.conn.Err() == nil
+	if b := ch.bound[iid]; alive && b != nil {
+		return b, nil
+	}
+	ctx, cancel := ch.client.untilClosed(ctx)
+	defer cancel()
+	if alive {
+		b, err := ch.negotiate(ctx, iid)
 		var rejected *dcerpc.RejectedError
 		if err == nil || ctx.Err() != nil || errors.As(err, &rejected) {
 			return b, err
@@ -93,7 +99,29 @@ func (ch *channel) bind(ctx context.Context, iid security.GUID) (*dcerpc.Binding
 	if err := ch.connect(ctx); err != nil {
 		return nil, err
 	}
-	return ch.conn.Bind(ctx, id, ch.sec)
+	return ch.negotiate(ctx, iid)
+}
+
+// negotiate binds an interface on the connection. lock is held.
+func (ch *channel) negotiate(ctx context.Context, iid security.GUID) (*dcerpc.Binding, error) {
+	b, err := ch.conn.Bind(ctx, dcerpc.SyntaxID{UUID: iid}, ch.sec)
+	if err == nil {
+		ch.bound[iid] = b
+	}
+	return b, err
+}
+
+// untilClosed ends a context with Close, for what nobody else would end.
+func (c *Client) untilClosed(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-c.gone:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // connect dials the addresses in their order. lock is held.
@@ -102,6 +130,7 @@ func (ch *channel) connect(ctx context.Context) error {
 		ch.conn.Close()
 		ch.conn, ch.sec = nil, nil
 	}
+	ch.bound = map[security.GUID]*dcerpc.Binding{}
 	opts := ch.client.opts
 	var failed error
 	for address := range strings.FieldsSeq(ch.key.addresses) {

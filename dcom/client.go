@@ -91,7 +91,8 @@ type ClientOptions struct {
 // Client calls objects of other machines. It dials the machines that its user named and no other, unless OtherBindings permits that.
 type Client struct {
 	opts ClientOptions
-	stop chan struct{}
+	stop chan struct{}  // closed when Close begins
+	gone chan struct{}  // closed when all is released
 	wg   sync.WaitGroup // of pingers
 
 	mu       sync.Mutex
@@ -114,7 +115,7 @@ func NewClient(opts ClientOptions) *Client {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Client{opts: opts, stop: make(chan struct{}), machines: map[string]*machine{}, channels: map[channelKey]*channel{}}
+	return &Client{opts: opts, stop: make(chan struct{}), gone: make(chan struct{}), machines: map[string]*machine{}, channels: map[channelKey]*channel{}}
 }
 
 // machine is a host that the user named. Its tables are guarded by Client.mu.
@@ -637,6 +638,7 @@ func (c *Client) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	err := c.remRelease(ctx, held)
+	close(c.gone)
 	c.mu.Lock()
 	channels := c.channels
 	c.channels = nil

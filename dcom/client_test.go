@@ -300,6 +300,38 @@ func TestConcurrentCalls(t *testing.T) {
 	}
 }
 
+// Close ends what waits for a machine that says nothing, at each step.
+func TestCloseWhileConnecting(t *testing.T) {
+	silent := tcp(t)
+	defer silent.Close()
+	for name, dial := range map[string]func(context.Context, string, string) (net.Conn, error){
+		"the connection": func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+		"the bind": nil,
+	} {
+		c := dcom.NewClient(dcom.ClientOptions{Blanket: as("bob"), Dial: dial})
+		done := make(chan error)
+		go func() {
+			_, err := c.Activate(context.Background(), strings.Replace(silent.Addr().String(), ":", "[", 1)+"]", clsidCounter, iidCounter)
+			done <- err
+		}()
+		time.Sleep(50 * time.Millisecond)
+		if err := c.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Errorf("%s: there is an object", name)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatalf("%s: the activation goes on", name)
+		}
+	}
+}
+
 // What can go wrong before there is an object says what to do.
 func TestConnectErrors(t *testing.T) {
 	w := newWorld(t, worldOptions{}, tcp)
