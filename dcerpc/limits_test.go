@@ -86,6 +86,30 @@ func TestTooManyCalls(t *testing.T) {
 	wg.Wait()
 }
 
+func TestTooMuchHeld(t *testing.T) {
+	waits := make(chan string, 20)
+	addr := serve(t, dcerpc.ServerOptions{MaxRequest: 10_000, MaxAnonymous: 10_000}, echo(dcerpc.LevelNone, waits))
+	c := dial(t, addr, dcerpc.Options{})
+	b, err := c.Bind(timeout(t), echoID, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(timeout(t))
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() { b.Call(ctx, 1, none, &bytesArg{make([]byte, 9_000)}, nil) })
+		<-waits
+	}
+	if err := b.Call(timeout(t), 0, none, &bytesArg{make([]byte, 9_000)}, nil); !errors.Is(err, &dcerpc.Fault{Status: dcerpc.StatusTooBusy}) {
+		t.Errorf("a fifth long request: %v", err)
+	}
+	cancel()
+	wg.Wait()
+	if err := b.Call(timeout(t), 0, none, &bytesArg{make([]byte, 9_000)}, nil); err != nil {
+		t.Errorf("when they are done: %v", err)
+	}
+}
+
 func TestRequestTooLong(t *testing.T) {
 	addr := serve(t, dcerpc.ServerOptions{MaxRequest: 100_000, MaxAnonymous: 20_000}, echo(dcerpc.LevelNone, nil))
 	for _, c := range []struct {

@@ -74,7 +74,8 @@ type ServerOptions struct {
 	MaxFragment int
 	// MaxRequest and MaxAnonymous bound the stub of a request, 4 MiB; without a proven identity 64 KiB.
 	MaxRequest, MaxAnonymous int
-	// MaxCalls is how many calls a connection may have at once, 64. More get a fault with StatusTooBusy.
+	// MaxCalls is how many calls a connection may have at once, 64. More get a fault with StatusTooBusy, and so do calls whose requests together
+	// are longer than four times MaxRequest.
 	MaxCalls int
 	// MaxConns and MaxConnsPerAddress bound connections, 1000 and 100. More are closed at once.
 	MaxConns, MaxConnsPerAddress int

@@ -20,9 +20,13 @@ type assembly struct {
 	stub         []byte
 }
 
+// heldRequests is how many of the longest requests the calls that a connection has at once may amount to.
+const heldRequests = 4
+
 // serverCall is a call that is being served.
 type serverCall struct {
 	cancel   context.CancelFunc
+	size     int  // of its stub
 	orphaned bool // nobody waits for the answer
 }
 
@@ -193,13 +197,14 @@ func (c *serverConn) dispatch(ctx context.Context, a *assembly) error {
 	a.stub = stub
 	c.srv.stats.callsIn.Add(1)
 	c.mu.Lock()
-	if _, twice := c.calls[a.head.callID]; twice || len(c.calls) >= c.srv.opts.MaxCalls {
+	if _, twice := c.calls[a.head.callID]; twice || len(c.calls) >= c.srv.opts.MaxCalls || c.held+len(a.stub) > heldRequests*c.srv.opts.MaxRequest {
 		c.mu.Unlock()
 		return refuse(StatusTooBusy)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	call := &serverCall{cancel: cancel}
+	call := &serverCall{cancel: cancel, size: len(a.stub)}
 	c.calls[a.head.callID] = call
+	c.held += call.size
 	c.mu.Unlock()
 	c.wg.Add(1)
 	go c.run(ctx, a, call)
@@ -248,6 +253,7 @@ func (c *serverConn) finish(id uint32, call *serverCall) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.calls, id)
+	c.held -= call.size
 	if len(c.calls) == 0 && c.serving {
 		c.serving = false
 		if err := c.nc.SetReadDeadline(time.Now().Add(c.srv.opts.AnonymousIdle)); err != nil {

@@ -30,6 +30,7 @@ type serverConn struct {
 
 	mu    sync.Mutex
 	calls map[uint32]*serverCall
+	held  int // octets of their requests
 	// serving says that the reader waits for ever because of calls: the last of them starts the clock.
 	serving bool
 	wg      sync.WaitGroup
