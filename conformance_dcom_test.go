@@ -16,6 +16,7 @@ import (
 	"github.com/casementhq/casement/auth/spnego"
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cim/cimtest"
+	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/providers/static"
@@ -359,5 +360,37 @@ func TestServicesOverDCOM(t *testing.T) {
 	defer classes.Close()
 	if list, _, err := classes.Next(ctx, -1, 100); err != nil || len(list) == 0 || !list[0].IsClass() {
 		t.Errorf("%v, %v", list, err)
+	}
+}
+
+// A namespace that requires encryption serves calls at packet privacy alone: at the login, and at each call after it. T-09.
+func TestRequiresEncryptionOverDCOM(t *testing.T) {
+	m := manager(t)
+	if err := m.AddNamespace(cimom.Namespace{Name: `root\sealed`, RequiresEncryption: true}); err != nil {
+		t.Fatal(err)
+	}
+	port := dcomHost(t, m)
+	opened, err := clientOf(t, port).Open(t.Context(), cim.Caller{}, `root\sealed`, cim.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	if _, err := opened.EnumerateClasses(t.Context(), "", false); err != nil {
+		t.Errorf("at packet privacy: %v", err)
+	}
+	lower := opened.(*wmiclient.Session).At(wmi.AuthenticationPktIntegrity)
+	defer lower.Close()
+	if _, err := lower.EnumerateClasses(t.Context(), "", false); !errors.Is(err, cim.ErrAccessDenied) {
+		t.Errorf("a call at packet integrity: %v", err)
+	}
+	c, err := wmiclient.New("127.0.0.1", wmiclient.Options{
+		Credentials: auth.Credentials{Username: "bob", Password: "Casement-1"}, Port: port, Authentication: wmi.AuthenticationPktIntegrity,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Open(t.Context(), cim.Caller{}, `root\sealed`, cim.OpenOptions{}); !errors.Is(err, cim.ErrAccessDenied) {
+		t.Errorf("a login at packet integrity: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -696,5 +697,59 @@ func TestTrace(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s is not in %s", want, got)
 		}
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	h := newHost(t)
+	h.enumerate(things(200), 0)
+	s := h.open(t, h.options())
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			got, err := collect(t, s)
+			if err != nil || len(got) != 200 {
+				t.Errorf("%d objects, %v", len(got), err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := s.Close(); err != nil || h.exporter.Len() != 0 {
+		t.Errorf("%v; %d objects are left", err, h.exporter.Len())
+	}
+}
+
+// Nothing outlives the client, whatever is under way.
+func TestCloseEndsEverything(t *testing.T) {
+	h := newHost(t)
+	h.enumerate(things(1), time.Minute)
+	c, err := wmiclient.New("127.0.0.1", h.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		s, err := c.Open(within(t), cim.Caller{}, "root/test", cim.OpenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Query(within(t), "SELECT * FROM Thing", cim.QueryOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // the calls are under way
+	begin := time.Now()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begin); took > 5*time.Second || h.exporter.Len() != 0 {
+		t.Errorf("Close took %v, %d objects are left", took, h.exporter.Len())
+	}
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	if strings.Contains(string(stacks), "wmiclient.(") {
+		t.Errorf("something goes on:\n%s", stacks)
+	}
+	if _, err := c.Open(within(t), cim.Caller{}, "root/test", cim.OpenOptions{}); statusOf(t, err) != cim.ErrShuttingDown {
+		t.Errorf("after Close: %v", err)
 	}
 }

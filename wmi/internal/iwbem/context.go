@@ -8,6 +8,8 @@ import (
 	"unicode/utf16"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/wmi"
+	"github.com/casementhq/casement/wmi/internal/wmio"
 )
 
 // The types of values of a context, VARENUM of [MS-OAUT] 2.2.7. Types that CIM has beside these travel as text.
@@ -58,8 +60,8 @@ func badContext(format string, args ...any) error {
 	return &cim.Error{Status: cim.ErrInvalidContext, Detail: fmt.Sprintf(format, args...)}
 }
 
-// NewContext writes named values as a context, nil for none. Integers of 64 bits, datetimes and references travel as text. ErrInvalidContext for an
-// embedded object. See [MS-WMI] 2.2.13.
+// NewContext writes named values as a context, nil for none. Integers of 64 bits, datetimes and references travel as text, an embedded object as its
+// encoding unit. ErrInvalidContext for an object that has no form on the wire. See [MS-WMI] 2.2.13.
 func NewContext(values cim.NamedArray) (Context, error) {
 	if len(values) == 0 {
 		return nil, nil
@@ -94,13 +96,13 @@ func appendVariant(b []byte, v cim.Value) ([]byte, error) {
 		return binary.LittleEndian.AppendUint16(b, vtNull), nil
 	}
 	vt := variantOf(v.Type().Elem())
-	if vt == vtUnknown {
-		return nil, errors.New("is an embedded object")
-	}
 	if !v.Type().IsArray() {
 		b = binary.LittleEndian.AppendUint16(b, vt)
-		if vt == vtBSTR {
+		switch vt {
+		case vtBSTR:
 			return appendText(b, v.String()), nil
+		case vtUnknown:
+			return appendObject(b, v)
 		}
 		at := len(b)
 		b = appendElement(b, vt, v)
@@ -110,15 +112,22 @@ func appendVariant(b []byte, v cim.Value) ([]byte, error) {
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(v.Elems())))
 	size := variants[vt].size
 	switch vt {
-	case vtBSTR:
-		size = 4
+	case vtBSTR, vtUnknown:
+		size = 4 // of a pointer
 	case vtR4:
 		size = 8
 	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(size))
 	for _, e := range v.Elems() {
-		if vt == vtBSTR {
+		switch vt {
+		case vtBSTR:
 			b = appendText(b, e.String())
+			continue
+		case vtUnknown:
+			var err error
+			if b, err = appendObject(b, e); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		at := len(b)
@@ -126,6 +135,14 @@ func appendVariant(b []byte, v cim.Value) ([]byte, error) {
 		b = append(b, make([]byte, size-(len(b)-at))...)
 	}
 	return b, nil
+}
+
+// appendObject writes the marshaling buffer of an IWbemClassObject, as [MS-WMI] 2.2.4 has it.
+func appendObject(b []byte, v cim.Value) ([]byte, error) {
+	if v.IsNull() {
+		return nil, errors.New("an object in an array is NULL")
+	}
+	return new(wmio.Codec).AppendUnit(b, v.Object())
 }
 
 // appendElement writes a number in the size of its type.
@@ -150,7 +167,7 @@ func appendElement(b []byte, vt uint16, v cim.Value) []byte {
 	return append(b, octets[:variants[vt].size]...)
 }
 
-// Values reads the named values of a context, none for NULL. What is wrong is ErrInvalidContext, an embedded object too.
+// Values reads the named values of a context, none for NULL. What is wrong is ErrInvalidContext.
 func (c Context) Values() (cim.NamedArray, error) {
 	if c == nil {
 		return nil, nil
@@ -221,6 +238,8 @@ func (r *contextReader) variant() cim.Value {
 		return cim.Value{}
 	case vtBSTR:
 		return cim.Str(r.text())
+	case vtUnknown:
+		return cim.Obj(r.object())
 	}
 	return r.element(vt, r.take(8))
 }
@@ -233,6 +252,8 @@ func (r *contextReader) array(vt uint16) cim.Value {
 	switch {
 	case vt == vtBSTR:
 		smallest = 4
+	case vt == vtUnknown:
+		smallest = unitHeader
 	case !fixed || size < uint32(known.size) || size > 8:
 		r.ok = false
 	}
@@ -242,16 +263,54 @@ func (r *contextReader) array(vt uint16) cim.Value {
 	}
 	elems := make([]cim.Value, n)
 	for i := range elems {
-		if vt == vtBSTR {
+		switch vt {
+		case vtBSTR:
 			elems[i] = cim.Str(r.text())
-			continue
+		case vtUnknown:
+			elems[i] = cim.Obj(r.object())
+		default:
+			elems[i] = r.element(vt, r.take(int(size)))
 		}
-		elems[i] = r.element(vt, r.take(int(size)))
 	}
-	if vt == vtBSTR {
+	switch vt {
+	case vtBSTR:
 		return cim.Array(cim.String, elems)
+	case vtUnknown:
+		return cim.Array(cim.Object, elems)
 	}
 	return cim.Array(known.cim, elems)
+}
+
+// The heads of what an object is read from: of an encoding unit ([MS-WMIO] 2.2.1) the signature and the length, and of the OBJREF_CUSTOM that some
+// put around it the signature.
+const (
+	unitHeader    = 8
+	objrefHeader  = 48
+	objrefAsText  = "MEOW"
+	classIDOffset = 24
+)
+
+// object reads an object, with or without an OBJREF_CUSTOM around it. It is never nil where r is still ok.
+func (r *contextReader) object() *cim.Instance {
+	if len(r.b) >= objrefHeader && string(r.b[:4]) == objrefAsText {
+		head := r.take(objrefHeader)
+		r.ok = string(head[classIDOffset:classIDOffset+16]) == string(wmi.CLSIDClassObject[:])
+	}
+	if len(r.b) < unitHeader {
+		r.ok = false
+		return nil
+	}
+	n := uint64(unitHeader) + uint64(binary.LittleEndian.Uint32(r.b[4:]))
+	if n > uint64(len(r.b)) {
+		r.ok = false
+		return nil
+	}
+	i, _, err := new(wmio.Codec).Decode(r.take(int(n)))
+	if err != nil {
+		r.ok = false
+		return nil
+	}
+	return i
 }
 
 func (r *contextReader) element(vt uint16, b []byte) cim.Value {

@@ -6,7 +6,10 @@ import (
 	"testing"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/dcom"
+	"github.com/casementhq/casement/wmi"
 	"github.com/casementhq/casement/wmi/internal/iwbem"
+	"github.com/casementhq/casement/wmi/internal/wmio"
 )
 
 const guidOfContext = "\x01\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
@@ -83,6 +86,40 @@ func TestWhatAContextHasNoTypeForIsText(t *testing.T) {
 	}
 }
 
+// [MS-WMI] 2.2.4: the marshaling buffer of an object is its encoding unit, whose layout package wmio proves. With an OBJREF_CUSTOM around it it is read, too.
+func TestObjectsInAContext(t *testing.T) {
+	class := cim.NewClass("C", nil).Key("N", cim.Uint32).Build(`root\test`)
+	one, two := cim.MakeInstance(class, []cim.Value{cim.U32(1)}), cim.MakeInstance(class, []cim.Value{cim.U32(2)})
+	c, err := iwbem.NewContext(cim.NamedArray{{Name: "o", Value: cim.Obj(one)}, {Name: "a", Value: cim.Array(cim.Object, []cim.Value{cim.Obj(one), cim.Obj(two)})}, {Name: "z", Value: cim.S32(9)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit, err := new(wmio.Codec).AppendUnit(nil, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := guidOfContext + "\x03\x00\x00\x00" + "\x01\x00\x00\x00o\x00" + "\x00\x00\x00\x00" + "\x0d\x00"
+	if !bytes.HasPrefix(c, append([]byte(head), unit...)) {
+		t.Errorf("written as %x", []byte(c))
+	}
+	wrapped := (&dcom.ObjRef{Kind: dcom.ObjRefCustom, IID: wmi.IIDClassObject, CLSID: wmi.CLSIDClassObject, Data: unit}).Append(nil)
+	for _, octets := range []iwbem.Context{c, append(append([]byte(head), wrapped...), c[len(head)+len(unit):]...)} {
+		v, err := octets.Values()
+		if err != nil || len(v) != 3 {
+			t.Fatalf("%v, %v", v, err)
+		}
+		a := v.Get("a").Elems()
+		if v.Get("o").Object().Get("N").String() != "1" || len(a) != 2 || a[1].Object().Get("N").String() != "2" || v.Get("z").String() != "9" {
+			t.Errorf("read as %v", v)
+		}
+		for n := range len(octets) {
+			if _, err := octets[:n].Values(); !errors.Is(err, cim.ErrInvalidContext) {
+				t.Fatalf("%d of %d octets: %v", n, len(octets), err)
+			}
+		}
+	}
+}
+
 func TestNoContext(t *testing.T) {
 	if c, err := iwbem.NewContext(nil); c != nil || err != nil {
 		t.Errorf("%x, %v", []byte(c), err)
@@ -95,6 +132,10 @@ func TestNoContext(t *testing.T) {
 func FuzzContext(f *testing.F) {
 	for _, c := range contexts {
 		f.Add([]byte(c.octets))
+	}
+	object := cim.MakeInstance(cim.NewClass("C", nil).Key("N", cim.Uint32).Build(""), []cim.Value{cim.U32(1)})
+	if c, err := iwbem.NewContext(cim.NamedArray{{Name: "o", Value: cim.Obj(object)}}); err == nil {
+		f.Add([]byte(c))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		values, err := iwbem.Context(b).Values()
