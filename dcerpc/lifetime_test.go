@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,5 +201,44 @@ func TestCloseEndsCalls(t *testing.T) {
 	}
 	if err := s.Serve(l); !errors.Is(err, dcerpc.ErrServerClosed) {
 		t.Errorf("a closed server serves: %v", err)
+	}
+}
+
+// Answers that a peer does not read do not pile up: without their being read, hardly more calls are served than a connection may have at once. They
+// are all answered once it reads.
+func TestAnswersThatNobodyReads(t *testing.T) {
+	const asked, atOnce = 200, 4
+	var served atomic.Int32
+	nc := pipe(t, dcerpc.ServerOptions{MaxCalls: atOnce}, &dcerpc.Interface{ID: echoID, MinLevel: dcerpc.LevelNone, Serve: func(_ context.Context, call *dcerpc.Call) error {
+		served.Add(1)
+		call.Out.Grow(100)
+		return nil
+	}})
+	nc.Write(bindOf(t, echoID))
+	if _, err := io.ReadFull(nc, make([]byte, 56)); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for id := range asked {
+			b := []byte{5, 0, 0, 3, 0x10, 0, 0, 0, 24, 0, 0, 0, byte(id), 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+			if _, err := nc.Write(b); err != nil {
+				return
+			}
+		}
+	}()
+	for was := int32(-1); was != served.Load(); time.Sleep(100 * time.Millisecond) {
+		was = served.Load()
+	}
+	if n := served.Load(); n < atOnce || n > atOnce+10 {
+		t.Errorf("%d calls are served while no answer is read, want about %d", n, atOnce)
+	}
+	for n := range asked {
+		head := make([]byte, 16)
+		if _, err := io.ReadFull(nc, head); err != nil {
+			t.Fatalf("after %d answers: %v", n, err)
+		}
+		if _, err := io.CopyN(io.Discard, nc, int64(head[8])+int64(head[9])<<8-16); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

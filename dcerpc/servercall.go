@@ -23,6 +23,9 @@ type assembly struct {
 // heldRequests is how many of the longest requests the calls that a connection has at once may amount to.
 const heldRequests = 4
 
+// answersWaiting is how many answers may wait to be written, beside as many as there may be calls.
+const answersWaiting = 8
+
 // serverCall is a call that is being served.
 type serverCall struct {
 	cancel   context.CancelFunc
@@ -196,9 +199,16 @@ func (c *serverConn) dispatch(ctx context.Context, a *assembly) error {
 	}
 	a.stub = stub
 	c.srv.stats.callsIn.Add(1)
+	// A peer that does not read what it asked for gets no more of it: nothing further is read from it until it does.
+	select {
+	case c.unanswered <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	c.mu.Lock()
 	if _, twice := c.calls[a.head.callID]; twice || len(c.calls) >= c.srv.opts.MaxCalls || c.held+len(a.stub) > heldRequests*c.srv.opts.MaxRequest {
 		c.mu.Unlock()
+		<-c.unanswered
 		return refuse(StatusTooBusy)
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -220,6 +230,7 @@ const keepEncoder = 1 << 20
 // run serves one call and writes its answer.
 func (c *serverConn) run(ctx context.Context, a *assembly, running *serverCall) {
 	defer c.wg.Done()
+	defer func() { <-c.unanswered }()
 	out := encoders.Get().(*ndr.Encoder)
 	wide := a.presentation.transfer == NDR64
 	out.Reset(ndr.Format{Wide: wide})

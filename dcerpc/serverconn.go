@@ -28,6 +28,9 @@ type serverConn struct {
 	assembled   int                  // octets in them
 	due         time.Time            // of the first bind, or of pending
 
+	// unanswered has an element for each call that is served or whose answer is not written yet.
+	unanswered chan struct{}
+
 	mu    sync.Mutex
 	calls map[uint32]*serverCall
 	held  int // octets of their requests
@@ -48,6 +51,7 @@ func newServerConn(s *Server, nc net.Conn) *serverConn {
 	c := &serverConn{
 		srv: s, host: hostOf(nc.RemoteAddr()), contexts: map[uint16]*presentation{}, securities: map[uint32]*Security{},
 		assembling: map[uint32]*assembly{}, calls: map[uint32]*serverCall{},
+		unanswered: make(chan struct{}, s.opts.MaxCalls+answersWaiting),
 	}
 	c.link.init(nc)
 	c.maxXmit, c.maxRecv = s.opts.MaxFragment, s.opts.MaxFragment
