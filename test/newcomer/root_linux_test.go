@@ -78,7 +78,7 @@ func TestServiceIsNotRoot(t *testing.T) {
 	defer forgetPolicy(state)
 	m := p.start(t, up(state)...)
 	pid := m.cmd.Process.Pid
-	if len(listening(t, pid)) != 2 {
+	if len(listening(t, pid)) != 4 { // HTTP, HTTPS, and the two of DCOM
 		t.Errorf("the process does not listen itself")
 	}
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
@@ -217,6 +217,37 @@ func TestMappedUsers(t *testing.T) {
 		t.Errorf("a mapping without permission is not said at start: %s", &m.err)
 	}
 	m.end(syscall.SIGTERM)
+}
+
+// WMI over DCOM is on port 135 where that can be had: by the helper. Who may not
+// have it is told so, and serves everything else.
+func TestDCOMPort(t *testing.T) {
+	people(t, func(t *testing.T, p person) {
+		if dials("127.0.0.1:135") {
+			t.Skip("another program has port 135")
+		}
+		low, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+		if err != nil {
+			t.Fatal(err)
+		}
+		may := p.uid == 0 || len(strings.TrimSpace(string(low))) < 3
+		state := filepath.Join(p.home, "state")
+		defer forgetPolicy(state)
+		m := p.start(t, "up", "--state", state, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0")
+		switch said := m.field("DCOM"); {
+		case may && said != "dcom://127.0.0.1:135":
+			t.Errorf("it says %s", &m.out)
+		case !may && (!strings.Contains(said, "may not listen on port 135") || !strings.Contains(m.err.String(), "WMI over DCOM is not served")):
+			t.Errorf("it says %s and logs %s", &m.out, &m.err)
+		}
+		p.must(t, "query", "here", "SELECT Caption FROM Win32_OperatingSystem")
+		if may {
+			q := p
+			q.env = []string{"CASEMENT_USER=Administrator", "CASEMENT_PASSWORD=" + m.field("Password")}
+			q.must(t, "query", "dcom://127.0.0.1", "SELECT Caption FROM Win32_OperatingSystem")
+		}
+		m.end(syscall.SIGTERM)
+	})
 }
 
 // The service, which is not root, gets low ports through the helper.

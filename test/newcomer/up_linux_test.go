@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var onFreePorts = []string{"--http", "127.0.0.1:0", "--https", "127.0.0.1:0"}
+var onFreePorts = []string{"--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--dcom-port", "0"}
 
 func up(state string, more ...string) []string {
 	return append(append([]string{"up", "--state", state}, onFreePorts...), more...)
