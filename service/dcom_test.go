@@ -7,10 +7,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf16"
@@ -33,6 +35,11 @@ import (
 // WinRM.
 func dcomService(t *testing.T) *Service {
 	t.Helper()
+	return loggedDCOMService(t, io.Discard)
+}
+
+func loggedDCOMService(t *testing.T, log io.Writer) *Service {
+	t.Helper()
 	state := at(t, filepath.Join(t.TempDir(), "state"), testTime())
 	if err := state.Accounts.SetPassword("Administrator", "Secret-1-word"); err != nil {
 		t.Fatal(err)
@@ -40,7 +47,7 @@ func dcomService(t *testing.T) *Service {
 	if err := state.bootstrapDCOM(""); err != nil {
 		t.Fatal(err)
 	}
-	svc, err := New(state, Options{DCOMPort: -1})
+	svc, err := New(state, Options{DCOMPort: -1, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +203,8 @@ func TestServerAlive2OnTheWire(t *testing.T) {
 // Who may activate: the limits and the permissions of the hive as they are now,
 // and a level of at least packet integrity. See spec/wmi.md 1.5 and KB5004442; T-08.
 func TestWhoMayActivate(t *testing.T) {
-	svc := dcomService(t)
+	var log safeBuffer
+	svc := loggedDCOMService(t, &log)
 	for _, name := range []string{"alice", "admin"} {
 		if _, err := svc.State.Accounts.AddUser(accounts.NewUser{Name: name, Password: "Secret-1-word"}); err != nil {
 			t.Fatal(err)
@@ -260,6 +268,31 @@ func TestWhoMayActivate(t *testing.T) {
 			t.Errorf("%s: %#x, want %#x", step.why, got, step.want)
 		}
 	}
+	// Windows logs 10036 for a level that is too low, and 10016 for a descriptor.
+	for _, want := range []string{"event=10036 user=Administrator", "event=10016 user=alice", "MachineLaunchRestriction does not grant Remote Launch", "LaunchPermission does not grant Remote Launch"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has no %q:\n%s", want, &log)
+		}
+	}
+}
+
+// safeBuffer takes a log.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }
 
 func hiveApply(t *testing.T, s *State, changes ...settings.Change) {
