@@ -17,7 +17,8 @@ type Options struct {
 	Credentials auth.Credentials
 	// Authority says how to authenticate; the zero value negotiates. A Kerberos authority fails with ErrNotSupported: Kerberos is not built in.
 	Authority wmi.Authority
-	// Authentication is how calls are protected; AuthenticationDefault is PktPrivacy. An activation has at least PktIntegrity.
+	// Authentication is how calls are protected; AuthenticationDefault is PktPrivacy. What is below PktIntegrity is raised, as an activation needs
+	// that, but for None, which calls without authentication.
 	Authentication wmi.AuthenticationLevel
 	// Impersonation is what the host may do as the user; ImpersonationDefault is that of Defaults. WMI refuses less than Impersonate, and
 	// Delegate needs Kerberos.
