@@ -63,3 +63,8 @@ func exportAt(c *call, o object, iid security.GUID) (*dcom.ObjRef, error) {
 	}
 	return ref, nil
 }
+
+// referTo gives another reference to an object that is callable already.
+func referTo(c *call, oid uint64, iid security.GUID) (*dcom.ObjRef, error) {
+	return c.dcom.Exporter.Reference(oid, dcom.ExportOptions{IID: iid, Call: c.dcom})
+}

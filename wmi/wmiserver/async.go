@@ -13,6 +13,8 @@ import (
 
 // sink is where an asynchronous operation goes: an IWbemObjectSink of the client. Its methods are called one after the other.
 type sink interface {
+	// reach finds out where the sink is, so that it stays there until it is called.
+	reach(ctx context.Context) error
 	// indicate gives objects. An HRESULT with the severity bit, or no answer, is an error.
 	indicate(ctx context.Context, objects []*cim.Instance) error
 	// setStatus tells the end. info is the error object, nil for success.
@@ -82,7 +84,11 @@ func (v *Server) begin(c *asyncCall, run func(ctx context.Context) (status uint3
 		defer close(c.done)
 		defer v.calls.remove(c)
 		defer cancel(nil)
-		status, text, err := run(ctx)
+		err := c.timed(ctx, c.sink.reach)
+		status, text := uint32(0), ""
+		if err == nil {
+			status, text, err = run(ctx)
+		}
 		c.finish(ctx, status, text, err)
 	}) {
 		return nil
@@ -183,11 +189,16 @@ const (
 	stageRefused = "refused" // the sink answered with a failure
 )
 
-// indicate gives a batch, within its time.
+// indicate gives a batch.
 func (c *asyncCall) indicate(ctx context.Context, batch []*cim.Instance) error {
+	return c.timed(ctx, func(ctx context.Context) error { return c.sink.indicate(ctx, batch) })
+}
+
+// timed runs what waits for the client, within the time for that.
+func (c *asyncCall) timed(ctx context.Context, f func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, sinkTimer)
 	defer cancel()
-	err := c.sink.indicate(limited, batch)
+	err := f(limited)
 	if err != nil && ctx.Err() == nil && limited.Err() != nil {
 		return &deadSink{stageCall, errors.New("no answer within " + sinkTimer.String())}
 	}

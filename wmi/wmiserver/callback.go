@@ -99,12 +99,19 @@ func (s *Server) sink(ctx context.Context, c *call, connection *connection, ref 
 	if err := admitted(ctx, connection.session, open); err != nil {
 		least = cim.ProtectionPktPrivacy
 	}
-	if least > cim.ProtectionNone && len(s.o.Callbacks.manners(least)) == 0 {
+	manners := s.o.Callbacks.manners(least)
+	if least > cim.ProtectionNone && len(manners) == 0 {
 		s.log.Warn("the namespace requires an encrypted connection to the client's sink, which cannot be made", "event", eventAsyncDenied,
 			"namespace", connection.namespace, "user", c.owner, "address", c.caller.Address)
 		return nil, key, refuse(cim.ErrAccessDenied, "the namespace requires encryption, and the sink cannot be called so")
 	}
-	return &clientSink{server: s, ref: ref, hosts: s.o.Callbacks.hosts(host, ref), least: least}, key, nil
+	target := &clientSink{server: s, ref: ref, failed: &deadSink{stagePolicy, errNoIdentity}}
+	for _, m := range manners {
+		for _, h := range s.o.Callbacks.hosts(host, ref) {
+			target.ways = append(target.ways, way{m, h})
+		}
+	}
+	return target, key, nil
 }
 
 // The numbers of the events that tell of too little encryption.

@@ -11,14 +11,20 @@ import (
 	"github.com/casementhq/casement/wmi/internal/iwbem"
 )
 
-// clientSink is a sink at a client, called in one of the manners that callback.go permits. It is reached for at the first call.
+// clientSink is a sink at a client, called in one of the ways that callback.go permits.
 type clientSink struct {
 	server *Server
 	ref    *dcom.ObjRef
-	hosts  []string       // that it may be at
-	least  cim.Protection // that it must be called with
+	ways   []way // that are left to try
+	proxy  proxy
+	proven bool // a call got through
+	failed error
+}
 
-	proxy proxy
+// way is a manner to call a sink in, and a host that it may be at.
+type way struct {
+	manner manner
+	host   string
 }
 
 // proxy is an interface of an object at a client.
@@ -30,30 +36,42 @@ type proxy interface {
 	abandon()
 }
 
-// do makes a call, and before the first one finds out how the sink can be called at all.
+// reach finds out where the sink is, unless that is known. From then on the client's resolver is pinged for it.
+func (s *clientSink) reach(ctx context.Context) error {
+	for s.proxy == nil {
+		if len(s.ways) == 0 {
+			return dead(s.failed)
+		}
+		p, err := s.server.dial(ctx, s.ref, s.ways[0].host, s.ways[0].manner)
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err() // it was not the way that failed
+		}
+		s.ways = s.ways[1:]
+		if s.failed = err; err == nil {
+			s.proxy = p
+		}
+	}
+	return nil
+}
+
+// do makes a call. The first one also finds out which way the sink is called at all.
 func (s *clientSink) do(ctx context.Context, opnum uint16, in ndr.Marshaler) (uint32, error) {
-	var out iwbem.StatusResponse
-	if s.proxy != nil {
-		if err := s.proxy.call(ctx, opnum, in, &out); err != nil {
+	for {
+		if err := s.reach(ctx); err != nil {
+			return 0, err
+		}
+		var out iwbem.StatusResponse
+		err := s.proxy.call(ctx, opnum, in, &out)
+		if err == nil {
+			s.proven = true
+			return out.Result, nil
+		}
+		if s.proven || ctx.Err() != nil {
 			return 0, dead(err)
 		}
-		return out.Result, nil
+		s.proxy.abandon()
+		s.proxy, s.failed = nil, err
 	}
-	err := error(&deadSink{stagePolicy, errNoIdentity})
-	for _, m := range s.server.o.Callbacks.manners(s.least) {
-		for _, host := range s.hosts {
-			var p proxy
-			if p, err = s.server.dial(ctx, s.ref, host, m); err != nil {
-				continue
-			}
-			if err = p.call(ctx, opnum, in, &out); err == nil {
-				s.proxy = p
-				return out.Result, nil
-			}
-			p.abandon()
-		}
-	}
-	return 0, dead(err)
 }
 
 // dead is the failure of a call, with the stage at which it failed.

@@ -523,6 +523,33 @@ func TestLoopbackSink(t *testing.T) {
 	}
 }
 
+// T-31 over a real connection: when CancelAsyncCall answers, the sink has its status and is released.
+func TestLoopbackCancel(t *testing.T) {
+	s := newService(t, wmiserver.Options{Callbacks: wmiserver.Callbacks{Anonymous: func() bool { return true }}})
+	c := s.client(t, as("admin", dcerpc.LevelPrivacy, false))
+	services := c.open(cimtest.Namespace)
+	k, ref := newSink(t)
+	var out iwbem.StatusResponse
+	c.call(services, iwbem.OpExecNotificationQueryAsync, &iwbem.ExecNotificationQueryAsyncRequest{
+		Language: text("WQL"), Query: text("SELECT * FROM __ClassCreationEvent"), Sink: ref,
+	}, &out)
+	if out.Result != 0 {
+		t.Fatalf("ExecNotificationQueryAsync: %v", cim.Status(out.Result))
+	}
+	c.call(services, iwbem.OpCancelAsyncCall, &iwbem.CancelAsyncCallRequest{Sink: ref}, &out)
+	if out.Result != 0 {
+		t.Errorf("CancelAsyncCall: %v", cim.Status(out.Result))
+	}
+	select {
+	case <-k.released:
+	default:
+		t.Error("the sink is not released")
+	}
+	if len(k.final) != 1 || k.final[0] != uint32(cim.ErrCallCancelled) {
+		t.Errorf("the status: %#x", k.final)
+	}
+}
+
 // Where no callback is permitted nothing is dialled, and the log says why.
 func TestLoopbackSinkForbidden(t *testing.T) {
 	dials := atomic.Int32{}

@@ -43,6 +43,7 @@ type host struct {
 type exportedObject struct {
 	object
 	owner string
+	refs  int // references that were given
 }
 
 func (h *host) export(c *call, o object, iid security.GUID) (*dcom.ObjRef, error) {
@@ -52,8 +53,20 @@ func (h *host) export(c *call, o object, iid security.GUID) (*dcom.ObjRef, error
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.last++
-	h.objects[h.last] = exportedObject{o, c.owner}
+	h.objects[h.last] = exportedObject{o, c.owner, 1}
 	return &dcom.ObjRef{Kind: dcom.ObjRefStandard, IID: iid, Std: dcom.StdObjRef{PublicRefs: 5, OXID: 1, OID: h.last}}, nil
+}
+
+func (h *host) again(_ *call, oid uint64, iid security.GUID) (*dcom.ObjRef, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	o, ok := h.objects[oid]
+	if !ok {
+		return nil, errors.New("disconnected")
+	}
+	o.refs++
+	h.objects[oid] = o
+	return &dcom.ObjRef{Kind: dcom.ObjRefStandard, IID: iid, Std: dcom.StdObjRef{PublicRefs: 5, OXID: 1, OID: oid}}, nil
 }
 
 func (h *host) len() int {
@@ -62,17 +75,23 @@ func (h *host) len() int {
 	return len(h.objects)
 }
 
-// release is the last RemRelease of an object.
+// release gives a reference back.
 func (p *peer) release(r *dcom.ObjRef) {
 	p.t.Helper()
 	p.host.mu.Lock()
 	o, ok := p.host.objects[r.Std.OID]
-	delete(p.host.objects, r.Std.OID)
+	if o.refs--; o.refs > 0 {
+		p.host.objects[r.Std.OID] = o
+	} else {
+		delete(p.host.objects, r.Std.OID)
+	}
 	p.host.mu.Unlock()
 	if !ok {
 		p.t.Fatal("released twice")
 	}
-	o.released()
+	if o.refs == 0 {
+		o.released()
+	}
 }
 
 func administrator() *security.Token {
@@ -99,7 +118,7 @@ func newPeer(t testing.TB, o Options) *peer {
 	t.Cleanup(s.Close)
 	h := &host{objects: map[uint64]exportedObject{}}
 	k := &sinks{byOID: map[uint64]*testSink{}}
-	s.objects, s.dial = h.export, k.dial
+	s.objects, s.again, s.dial = h.export, h.again, k.dial
 	return &peer{t: t, server: s, host: h, caller: remote(administrator()), sinks: k}
 }
 

@@ -54,6 +54,7 @@ type refresher struct {
 
 	// all that follows belongs to refreshers.mu but for working
 	users   int
+	oid     uint64 // of the remoteRefresher that refers to it, 0 for none
 	items   []*refreshed
 	last    uint32
 	working sync.Mutex // one refresh at a time
@@ -253,8 +254,29 @@ func (s *services) refresh(c *call, id iwbem.RefresherID, item *refreshed) (uint
 		s.server.refreshers.leave(one)
 		return 0, security.GUID{}, nil, err
 	}
-	ref, err := s.server.export(c, &remoteRefresher{server: s.server, refresher: one}, wmi.IIDRemoteRefresher)
+	ref, err := s.server.refer(c, one)
 	return number, one.guid, ref, err
+}
+
+// refer gives a reference to a refresher, to the same object each time, and takes over one use of it. See [MS-WMI] 3.1.4.12.5.
+func (s *Server) refer(c *call, one *refresher) (*dcom.ObjRef, error) {
+	s.refreshers.mu.Lock()
+	oid := one.oid
+	s.refreshers.mu.Unlock()
+	if oid != 0 {
+		if ref, err := s.again(c, oid, wmi.IIDRemoteRefresher); err == nil {
+			s.refreshers.leave(one)
+			return ref, nil
+		}
+	}
+	ref, err := s.export(c, &remoteRefresher{server: s, refresher: one}, wmi.IIDRemoteRefresher)
+	if err != nil {
+		return nil, err
+	}
+	s.refreshers.mu.Lock()
+	defer s.refreshers.mu.Unlock()
+	one.oid = ref.Std.OID
+	return ref, nil
 }
 
 // removeObjectFromRefresher is not there on Windows either. See [MS-WMI] 3.1.4.12.4.
@@ -275,7 +297,7 @@ func (s *services) getRemoteRefresher(ctx context.Context, c *call, r *iwbem.Get
 		}
 		one := s.server.refreshers.use(c.owner, r.Refresher)
 		out.GUID = one.guid
-		out.Refresher, err = s.server.export(c, &remoteRefresher{server: s.server, refresher: one}, wmi.IIDRemoteRefresher)
+		out.Refresher, err = s.server.refer(c, one)
 		return err
 	}()
 	out.Result = result(err)
@@ -336,7 +358,7 @@ func (s *services) reconnect(ctx context.Context, c *call, one *refresher, info 
 	return id, err
 }
 
-// remoteRefresher is IWbemRemoteRefresher: one reference to a refresher. See [MS-WMI] 3.1.4.13.
+// remoteRefresher is IWbemRemoteRefresher. See [MS-WMI] 3.1.4.13.
 type remoteRefresher struct {
 	server    *Server
 	refresher *refresher

@@ -41,7 +41,7 @@ func TestRefresher(t *testing.T) {
 	}
 	want(t, "an unknown class", add(iwbem.OpAddEnumToRefresher, "Nothing").Result, cim.ErrInvalidClass)
 	one, all := add(iwbem.OpAddObjectToRefresher, `Win32_PerfRawData_Test.Name="one"`), add(iwbem.OpAddEnumToRefresher, "Win32_PerfRawData_Test")
-	if one.Result != 0 || one.Info.Type != iwbem.RefreshRemote || one.Info.Refresher == nil || one.Info.CancelID == all.Info.CancelID || one.Info.GUID != all.Info.GUID {
+	if one.Result != 0 || one.Info.Type != iwbem.RefreshRemote || one.Info.Refresher == nil || one.Info.CancelID == all.Info.CancelID || one.Info.GUID != all.Info.GUID || one.Info.Refresher.Std != all.Info.Refresher.Std {
 		t.Fatalf("%+v, %+v", one, all)
 	}
 	blobs, err := p.codec.NewInstanceBlobs(p.decode(one.Info.Template).Class())
@@ -161,7 +161,7 @@ func (k *keeper) Restore(_ context.Context, _ cim.Caller, file string) error {
 func (p *peer) backup(iid security.GUID, opnum uint16, file string, flags uint32) uint32 {
 	p.t.Helper()
 	p.host.mu.Lock()
-	p.host.objects[1<<40] = exportedObject{&backup{p.server}, ownerOf(p.caller)}
+	p.host.objects[1<<40] = exportedObject{&backup{p.server}, ownerOf(p.caller), 1}
 	p.host.mu.Unlock()
 	r := *p.sinks.new(1 << 41).ref
 	r.Std.OID = 1 << 40

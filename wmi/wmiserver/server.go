@@ -41,6 +41,7 @@ type Server struct {
 	calls  asyncTable
 	// What the service has from package dcom, and a test from elsewhere.
 	objects func(c *call, o object, iid security.GUID) (*dcom.ObjRef, error)
+	again   func(c *call, oid uint64, iid security.GUID) (*dcom.ObjRef, error)
 	dial    func(ctx context.Context, sink *dcom.ObjRef, host string, m manner) (proxy, error)
 	paused  pause
 
@@ -64,7 +65,7 @@ func New(o Options) *Server {
 	s := &Server{o: o, log: o.Logger, ledger: newLedger(o.Limits)}
 	s.codec.Server = o.ServerName
 	s.codec.SpellDefaults, s.codec.EmptySignatures = true, true // for clients that do not read the other form
-	s.objects, s.dial = exportAt, s.dialSink
+	s.objects, s.again, s.dial = exportAt, referTo, s.dialSink
 	s.base, s.cancel = context.WithCancel(context.Background())
 	return s
 }
