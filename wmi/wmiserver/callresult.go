@@ -3,6 +3,7 @@ package wmiserver
 import (
 	"context"
 
+	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/internal/ndr"
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/wmi"
@@ -11,8 +12,9 @@ import (
 
 // callResult is IWbemCallResult. See [MS-WMI] 3.1.4.5.
 type callResult struct {
-	pending *pending
-	leave   func()
+	pending    *pending
+	connection *connection
+	protection cim.Protection // of the call that began the operation
 }
 
 var callResultMethods = methods{
@@ -31,10 +33,13 @@ func (r *callResult) methods(iid security.GUID) methods {
 
 func (r *callResult) released() {
 	r.pending.release()
-	r.leave()
+	r.connection.release()
 }
 
 func (r *callResult) getResultObject(ctx context.Context, c *call, q *iwbem.GetResultObjectRequest) ndr.Marshaler {
+	if err := r.connection.permit(ctx, c, r.protection); err != nil {
+		return r.answer(c, &iwbem.GetResultObjectResponse{Result: result(err)}, err)
+	}
 	i, code, err := r.pending.object(ctx, uint32(q.Timeout))
 	out := &iwbem.GetResultObjectResponse{Result: code}
 	if err == nil && code == resultOK {
@@ -46,11 +51,17 @@ func (r *callResult) getResultObject(ctx context.Context, c *call, q *iwbem.GetR
 }
 
 func (r *callResult) getResultString(ctx context.Context, c *call, q *iwbem.GetResultStringRequest) ndr.Marshaler {
+	if err := r.connection.permit(ctx, c, r.protection); err != nil {
+		return r.answer(c, &iwbem.GetResultStringResponse{Text: iwbem.String{Null: true}, Result: result(err)}, err)
+	}
 	text, code, err := r.pending.text(ctx, uint32(q.Timeout))
 	return r.answer(c, &iwbem.GetResultStringResponse{Text: iwbem.String{Text: text, Null: text == ""}, Result: code}, err)
 }
 
 func (r *callResult) getResultServices(ctx context.Context, c *call, q *iwbem.GetResultServicesRequest) ndr.Marshaler {
+	if err := r.connection.permit(ctx, c, r.protection); err != nil {
+		return r.answer(c, &iwbem.GetResultServicesResponse{Result: result(err)}, err)
+	}
 	connection, code, err := r.pending.session(ctx, uint32(q.Timeout))
 	out := &iwbem.GetResultServicesResponse{Result: code}
 	if connection != nil {
@@ -62,6 +73,9 @@ func (r *callResult) getResultServices(ctx context.Context, c *call, q *iwbem.Ge
 }
 
 func (r *callResult) getCallStatus(ctx context.Context, c *call, q *iwbem.GetCallStatusRequest) ndr.Marshaler {
+	if err := r.connection.permit(ctx, c, r.protection); err != nil {
+		return r.answer(c, &iwbem.GetCallStatusResponse{Result: result(err)}, err)
+	}
 	status, code := r.pending.status(ctx, uint32(q.Timeout))
 	return r.answer(c, &iwbem.GetCallStatusResponse{Status: status, Result: code}, nil)
 }

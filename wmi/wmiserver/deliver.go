@@ -39,10 +39,16 @@ func (s *services) single(ctx context.Context, c *call, p prepared, flags uint32
 	}
 	session := s.connection.session.With(c.caller)
 	if !immediately && (kind != whereverGiven || !slot.Given) {
-		defer leave()
+		kept := false
+		defer func() {
+			if !kept {
+				leave()
+			}
+		}()
 		out, err := p.run(ctx, session)
 		if err == nil && kind == alsoFinished && slot.Given {
-			slot.Ref, err = s.server.export(c, &callResult{pending: finished(p.subject, out, nil), leave: func() {}}, wmi.IIDCallResult)
+			kept = true
+			slot.Ref, err = s.server.export(c, s.callResult(c, finished(p.subject, out, nil, leave)), wmi.IIDCallResult)
 		}
 		return out, err
 	}
@@ -51,9 +57,14 @@ func (s *services) single(ctx context.Context, c *call, p prepared, flags uint32
 		return outcome{}, err
 	}
 	held := s.connection.retain()
-	pending := s.server.newPending(p.operation, session, held.release)
-	slot.Ref, err = s.server.export(c, &callResult{pending: pending, leave: leave}, wmi.IIDCallResult)
+	pending := s.server.newPending(p.operation, session, leave, held.release)
+	slot.Ref, err = s.server.export(c, s.callResult(c, pending), wmi.IIDCallResult)
 	return outcome{}, err
+}
+
+// callResult is what tells a client of an operation.
+func (s *services) callResult(c *call, p *pending) *callResult {
+	return &callResult{pending: p, connection: s.connection.retain(), protection: c.caller.Protection}
 }
 
 // effect runs an operation whose result is that it was done.

@@ -48,16 +48,9 @@ func (e *enumerator) released() {
 	e.leave()
 }
 
-// permit lets a call on the enumerator in. What comes less protected than the call that began the operation must be permitted by the
-// namespace anew: it may demand encryption.
+// permit lets a call on the enumerator in.
 func (e *enumerator) permit(ctx context.Context, c *call) error {
-	if err := impersonated(c.caller); err != nil {
-		return err
-	}
-	if c.caller.Protection >= e.protection {
-		return nil
-	}
-	return admitted(ctx, e.connection.session, c.caller)
+	return e.connection.permit(ctx, c, e.protection)
 }
 
 func (e *enumerator) reset(ctx context.Context, c *call, _ *iwbem.ResetRequest) ndr.Marshaler {

@@ -57,6 +57,18 @@ func (c *connection) release() {
 	}
 }
 
+// permit lets a call in that asks for results. What comes less protected than the call that began the operation must be permitted by the
+// namespace anew: it may demand encryption.
+func (c *connection) permit(ctx context.Context, of *call, began cim.Protection) error {
+	if err := impersonated(of.caller); err != nil {
+		return err
+	}
+	if of.caller.Protection >= began {
+		return nil
+	}
+	return admitted(ctx, c.session, of.caller)
+}
+
 // admitted asks the namespace whether a caller may be there at all, by a read that costs nothing. Whatever else is wrong shows when
 // the operation runs.
 func admitted(ctx context.Context, session cim.Session, caller cim.Caller) error {

@@ -15,13 +15,15 @@ type pending struct {
 	out  outcome
 	err  error
 
+	leave func() // ends what was counted: called once the operation has ended and nobody has its result
+
 	mu    sync.Mutex
 	users int // the operation, and the client's call result
 }
 
-// newPending begins an operation; done is called when it has ended.
-func (v *Server) newPending(op operation, session cim.Session, done func()) *pending {
-	p := &pending{subject: op.subject, done: make(chan struct{}), users: 2}
+// newPending begins an operation that was counted until leave; done is called when it has ended.
+func (v *Server) newPending(op operation, session cim.Session, leave, done func()) *pending {
+	p := &pending{subject: op.subject, done: make(chan struct{}), leave: leave, users: 2}
 	if !v.spawn(func() {
 		defer done()
 		defer p.release()
@@ -29,14 +31,14 @@ func (v *Server) newPending(op operation, session cim.Session, done func()) *pen
 		p.out, p.err = op.run(v.base, session)
 	}) {
 		done()
-		return finished(op.subject, outcome{}, errClosed)
+		return finished(op.subject, outcome{}, errClosed, leave)
 	}
 	return p
 }
 
 // finished is an operation that has ended.
-func finished(of subject, out outcome, err error) *pending {
-	p := &pending{subject: of, done: make(chan struct{}), out: out, err: err, users: 1}
+func finished(of subject, out outcome, err error, leave func()) *pending {
+	p := &pending{subject: of, done: make(chan struct{}), out: out, err: err, leave: leave, users: 1}
 	close(p.done)
 	return p
 }
@@ -122,7 +124,11 @@ func (p *pending) release() {
 	p.users--
 	last := p.users == 0
 	p.mu.Unlock()
-	if last && p.out.session != nil {
+	if !last {
+		return
+	}
+	if p.out.session != nil {
 		p.out.session.release()
 	}
+	p.leave()
 }
