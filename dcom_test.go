@@ -73,6 +73,7 @@ func TestDialDCOMRefusals(t *testing.T) {
 		{"an authority for this machine", "winmgmts:{authority=ntlmdomain:d}!root\\cimv2", casement.Options{Opener: opener{}}, cim.ErrLocalCredentials},
 		{"Default Impersonation Level 2 (1.22)", "dcom://h", casement.Options{DCOM: casement.DCOMOptions{Scripting: identify}}, cim.ErrAccessDenied},
 		{"an impersonation level that is too low", "dcom://h", casement.Options{DCOM: casement.DCOMOptions{ImpersonationLevel: wmi.ImpersonationIdentify}}, cim.ErrAccessDenied},
+		{"EnableDCOM N", "dcom://h", casement.Options{DCOM: casement.DCOMOptions{Disabled: true}}, casement.ErrDCOMDisabled},
 		{"Basic", "dcom://h", casement.Options{Scheme: wsmanclient.Basic}, nil},
 		{"a proxy", "dcom://h", casement.Options{Proxy: "http://proxy:3128"}, nil},
 	} {

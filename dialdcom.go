@@ -17,8 +17,15 @@ import (
 	"github.com/casementhq/casement/wmi/wmiclient"
 )
 
+// ErrDCOMDisabled is returned for a target over DCOM where this machine has none:
+// RPC_E_REMOTE_DISABLED.
+var ErrDCOMDisabled = errors.New("casement: DCOM is switched off on this machine (0x8001011C): EnableDCOM is not Y")
+
 // DCOMOptions configure connections over DCOM. The zero value seals every call.
 type DCOMOptions struct {
+	// Disabled says that EnableDCOM of this machine is N, which refuses DCOM to
+	// other machines as well as from them.
+	Disabled bool
 	// AuthenticationLevel is how calls are protected; the default is pktPrivacy.
 	AuthenticationLevel wmi.AuthenticationLevel
 	// ImpersonationLevel is what the host may do as the user; the default is that
@@ -111,6 +118,9 @@ func splitDCOM(target string) (host string, port uint16, err error) {
 
 // newDCOM makes the client.
 func newDCOM(name, host string, port uint16, o Options) (*Connection, error) {
+	if o.DCOM.Disabled {
+		return nil, ErrDCOMDisabled
+	}
 	authority, err := wmi.ParseAuthority(o.DCOM.Authority)
 	if err != nil {
 		return nil, err

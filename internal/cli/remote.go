@@ -123,7 +123,7 @@ func (r *remote) open(s Streams) (*dialer, error) {
 	}
 	d.base = casement.Options{Scheme: scheme, Proxy: r.proxy, OperationTimeout: r.operation, Unencrypted: r.unencrypted,
 		StateDir: stateFolder(*r.state)}
-	d.base.Settings, d.base.DCOM.Scripting = clientSettings(stateFolder(*r.state))
+	clientSettings(stateFolder(*r.state), &d.base)
 	if err := r.dcom(&d.base.DCOM); err != nil {
 		return nil, err
 	}
@@ -217,19 +217,20 @@ func (r *remote) tls(s Streams) (wsmanclient.TLSOptions, error) {
 	return o, nil
 }
 
-// clientSettings gives the client's settings of the state folder, of WinRM and of
-// WMI over DCOM, or nil, which stands for the documented defaults, where this user
-// has none.
-func clientSettings(dir string) (func() *settings.Client, func() settings.Scripting) {
+// clientSettings puts the client's settings of the state folder, of WinRM and of
+// DCOM, into the options. Where this user has none the documented defaults hold.
+func clientSettings(dir string, o *casement.Options) {
 	st, err := service.OpenState(dir, service.StateOptions{})
 	if err != nil {
-		return nil, nil
+		return
 	}
 	defer st.Close()
 	now := st.Snapshot()
 	c := now.WinRM.Client
 	scripting, _ := settings.LoadScripting(now.Reader) // what is damaged has its default
-	return func() *settings.Client { return &c }, func() settings.Scripting { return scripting }
+	o.Settings = func() *settings.Client { return &c }
+	o.DCOM.Scripting = func() settings.Scripting { return scripting }
+	o.DCOM.Disabled = !now.DCOM.Enabled
 }
 
 // explain adds what to do to an error of a host.
