@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -227,4 +229,52 @@ func TestRecordedVerification(t *testing.T) {
 		t.Error("no verification trailer is found")
 	}
 	t.Logf("%d verification trailers", found)
+}
+
+// What Windows clients propose our server answers as Windows servers did: the representation of each interface (of DCOM all of them), and features.
+func TestRecordedNegotiation(t *testing.T) {
+	known := map[SyntaxID]*Interface{}
+	s := NewServer(ServerOptions{Lookup: func(id SyntaxID) *Interface {
+		if known[id] == nil {
+			known[id] = &Interface{ID: id, PrefersNDR20: true}
+		}
+		return known[id]
+	}})
+	conns := map[string]*serverConn{}
+	asked := map[string]bind{}
+	compared, wide := 0, 0
+	readRecorded(t, func(name string, r recorded, raw []byte) {
+		p, err := parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream := fmt.Sprint(name, r.Stream)
+		switch p.kind {
+		case pduBind, pduAlter:
+			var b bind
+			if err := b.decode(p.decoder()); err != nil {
+				t.Fatal(err)
+			}
+			asked[stream] = b
+			if p.kind == pduBind {
+				conns[stream] = &serverConn{srv: s, contexts: map[uint16]*presentation{}}
+			}
+		case pduBindAck, pduAlterResp:
+			var a bindAck
+			if err := a.decode(p.decoder()); err != nil {
+				t.Fatal(err)
+			}
+			got, err := conns[stream].negotiate(asked[stream].proposals, p.kind == pduBindAck)
+			if err != nil || !slices.Equal(got, a.results) {
+				t.Errorf("%s, frame %d: answered %v (%v), recorded %v", name, r.Frame, got, err, a.results)
+			}
+			for _, x := range a.results {
+				if x.transfer == NDR64 {
+					wide++
+				}
+			}
+			compared++
+		}
+	})
+	t.Logf("%d negotiations compared, %d end in NDR64", compared, wide)
 }
