@@ -38,6 +38,9 @@ type DCOMOptions struct {
 	// Scripting gives the defaults for what a target leaves out; nil means those
 	// that are documented.
 	Scripting func() settings.Scripting
+	// Sinks are where the host calls back in asynchronous operations; the default
+	// is nowhere. Connections may share one.
+	Sinks *wmiclient.Sinks
 	// Trace observes the layers; nil does not.
 	Trace *wmiclient.Trace
 }
@@ -134,7 +137,7 @@ func newDCOM(name, host string, port uint16, o Options) (*Connection, error) {
 	c, err := wmiclient.New(host, wmiclient.Options{
 		Credentials: auth.Credentials{Username: o.User, Password: o.Password, NTHash: o.NTHash}, Authority: authority,
 		Authentication: o.DCOM.AuthenticationLevel, Impersonation: o.DCOM.ImpersonationLevel, Locales: o.DCOM.Locales,
-		Timeout: o.OperationTimeout, Defaults: o.DCOM.Scripting, Port: port, DialContext: o.DialContext, Trace: o.DCOM.Trace, Logger: o.Logger,
+		Timeout: o.OperationTimeout, Defaults: o.DCOM.Scripting, Port: port, Sinks: o.DCOM.Sinks, DialContext: o.DialContext, Trace: o.DCOM.Trace, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, err

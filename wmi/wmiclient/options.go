@@ -30,6 +30,8 @@ type Options struct {
 	// Defaults gives what a caller leaves out, the values of "Default Namespace" and "Default Impersonation Level" in the registry, and is
 	// asked anew each time; nil means root\cimv2 and Impersonate.
 	Defaults func() settings.Scripting
+	// Sinks are where hosts call the sinks of asynchronous operations; nil: nowhere, and there are no such operations.
+	Sinks *Sinks
 	// Port is that of the host's resolver; 0 is 135.
 	Port uint16
 	// DialContext opens the connections; the default is a net.Dialer.
