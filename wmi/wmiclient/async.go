@@ -10,6 +10,7 @@ import (
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/dcom"
+	"github.com/casementhq/casement/internal/ndr"
 	"github.com/casementhq/casement/wmi"
 	"github.com/casementhq/casement/wmi/internal/iwbem"
 )
@@ -56,7 +57,7 @@ func (s *Session) asyncQuery(ctx context.Context, operation string, opnum uint16
 	if language == "" {
 		language = "WQL"
 	}
-	return s.async(ctx, operation, query, "", opnum, o, func(values iwbem.Context, sink *dcom.ObjRef) request {
+	return s.async(ctx, operation, query, "", opnum, o, func(values iwbem.Context, sink *dcom.ObjRef) ndr.Marshaler {
 		return &iwbem.QueryAsyncRequest{Language: iwbem.String{Text: language}, Query: iwbem.String{Text: query}, Flags: flags, Context: values, Sink: sink}
 	})
 }
@@ -84,13 +85,13 @@ func (s *Session) DeleteAsync(ctx context.Context, path cim.ObjectPath, o cim.Op
 
 func (s *Session) asyncPath(ctx context.Context, operation string, opnum uint16, path cim.ObjectPath, flags uint32, o cim.OperationOptions) (*Async, error) {
 	text := path.Relative()
-	return s.async(ctx, operation, text, path.Namespace, opnum, o, func(values iwbem.Context, sink *dcom.ObjRef) request {
+	return s.async(ctx, operation, text, path.Namespace, opnum, o, func(values iwbem.Context, sink *dcom.ObjRef) ndr.Marshaler {
 		return &iwbem.PathAsyncRequest{Path: iwbem.String{Text: text}, Flags: flags, Context: values, Sink: sink}
 	})
 }
 
 // async begins an operation with a sink of its own.
-func (s *Session) async(ctx context.Context, operation, path, namespace string, opnum uint16, o cim.OperationOptions, in func(iwbem.Context, *dcom.ObjRef) request) (*Async, error) {
+func (s *Session) async(ctx context.Context, operation, path, namespace string, opnum uint16, o cim.OperationOptions, in func(iwbem.Context, *dcom.ObjRef) ndr.Marshaler) (*Async, error) {
 	a := &Async{s: s, operation: operation, path: path, watched: make(chan struct{})}
 	if err := a.begin(ctx, namespace, opnum, o, in); err != nil {
 		if a.sink != nil {
@@ -101,7 +102,7 @@ func (s *Session) async(ctx context.Context, operation, path, namespace string, 
 	return a, nil
 }
 
-func (a *Async) begin(ctx context.Context, namespace string, opnum uint16, o cim.OperationOptions, in func(iwbem.Context, *dcom.ObjRef) request) error {
+func (a *Async) begin(ctx context.Context, namespace string, opnum uint16, o cim.OperationOptions, in func(iwbem.Context, *dcom.ObjRef) ndr.Marshaler) error {
 	s := a.s
 	sinks := s.c.opts.Sinks
 	if sinks == nil {
@@ -114,7 +115,8 @@ func (a *Async) begin(ctx context.Context, namespace string, opnum uint16, o cim
 	a.queue = newQueue(s.c, sinks.queue())
 	limited, stop := s.limit(ctx, o)
 	defer stop()
-	err = s.do(limited, namespace, func(services *dcom.Proxy) error {
+	err = s.do(limited, namespace, func(v *Services) error {
+		services := v.p
 		if a.sink == nil {
 			local, peer := services.Addrs()
 			if peer == nil { // no call was made with this blanket
@@ -159,6 +161,9 @@ func (a *Async) begin(ctx context.Context, namespace string, opnum uint16, o cim
 
 // Ports tells where the host is to call.
 func (a *Async) Ports() SinkPorts { return a.sink.ports }
+
+// Reached is closed when the host has connected to this machine, which it does soon after the operation began, before there is anything to push.
+func (a *Async) Reached() <-chan struct{} { return a.sink.reached }
 
 // Next implements cim.Enumerator.
 func (a *Async) Next(ctx context.Context, limit int) ([]*cim.Instance, error) {

@@ -56,8 +56,15 @@ type Sinks struct {
 	mu        sync.Mutex
 	callbacks *dcom.Callbacks
 	ports     SinkPorts
-	peers     map[netip.Addr]int // machines that have a sink, and how many
+	peers     map[netip.Addr]*sinkPeer
 	users     int
+}
+
+// sinkPeer is a machine that has sinks.
+type sinkPeer struct {
+	users   int
+	reached chan struct{} // closed when it has connected
+	seen    bool
 }
 
 // SinkPorts are the ports that are open for sinks.
@@ -80,7 +87,7 @@ func NewSinks(o SinkOptions) *Sinks {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Sinks{o: o, peers: map[netip.Addr]int{}}
+	return &Sinks{o: o, peers: map[netip.Addr]*sinkPeer{}}
 }
 
 func (k *Sinks) queue() int { return k.o.Queue }
@@ -99,8 +106,9 @@ func (k *Sinks) Ports() SinkPorts {
 
 // exported is a sink that a host may call until end.
 type exported struct {
-	ref   *dcom.ObjRef
-	ports SinkPorts
+	ref     *dcom.ObjRef
+	ports   SinkPorts
+	reached <-chan struct{}
 	// again is another reference to it, for CancelAsyncCall: who reads one takes what it counts.
 	again func() *dcom.ObjRef
 	end   func()
@@ -113,7 +121,7 @@ func (k *Sinks) export(ctx context.Context, o dcom.Object, local, peer net.Addr)
 		return nil, err
 	}
 	from := at.Addr().Unmap().WithZone("")
-	callbacks, err := k.enter(ctx, from)
+	callbacks, reached, err := k.enter(ctx, from)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +132,7 @@ func (k *Sinks) export(ctx context.Context, o dcom.Object, local, peer net.Addr)
 		end()
 		return nil, err
 	}
-	return &exported{ref: ref, ports: k.Ports(),
+	return &exported{ref: ref, ports: k.Ports(), reached: reached,
 		again: func() *dcom.ObjRef {
 			if other, err := callbacks.Exporter().Reference(ref.Std.OID, opts); err == nil {
 				return other
@@ -138,24 +146,30 @@ func (k *Sinks) export(ctx context.Context, o dcom.Object, local, peer net.Addr)
 }
 
 // enter opens the ports for the first sink.
-func (k *Sinks) enter(ctx context.Context, peer netip.Addr) (*dcom.Callbacks, error) {
+func (k *Sinks) enter(ctx context.Context, from netip.Addr) (*dcom.Callbacks, <-chan struct{}, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.callbacks == nil {
 		if err := k.listen(ctx); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	k.users++
-	k.peers[peer]++
-	return k.callbacks, nil
+	p := k.peers[from]
+	if p == nil {
+		p = &sinkPeer{reached: make(chan struct{})}
+		k.peers[from] = p
+	}
+	p.users++
+	return k.callbacks, p.reached, nil
 }
 
 // leave closes them after the last.
-func (k *Sinks) leave(peer netip.Addr) {
+func (k *Sinks) leave(from netip.Addr) {
 	k.mu.Lock()
-	if k.peers[peer]--; k.peers[peer] == 0 {
-		delete(k.peers, peer)
+	p := k.peers[from]
+	if p.users--; p.users == 0 {
+		delete(k.peers, from)
 	}
 	var last *dcom.Callbacks
 	if k.users--; k.users == 0 {
@@ -211,8 +225,11 @@ func (k *Sinks) admit(peer net.Addr) error {
 	at, err := netip.ParseAddrPort(peer.String())
 	if err == nil {
 		k.mu.Lock()
-		if k.peers[at.Addr().Unmap().WithZone("")] == 0 {
+		if p := k.peers[at.Addr().Unmap().WithZone("")]; p == nil {
 			err = errStranger
+		} else if !p.seen {
+			p.seen = true
+			close(p.reached)
 		}
 		k.mu.Unlock()
 	}
