@@ -158,10 +158,10 @@ var errGone = refuse(cim.ErrQuotaViolation, "the objects are not kept: the resul
 
 // current gives objects that are not kept to visit. Neither objects nor an error mean that the caller shall look again.
 func (s *resultSet) current(ctx context.Context, at, n int, visit func(*cim.Instance) error) (int, error) {
-	if err := s.take1(ctx); err != nil {
+	if err := s.acquire(ctx); err != nil {
 		return 0, err
 	}
-	defer s.give()
+	defer s.handOn()
 	s.mu.Lock()
 	read, end, closed := s.read, s.base+len(s.kept), s.closed
 	s.mu.Unlock()
@@ -181,7 +181,7 @@ func (s *resultSet) current(ctx context.Context, at, n int, visit func(*cim.Inst
 	return 0, err
 }
 
-func (s *resultSet) take1(ctx context.Context) error {
+func (s *resultSet) acquire(ctx context.Context) error {
 	select {
 	case <-s.turn:
 		return nil
@@ -190,14 +190,14 @@ func (s *resultSet) take1(ctx context.Context) error {
 	}
 }
 
-func (s *resultSet) give() { s.turn <- struct{}{} }
+func (s *resultSet) handOn() { s.turn <- struct{}{} }
 
 // fetch asks the provider once.
 func (s *resultSet) fetch(ctx context.Context, keep bool) (all bool, err error) {
-	if err := s.take1(ctx); err != nil {
+	if err := s.acquire(ctx); err != nil {
 		return false, err
 	}
-	defer s.give()
+	defer s.handOn()
 	return s.ask(ctx, keep)
 }
 
