@@ -32,8 +32,7 @@ func runPeer(t *testing.T, s *service, limit time.Duration, name string, args ..
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = s.environ()
+	cmd := s.command(ctx, name, args...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

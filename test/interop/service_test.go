@@ -3,6 +3,7 @@ package interop
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,8 +20,10 @@ import (
 // service is a running `casement up`.
 type service struct {
 	http, https, user, password string
+	dcom                        string // host:port
 	as                          string // the name of a subtest
 	uid                         int    // whom it belongs to
+	apart                       bool   // in a network of its own, where port 135 is free
 	dir                         string
 	cmd                         *exec.Cmd
 	log                         *logBuffer
@@ -35,6 +38,7 @@ const nobody = 65534
 var (
 	own      = &service{as: "as this user", uid: os.Geteuid(), log: &logBuffer{}}
 	ordinary = &service{as: "as an ordinary user", uid: nobody, log: &logBuffer{}}
+	alone    = &service{as: "in a network of its own", uid: os.Geteuid(), apart: true, log: &logBuffer{}}
 )
 
 // running gives the service that all tests of this package share, and starts it when the first one asks. It belongs to whoever
@@ -71,7 +75,7 @@ func (s *service) start(t *testing.T) *service {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for _, s := range []*service{own, ordinary} {
+	for _, s := range []*service{own, ordinary, alone} {
 		if err := s.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = max(code, 1)
@@ -80,9 +84,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintf(os.Stderr, "--- what casement up wrote (%s) ---\n%s\n", s.as, s.log)
 		}
 	}
-	if own.cmd != nil {
-		_ = os.RemoveAll(filepath.Dir(own.cmd.Path))
-	}
+	_ = os.RemoveAll(built)
 	os.Exit(code)
 }
 
@@ -94,12 +96,16 @@ func top() string {
 	return dir
 }
 
+// built is the folder of program, once that is there.
+var built string
+
 // program is bin/casement, built once.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "casement-interop-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	if err := os.Chmod(dir, 0o755); err != nil { // for the ordinary user
 		return "", err
 	}
@@ -125,7 +131,11 @@ func (s *service) launch() error {
 	if err := errors.Join(os.Chmod(s.dir, 0o711), os.Chown(s.dir, s.uid, -1)); err != nil {
 		return err
 	}
-	s.cmd = exec.Command(binary, "up", "--state", filepath.Join(s.dir, "state"), "--http", "127.0.0.1:0", "--https", "127.0.0.1:0")
+	args := []string{binary, "up", "--state", filepath.Join(s.dir, "state"), "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"}
+	if s.apart { // each program becomes the next one; the route is there to be seen
+		args = append([]string{"unshare", "-n", "sh", "-c", `ip link set lo up && ip route add 198.51.100.0/24 dev lo && exec "$@"`, "sh"}, args...)
+	}
+	s.cmd = exec.Command(args[0], args[1:]...)
 	s.cmd.Dir = s.dir
 	s.cmd.Env = append(os.Environ(), "CASEMENT_HOSTS="+filepath.Join(s.dir, "hosts.json"))
 	s.cmd.Stderr = s.log
@@ -165,6 +175,8 @@ func (s *service) readAccess(out io.Reader, ready chan<- error) {
 			s.http = rest
 		case "HTTPS":
 			s.https = rest
+		case "DCOM":
+			s.dcom = strings.TrimPrefix(rest, "dcom://")
 		case "User":
 			s.user = rest
 		case "Password":
@@ -207,9 +219,19 @@ func (s *service) stop() error {
 // environ names the service for a peer; secrets go by the environment, never by the command line.
 func (s *service) environ() []string {
 	return append(os.Environ(),
-		"CASEMENT_HTTP="+s.http, "CASEMENT_HTTPS="+s.https,
+		"CASEMENT_HTTP="+s.http, "CASEMENT_HTTPS="+s.https, "CASEMENT_DCOM="+s.dcom,
 		"CASEMENT_USER="+s.user, "CASEMENT_PASSWORD="+s.password,
 		"PYTHONWARNINGS=ignore", "PYTHONDONTWRITEBYTECODE=1", "NO_PROXY=*", "no_proxy=*")
+}
+
+// command is a program that is to reach the service, with what it needs to know in its environment.
+func (s *service) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	if s.apart {
+		name, args = "nsenter", append([]string{fmt.Sprintf("--net=/proc/%d/ns/net", s.cmd.Process.Pid), name}, args...)
+	}
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = s.environ()
+	return cmd
 }
 
 // logBuffer keeps the last part of what the service wrote.
