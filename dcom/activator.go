@@ -37,8 +37,8 @@ type Class struct {
 type ActivatorOptions struct {
 	// Permit is asked for each activation, after the level: may this caller launch and activate? An error is E_ACCESSDENIED. Nil permits everybody.
 	Permit func(ctx context.Context, a Activation) error
-	// Level is the least protection of an activation, LevelIntegrity by default ([MS-DCOM] <81>). Less has to be said.
-	Level dcerpc.Level
+	// Level gives the least protection of an activation, and is asked for each; nil is LevelIntegrity ([MS-DCOM] <81>).
+	Level func() dcerpc.Level
 	// Refused is told of each activation below the level: Windows logs event 10036 with user, address and class of it. Nil logs it to Log alone.
 	Refused func(ctx context.Context, a Activation)
 	// Log takes what is refused and what fails; nil discards it.
@@ -55,8 +55,8 @@ type Activator struct {
 
 // NewActivator makes an activator without classes.
 func NewActivator(opts ActivatorOptions) *Activator {
-	if opts.Level == 0 {
-		opts.Level = dcerpc.LevelIntegrity
+	if opts.Level == nil {
+		opts.Level = func() dcerpc.Level { return dcerpc.LevelIntegrity }
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -178,9 +178,9 @@ func (a *Activator) admit(ctx context.Context, call *dcerpc.Call, this *ORPCThis
 // protected tells whether a call has the level of an activation; who is anonymous has none.
 func (a *Activator) protected(call *dcerpc.Call) bool {
 	if call.Security.Identity().Anonymous {
-		return a.opts.Level <= dcerpc.LevelNone
+		return a.opts.Level() <= dcerpc.LevelNone
 	}
-	return call.Security.Level() >= a.opts.Level
+	return call.Security.Level() >= a.opts.Level()
 }
 
 func (a *Activator) refuse(ctx context.Context, wanted Activation) {
@@ -213,7 +213,7 @@ func (a *Activator) activate(ctx context.Context, want Activation, iids []securi
 	}
 	var object Object
 	if want.ClassObject {
-		object = &classObject{a, class, want}
+		object = &classObject{a, class, want.CLSID}
 	} else if object, err = a.create(ctx, class, want); err != nil {
 		return nil, err
 	}
@@ -261,11 +261,11 @@ func (a *Activator) create(ctx context.Context, class Class, want Activation) (O
 	return nil, &Error{HRESULT: E_FAIL}
 }
 
-// classObject is the IClassFactory of a class.
+// classObject is the IClassFactory of a class. It keeps nothing of the call that made it.
 type classObject struct {
 	activator *Activator
 	class     Class
-	want      Activation
+	clsid     security.GUID
 }
 
 // Interface gives IClassFactory.
@@ -298,7 +298,7 @@ func (c *classObject) serve(ctx context.Context, call *Call) (ndr.Marshaler, err
 }
 
 func (c *classObject) create(ctx context.Context, call *Call, iid security.GUID) (*ObjRef, error) {
-	want := Activation{CLSID: c.want.CLSID, ClassName: c.class.Name, Call: call.Call}
+	want := Activation{CLSID: c.clsid, ClassName: c.class.Name, Call: call.Call}
 	if err := c.activator.permit(ctx, want); err != nil {
 		return nil, err
 	}

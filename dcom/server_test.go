@@ -3,6 +3,7 @@ package dcom_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -86,7 +87,7 @@ func TestActivationBelowIntegrity(t *testing.T) {
 		t.Error("there is an object")
 	}
 	// An option says otherwise.
-	lax := newWorld(t, worldOptions{activator: dcom.ActivatorOptions{Level: dcerpc.LevelConnect}}, tcp)
+	lax := newWorld(t, worldOptions{activator: dcom.ActivatorOptions{Level: func() dcerpc.Level { return dcerpc.LevelConnect }}}, tcp)
 	b := as("bob")
 	b.Level, b.Exactly = dcerpc.LevelPacket, true
 	p := activate(t, newClient(t, dcom.ClientOptions{Blanket: b}), lax)
@@ -458,5 +459,30 @@ func TestObjectLimits(t *testing.T) {
 	activate(t, eve, w)
 	if w.exporter.Len() != 3 {
 		t.Errorf("%d objects", w.exporter.Len())
+	}
+}
+
+// A class object keeps nothing of the request that asked for it, however long that was.
+func TestClassObjectKeepsNoRequest(t *testing.T) {
+	w := newWorld(t, worldOptions{}, tcp)
+	b := raw(t, w.addrs[0], as("bob"), dcerpc.LevelPrivacy, dcom.IIDActivation)
+	const objects, long = 20, 1 << 20
+	storage := &dcom.ObjRef{Kind: dcom.ObjRefCustom, Data: make([]byte, long)}
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for range objects {
+		in := &dcom.RemoteActivationRequest{This: this57, CLSID: clsidCounter, Storage: storage, Mode: dcom.ModeClassObject, IIDs: []security.GUID{dcom.IIDClassFactory}}
+		var out dcom.RemoteActivationResponse
+		if err := b.Call(within(t), 0, security.GUID{}, in, &out); err != nil || out.Result != 0 {
+			t.Fatalf("%#x, %v", out.Result, err)
+		}
+	}
+	if after := heap(); w.exporter.Len() != objects || after > before+objects*long/2 {
+		t.Errorf("%d class objects take %d KiB", w.exporter.Len(), (after-before)>>10)
 	}
 }

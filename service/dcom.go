@@ -44,11 +44,7 @@ func (s *Service) serveDCOM(p dcomPorts, people *people) (io.Closer, error) {
 	d.exporter = d.resolver.NewExporter(dcom.ExporterOptions{
 		Endpoint: endpoint(p.WMI), Level: dcerpc.Level(p.Level), Access: gate.access, Principal: gate.principal, Log: s.log, // #nosec G115 -- 2 to 6
 	})
-	activation := dcom.ActivatorOptions{Permit: gate.activation, Refused: gate.tooLow, Log: s.log}
-	if !now.RequireIntegrity {
-		activation.Level = dcerpc.LevelConnect
-	}
-	activator := dcom.NewActivator(activation)
+	activator := dcom.NewActivator(dcom.ActivatorOptions{Permit: gate.activation, Level: gate.activationLevel, Refused: gate.tooLow, Log: s.log})
 	d.wmi = wmiserver.New(s.wmiOptions(gate))
 	for clsid, class := range d.wmi.Classes(d.exporter) {
 		activator.Register(clsid, class)
@@ -187,6 +183,15 @@ func (g *dcomGate) activation(ctx context.Context, a dcom.Activation) error {
 			"remote", a.Call.Peer, "class", a.CLSID, "filtered", t.Filtered, "error", err)
 	}
 	return err
+}
+
+// activationLevel is the least level of an activation: packet integrity, unless
+// the hive says otherwise. See KB5004442.
+func (g *dcomGate) activationLevel() dcerpc.Level {
+	if g.state.Snapshot().DCOM.RequireIntegrity {
+		return dcerpc.LevelIntegrity
+	}
+	return dcerpc.LevelConnect
 }
 
 // tooLow is told of activations with too low an authentication level.

@@ -245,6 +245,17 @@ func TestWhoMayActivate(t *testing.T) {
 			t.Errorf("at level %v: %#x, want E_ACCESSDENIED", level, got)
 		}
 	}
+	// The switch for that is followed without a restart, in both directions.
+	for value, want := range []uint32{notRegistered, denied} {
+		hiveApply(t, svc.State, settings.Change{Key: settings.KeyOle + `\AppCompat`, Name: "RequireIntegrityActivationAuthenticationLevel", Value: registry.DWORD(uint32(value))})
+		got := activate("Administrator", dcerpc.LevelPacket)
+		for end := time.Now().Add(5 * time.Second); got != want && time.Now().Before(end); got = activate("Administrator", dcerpc.LevelPacket) {
+			time.Sleep(5 * time.Millisecond)
+		}
+		if got != want {
+			t.Errorf("RequireIntegrityActivationAuthenticationLevel %d, at level packet: %#x, want %#x", value, got, want)
+		}
+	}
 	for _, step := range []struct {
 		why, user string
 		change    func()

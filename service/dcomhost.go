@@ -29,8 +29,8 @@ type DCOMStatus struct {
 
 // dcomHost is the half of the service that is reached over DCOM. It is served on
 // two ports while ctx of serve lasts, EnableDCOM is Y, an address is configured
-// and nobody has stopped it. The port of WMI and its authentication level count
-// when it starts; the rest is followed live.
+// and nobody has stopped it. The port of WMI, its authentication level and
+// DCOMBindings count when it starts; the rest is followed live.
 type dcomHost struct {
 	state  *State
 	log    *slog.Logger
