@@ -3,6 +3,7 @@ package casement_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/casementhq/casement"
@@ -37,6 +38,13 @@ type system struct{ cim.Opener }
 func (s system) Open(ctx context.Context, _ cim.Caller, namespace string, o cim.OpenOptions) (cim.Session, error) {
 	groups := []security.GroupEntry{{SID: security.SIDAdministrators}, {SID: security.SIDAuthenticatedUsers}, {SID: security.SIDEveryone}}
 	return s.Opener.Open(ctx, cim.Caller{Token: &security.Token{User: security.SIDLocalSystem, Groups: groups}}, namespace, o)
+}
+
+// gateway opens sessions on another machine, with the credentials that its connection was given and never those of the caller.
+type gateway struct{ *casement.Connection }
+
+func (g gateway) Open(ctx context.Context, _ cim.Caller, namespace string, _ cim.OpenOptions) (cim.Session, error) {
+	return g.Session(ctx, namespace)
 }
 
 func session(t *testing.T, c *casement.Connection) cim.Session {
@@ -75,6 +83,32 @@ func TestConformance(t *testing.T) {
 			cimtest.Run(t, cimtest.Harness{Lost: lost, Open: func(t *testing.T) cim.Session { return session(t, c) }})
 			got := cimtest.Transcript(t.Context(), session(t, c))
 			for _, diff := range cimtest.Compare(want, got, lost) {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestConformanceThroughGateways runs the suite where a service stands in front of another one and speaks the other transport to it: WinRM in
+// front of DCOM, and DCOM in front of WinRM. The answers are those of the object manager behind both, but for what either transport loses.
+func TestConformanceThroughGateways(t *testing.T) {
+	m := manager(t)
+	want := cimtest.Transcript(t.Context(), session(t, dial(t, ".", casement.Options{Opener: system{m}})))
+	behind := casementtest.New(t, casementtest.Options{Opener: m})
+	there := casement.Options{User: behind.User, Password: behind.Password}
+	for name, c := range map[string]struct {
+		to    string
+		front func(s *casementtest.Server) string
+	}{
+		"winrm in front of dcom": {"dcom://" + behind.DCOM, func(s *casementtest.Server) string { return s.HTTP }},
+		"dcom in front of winrm": {behind.HTTP, func(s *casementtest.Server) string { return "dcom://" + s.DCOM }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			front := casementtest.New(t, casementtest.Options{Opener: gateway{dial(t, c.to, there)}})
+			conn := dial(t, c.front(front), casement.Options{User: front.User, Password: front.Password})
+			lost := slices.Concat(cimtest.LostByWSMan, cimtest.LostByDCOM)
+			cimtest.Run(t, cimtest.Harness{Lost: lost, Open: func(t *testing.T) cim.Session { return session(t, conn) }})
+			for _, diff := range cimtest.Compare(want, cimtest.Transcript(t.Context(), session(t, conn)), lost) {
 				t.Error(diff)
 			}
 		})
