@@ -1,6 +1,9 @@
 package wmiclient
 
-import "github.com/casementhq/casement/cim"
+import (
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cim/wql"
+)
 
 // projection makes instances of other classes with the same properties: what a caller asked for of what the host gave.
 type projection struct {
@@ -25,6 +28,21 @@ func newProjection(names []string) *projection {
 // keysProjection is one to the keys, with the path.
 func keysProjection() *projection {
 	return &projection{to: func(c *cim.Class) *cim.Class { return c.Project(nil, true) }, path: true}
+}
+
+// selectProjection is one to what a query with a list of properties gave: the class is as partial as the host made it, which does not show on the
+// wire. It is nil for every other query, and for what only the host can read.
+func selectProjection(query string) *projection {
+	if q, err := wql.Parse(query); err != nil || q.Select == nil {
+		return nil
+	}
+	return &projection{path: true, to: func(c *cim.Class) *cim.Class {
+		names := make([]string, len(c.Properties))
+		for n := range c.Properties {
+			names[n] = c.Properties[n].Name
+		}
+		return c.Project(names, false)
+	}}
 }
 
 // baseProjection is one to a base class, or to those of its properties that are named.

@@ -128,7 +128,7 @@ func (s *Session) Enumerate(ctx context.Context, class string, o cim.EnumerateOp
 
 // Query implements cim.Session. See [MS-WMI] 3.1.4.3.18.
 func (s *Session) Query(ctx context.Context, query string, o cim.QueryOptions) (cim.Enumerator, error) {
-	e := &enumerator{operation: "ExecQuery", path: query, batch: o.Batch}
+	e := &enumerator{operation: "ExecQuery", path: query, batch: o.Batch, project: selectProjection(query)}
 	if o.KeysOnly {
 		e.project = keysProjection()
 	}

@@ -3,13 +3,14 @@ package wmiserver
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/wmi"
 )
 
 // put creates or updates an instance. Its result is the path of the instance. The reserved values of a partial update go to the
-// session with the context. See [MS-WMI] 3.1.4.3.12.
+// session with the context, too: what they mean beyond the list of properties is the object manager's to know. See [MS-WMI] 3.1.4.3.12.
 func put(object *cim.Instance, flags uint32, values cim.NamedArray) (operation, error) {
 	op := operation{subject: subject{operation: "PutInstance"}}
 	switch {
@@ -31,6 +32,15 @@ func put(object *cim.Instance, flags uint32, values cim.NamedArray) (operation, 
 		return op, refuse(cim.ErrInvalidContext, "a partial update needs the flag for updates only")
 	}
 	o := cim.OperationOptions{Context: values}
+	var only []string
+	if partial && values.Has("__PUT_EXT_PROPERTIES") {
+		only = []string{}
+		for _, v := range values.Get("__PUT_EXT_PROPERTIES").Elems() {
+			if name, ok := v.Str(); ok && !strings.HasPrefix(name, "__") {
+				only = append(only, name)
+			}
+		}
+	}
 	op.run = func(ctx context.Context, s cim.Session) (out outcome, err error) {
 		if flags&wmi.FlagCreateOnly != 0 {
 			made, err := s.Create(ctx, object, o)
@@ -40,7 +50,7 @@ func put(object *cim.Instance, flags uint32, values cim.NamedArray) (operation, 
 		if flags&wmi.FlagUpdateOnly != 0 {
 			mode = cim.UpdateOnly
 		}
-		if err := s.Put(ctx, object, cim.PutOptions{OperationOptions: o, Mode: mode}); err != nil {
+		if err := s.Put(ctx, object, cim.PutOptions{OperationOptions: o, Mode: mode, Properties: only}); err != nil {
 			return out, err
 		}
 		if whole {
