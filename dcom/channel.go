@@ -66,6 +66,13 @@ func (ch *channel) addrs() (local, peer net.Addr) {
 	return ch.local, ch.conn.RemoteAddr()
 }
 
+// connected tells whether there is a connection that lives.
+func (ch *channel) connected() bool {
+	ch.lock <- struct{}{}
+	defer func() { <-ch.lock }()
+	return ch.conn != nil && ch.conn.Err() == nil
+}
+
 // call makes one call, and connects before if it has to.
 func (ch *channel) call(ctx context.Context, iid security.GUID, opnum uint16, object security.GUID, in ndr.Marshaler, out ndr.Unmarshaler) error {
 	b, err := ch.bind(ctx, iid)

@@ -45,6 +45,12 @@ func (p *Proxy) Addrs() (local, peer net.Addr) {
 	return ch.addrs()
 }
 
+// Connected tells whether calls go over a connection that lives. One that was lost is made anew by the next call.
+func (p *Proxy) Connected() bool {
+	ch, err := p.ref.at.channel(p.blanket)
+	return err == nil && ch.connected()
+}
+
 func (p *Proxy) client() *Client { return p.ref.at.machine.client }
 
 // Call calls a method: in writes the arguments, out reads the results; either may be nil. If out is an ErrorInfoSink it is given what is said about an

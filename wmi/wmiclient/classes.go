@@ -80,7 +80,7 @@ func (s *Session) PutClass(ctx context.Context, class *cim.Class, o cim.PutClass
 	case cim.ForceConflict:
 		flags |= wmi.FlagForceMode
 	}
-	err := s.do(ctx, "", func(services *Services) error {
+	err := s.change(ctx, "", func(services *Services) error {
 		_, err := services.PutClass(ctx, class, flags, o.Context)
 		return err
 	})
@@ -92,7 +92,7 @@ func (s *Session) DeleteClass(ctx context.Context, name string, o cim.OperationO
 	defer s.forget(name)
 	ctx, cancel := s.limit(ctx, o)
 	defer cancel()
-	err := s.do(ctx, "", func(services *Services) error {
+	err := s.change(ctx, "", func(services *Services) error {
 		_, err := services.DeleteClass(ctx, name, 0, o.Context)
 		return err
 	})

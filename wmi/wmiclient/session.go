@@ -149,6 +149,34 @@ func (s *Session) do(ctx context.Context, namespace string, f func(services *Ser
 	return f(&Services{s.c, p})
 }
 
+// change is do for what must not be done twice: f runs once. A fault carries no signature, so that one which says that the object is gone may be
+// made up by who stands between, after the host did what it was asked. Where the connection was lost meanwhile, a call without effect tells before
+// whether the object is still there.
+func (s *Session) change(ctx context.Context, namespace string, f func(services *Services) error) error {
+	p, err := s.at(ctx, namespace)
+	if err != nil {
+		return err
+	}
+	if !p.Connected() {
+		err := s.do(ctx, namespace, func(services *Services) error {
+			p = services.p
+			same, err := p.QueryInterface(ctx, wmi.IIDServices)
+			if err != nil {
+				return ended(ctx, err)
+			}
+			s.c.release(ctx, same)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err = f(&Services{s.c, p}); isGone(err) {
+		s.drop(ctx, p) // the next one logs in again
+	}
+	return err
+}
+
 // isGone tells the errors of a call that never began because its object does not exist, or nobody listens where it was.
 func isGone(err error) bool {
 	var hr *dcom.Error

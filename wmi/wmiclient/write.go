@@ -23,7 +23,7 @@ func (s *Session) invoke(ctx context.Context, path cim.ObjectPath, method string
 		return cim.Result{}, err
 	}
 	var out *cim.Instance
-	err = s.do(ctx, path.Namespace, func(services *Services) (err error) {
+	err = s.change(ctx, path.Namespace, func(services *Services) (err error) {
 		out, _, err = services.ExecMethod(ctx, path.Relative(), method, parameters, 0, o.Context)
 		return err
 	})
@@ -60,7 +60,7 @@ func (s *Session) create(ctx context.Context, instance *cim.Instance, o cim.Oper
 	ctx, cancel := s.limit(ctx, o)
 	defer cancel()
 	var result *CallResult
-	err := s.do(ctx, "", func(services *Services) (err error) {
+	err := s.change(ctx, "", func(services *Services) (err error) {
 		result, err = services.PutInstance(ctx, instance, wmi.FlagCreateOnly|wmi.FlagReturnImmediately, o.Context)
 		return err
 	})
@@ -105,7 +105,7 @@ func (s *Session) Put(ctx context.Context, instance *cim.Instance, o cim.PutOpti
 			cim.NamedValue{Name: "__PUT_EXT_CLIENT_REQUEST", Value: cim.Bool(true)},
 			cim.NamedValue{Name: "__PUT_EXT_PROPERTIES", Value: cim.Strs(o.Properties)})
 	}
-	err := s.do(ctx, path.Namespace, func(services *Services) error {
+	err := s.change(ctx, path.Namespace, func(services *Services) error {
 		_, err := services.PutInstance(ctx, instance, flags, values)
 		return err
 	})
@@ -116,7 +116,7 @@ func (s *Session) Put(ctx context.Context, instance *cim.Instance, o cim.PutOpti
 func (s *Session) Delete(ctx context.Context, path cim.ObjectPath, o cim.OperationOptions) error {
 	ctx, cancel := s.limit(ctx, o)
 	defer cancel()
-	err := s.do(ctx, path.Namespace, func(services *Services) error {
+	err := s.change(ctx, path.Namespace, func(services *Services) error {
 		_, err := services.DeleteInstance(ctx, path.Relative(), 0, o.Context)
 		return err
 	})
