@@ -167,6 +167,14 @@ func (d *DCOM) CheckAccess(t *security.Token) error {
 	return d.WMI.Access.allows(t, COMExecuteRemote)
 }
 
+// CheckAnonymousCallback reports whether somebody without an identity may call
+// objects of this machine from another one, as a host without trust does that calls
+// back: the limit must grant ANONYMOUS LOGON Remote Access. The error is a
+// *COMAccessError. See spec/wmi.md 1.5 and 1.7.
+func (d *DCOM) CheckAnonymousCallback() error {
+	return d.AccessLimit.allows(&security.Token{User: security.SIDAnonymous, UserName: "ANONYMOUS LOGON"}, COMExecuteRemote)
+}
+
 // CheckConfigure reports whether a caller may change the settings of the WMI
 // application. The error is a *COMAccessError.
 func (d *DCOM) CheckConfigure(t *security.Token) error {

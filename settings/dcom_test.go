@@ -77,6 +77,18 @@ func TestDefaultPermissionsOfDCOM(t *testing.T) {
 	}
 }
 
+// Checklist 4.20: an anonymous callback is refused by default and accepted once
+// ANONYMOUS LOGON has Remote Access in the limit.
+func TestAnonymousCallback(t *testing.T) {
+	if err := loadDCOM(t).CheckAnonymousCallback(); !errors.Is(err, security.ErrAccessDenied) {
+		t.Errorf("by default: %v", err)
+	}
+	granted := Change{Key: KeyOle, Name: machineAccess, Value: binary(t, "O:BAG:BAD:(A;;CCDCLC;;;WD)(A;;CCDCLC;;;AN)")}
+	if err := loadDCOM(t, granted).CheckAnonymousCallback(); err != nil {
+		t.Errorf("granted: %v", err)
+	}
+}
+
 // The limit and the application are both asked, and each right for itself.
 func TestPermissionsOfDCOM(t *testing.T) {
 	alice := "S-1-5-21-1-2-3-1001"

@@ -19,6 +19,7 @@ import (
 	"github.com/casementhq/casement/service"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wmi"
+	"github.com/casementhq/casement/wmi/wmiclient"
 	"github.com/casementhq/casement/wsman/wsmanclient"
 	"github.com/spf13/cobra"
 )
@@ -39,6 +40,7 @@ type remote struct {
 	unencrypted                bool
 	authLevel, impersonation   string
 	authority                  string
+	sinks                      *wmiclient.Sinks // of --async
 	timeout, operation         time.Duration
 	trace                      bool
 	soap                       string
@@ -124,6 +126,7 @@ func (r *remote) open(s Streams) (*dialer, error) {
 	d.base = casement.Options{Scheme: scheme, Proxy: r.proxy, OperationTimeout: r.operation, Unencrypted: r.unencrypted,
 		StateDir: stateFolder(*r.state)}
 	clientSettings(stateFolder(*r.state), &d.base)
+	d.base.DCOM.Sinks = r.sinks
 	if err := r.dcom(&d.base.DCOM); err != nil {
 		return nil, err
 	}
