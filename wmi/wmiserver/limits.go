@@ -16,9 +16,10 @@ type Limits struct {
 	// ReplayBytes is how much one enumerator keeps so that Reset and Clone can go back, in octets; what comes after that is read
 	// once. Default: 16 MiB.
 	ReplayBytes int64
-	// ReplayBytesPerUser is how much all enumerators of one account keep. Default: 64 MiB.
+	// ReplayBytesPerUser is how much all enumerators of one account keep, with what its refreshers are told to refresh. Default: 64 MiB.
 	ReplayBytesPerUser int64
-	// ResponseBytes is about how much one call of Next returns, in octets; the rest comes with the next call. Default: 2 MiB.
+	// ResponseBytes is about how much one call of Next returns, in octets; the rest comes with the next call. A refresh that would return eight
+	// times that fails. Default: 2 MiB.
 	ResponseBytes int
 }
 

@@ -2,6 +2,7 @@ package wmiserver
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/casementhq/casement/cim"
@@ -18,8 +19,11 @@ var remoteRefresherMethods = methods{
 	iwbem.OpStopRefreshing: on("StopRefreshing", 0, (*remoteRefresher).stopRefreshing),
 }
 
-// maxRefreshed bounds what one refresher refreshes.
-const maxRefreshed = 4096
+// maxRefreshed bounds what one refresher refreshes, and maxRefresh what one answer to that holds: so many times Limits.ResponseBytes.
+const (
+	maxRefreshed = 4096
+	maxRefresh   = 8
+)
 
 // refresherKey names a refresher of a client, who made the GUID.
 type refresherKey struct {
@@ -29,6 +33,8 @@ type refresherKey struct {
 
 // refreshers are those of all clients.
 type refreshers struct {
+	ledger *ledger // what is refreshed is charged as what is kept for Reset is
+
 	mu    sync.Mutex
 	known map[refresherKey]*refresher
 }
@@ -55,6 +61,25 @@ type refreshed struct {
 	class      string         // of an enumeration
 	values     cim.NamedArray
 	blobs      *wmio.InstanceBlobs
+	charged    int64
+}
+
+// weight is about how many octets it takes.
+func (i *refreshed) weight() int64 {
+	n := int64(1024+len(i.class)) + int64(len(i.path.Class))
+	for _, k := range i.path.Keys {
+		n += valueWeight(k.Value)
+	}
+	for _, v := range i.values {
+		n += int64(len(v.Name)) + valueWeight(v.Value)
+	}
+	return n
+}
+
+// end gives back what an item of a refresher took.
+func (r *refreshers) end(one *refresher, i *refreshed) {
+	r.ledger.keep(one.key.owner, -i.charged)
+	i.connection.release()
 }
 
 // use finds or makes the refresher of a client, for one more user.
@@ -85,7 +110,7 @@ func (r *refreshers) leave(one *refresher) {
 	}
 	r.mu.Unlock()
 	for _, i := range items {
-		i.connection.release()
+		r.end(one, i)
 	}
 }
 
@@ -96,6 +121,9 @@ func (r *refreshers) add(one *refresher, i *refreshed) (uint32, error) {
 	if len(one.items) >= maxRefreshed {
 		return 0, refuse(cim.ErrQuotaViolation, "the refresher has as many objects as it may")
 	}
+	if i.charged = i.weight(); !r.ledger.keep(one.key.owner, i.charged) {
+		return 0, refuse(cim.ErrQuotaViolation, "the account keeps as much as it may")
+	}
 	one.last++
 	i.id = one.last
 	one.items = append(one.items[:len(one.items):len(one.items)], i)
@@ -105,15 +133,16 @@ func (r *refreshers) add(one *refresher, i *refreshed) (uint32, error) {
 // remove removes an item.
 func (r *refreshers) remove(one *refresher, id uint32) bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	for n, i := range one.items {
-		if i.id == id {
-			one.items = append(one.items[:n:n], one.items[n+1:]...)
-			i.connection.release()
-			return true
-		}
+	n := slices.IndexFunc(one.items, func(i *refreshed) bool { return i.id == id })
+	if n < 0 {
+		r.mu.Unlock()
+		return false
 	}
-	return false
+	i := one.items[n]
+	one.items = append(one.items[:n:n], one.items[n+1:]...)
+	r.mu.Unlock()
+	r.end(one, i)
+	return true
 }
 
 func (r *refreshers) list(one *refresher) []*refreshed {
@@ -174,6 +203,7 @@ func (r *remoteRefresher) remoteRefresh(ctx context.Context, c *call, q *iwbem.R
 			return refuse(cim.ErrRefresherBusy, "a refresh is under way")
 		}
 		defer r.refresher.working.Unlock()
+		octets := 0
 		for _, item := range r.server.refreshers.list(r.refresher) {
 			object := iwbem.RefreshedObject{RequestID: item.id}
 			if object.Type, object.Blob, err = r.read(ctx, c, item); err != nil {
@@ -181,6 +211,9 @@ func (r *remoteRefresher) remoteRefresh(ctx context.Context, c *call, q *iwbem.R
 			}
 			if ctx.Err() != nil {
 				return ctx.Err()
+			}
+			if octets += len(object.Blob); octets > maxRefresh*r.server.o.Limits.ResponseBytes {
+				return refuse(cim.ErrQuotaViolation, "the refresher's objects are more than one answer may hold")
 			}
 			out.Objects = append(out.Objects, object)
 		}

@@ -3,6 +3,7 @@ package wmiserver
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -229,4 +230,57 @@ func TestPause(t *testing.T) {
 	}
 	want(t, "Resume", p.backup(ex, iwbem.OpResume, "", 0), 0)
 	want(t, "the call", <-done, 0)
+}
+
+// What refreshers are told to refresh is charged to the account, until it is not refreshed any more; and one answer has its limit.
+func TestRefresherLimits(t *testing.T) {
+	p := newPeer(t, Options{Limits: Limits{ReplayBytesPerUser: 100_000, ResponseBytes: 20}})
+	s := p.login(`root\cimv2`)
+	values, err := iwbem.NewContext(cim.NamedArray{{Name: "Long", Value: cim.Str(strings.Repeat("x", 60_000))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(guid byte, values iwbem.Context) iwbem.RefreshInfoResponse {
+		t.Helper()
+		var out iwbem.RefreshInfoResponse
+		p.call(s, wmi.IIDRefreshingServices, iwbem.OpAddObjectToRefresher, &iwbem.AddToRefresherRequest{
+			Refresher: iwbem.RefresherID{GUID: security.GUID{guid}}, Path: `Win32_PerfRawData_Test.Name="one"`, Context: values, Version: 2,
+		}, &out)
+		return out
+	}
+	first := add(1, values)
+	want(t, "AddObjectToRefresher", first.Result, 0)
+	want(t, "one more of the same refresher", add(1, values).Result, cim.ErrQuotaViolation)
+	want(t, "one of another", add(2, values).Result, cim.ErrQuotaViolation)
+	var stopped iwbem.StopRefreshingResponse
+	p.call(first.Info.Refresher, wmi.IIDRemoteRefresher, iwbem.OpStopRefreshing, &iwbem.StopRefreshingRequest{IDs: []uint32{first.Info.CancelID}}, &stopped)
+	want(t, "StopRefreshing", stopped.Result, 0)
+	second := add(2, values)
+	want(t, "AddObjectToRefresher", second.Result, 0)
+
+	refresh := func() iwbem.RemoteRefreshResponse {
+		var out iwbem.RemoteRefreshResponse
+		p.call(first.Info.Refresher, wmi.IIDRemoteRefresher, iwbem.OpRemoteRefresh, &iwbem.RemoteRefreshRequest{}, &out)
+		return out
+	}
+	var refs []*dcom.ObjRef
+	for range 10 {
+		out := add(1, nil)
+		want(t, "AddObjectToRefresher", out.Result, 0)
+		refs = append(refs, out.Info.Refresher)
+		if len(refs) == 1 {
+			if out := refresh(); out.Result != 0 || len(out.Objects) != 1 {
+				t.Errorf("RemoteRefresh: %+v", out)
+			}
+		}
+	}
+	if out := refresh(); out.Result != uint32(cim.ErrQuotaViolation) || out.Objects != nil {
+		t.Errorf("RemoteRefresh of more than an answer may hold: %#x, %d objects", out.Result, len(out.Objects))
+	}
+	for _, r := range append(refs, first.Info.Refresher, second.Info.Refresher) {
+		p.release(r)
+	}
+	if n := len(p.server.ledger.users); n != 0 {
+		t.Errorf("%d accounts are charged in the end", n)
+	}
 }

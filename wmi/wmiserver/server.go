@@ -63,6 +63,7 @@ func New(o Options) *Server {
 	}
 	o.Limits = o.Limits.withDefaults()
 	s := &Server{o: o, log: o.Logger, ledger: newLedger(o.Limits)}
+	s.refreshers.ledger = s.ledger
 	s.codec.Server = o.ServerName
 	s.codec.SpellDefaults, s.codec.EmptySignatures = true, true // for clients that do not read the other form
 	s.objects, s.again, s.dial = exportAt, referTo, s.dialSink
