@@ -3,22 +3,36 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"time"
 
 	"github.com/oiweiwei/go-msrpc/msrpc/dcom/wmi"
+	"github.com/oiweiwei/go-msrpc/msrpc/dcom/wmi/ienumwbemclassobject/v0"
+	"github.com/oiweiwei/go-msrpc/msrpc/dcom/wmi/iwbemwcosmartenum/v0"
 	"github.com/oiweiwei/go-msrpc/msrpc/dcom/wmio"
+	"github.com/oiweiwei/go-msrpc/ndr"
 )
 
 // bench is the peer's side of the benchmark of objects: CASEMENT_BENCH_OBJECT names the encoding unit of an instance with its class,
-// CASEMENT_BENCH_PACKET an ObjectArray. It prints what one operation took as one JSON line.
+// CASEMENT_BENCH_REPLY the stub of an answer of IWbemWCOSmartEnum::Next, CASEMENT_BENCH_KNOWN that of the next one, which has no class any more, and
+// CASEMENT_BENCH_FULL that of an answer of IEnumWbemClassObject::Next, in which each object has its class.
+// It prints what one operation took as one JSON line.
 func bench() error {
 	unit, err := os.ReadFile(os.Getenv("CASEMENT_BENCH_OBJECT"))
 	if err != nil {
 		return err
 	}
-	packet, err := os.ReadFile(os.Getenv("CASEMENT_BENCH_PACKET"))
+	first, err := os.ReadFile(os.Getenv("CASEMENT_BENCH_REPLY"))
+	if err != nil {
+		return err
+	}
+	known, err := os.ReadFile(os.Getenv("CASEMENT_BENCH_KNOWN"))
+	if err != nil {
+		return err
+	}
+	full, err := os.ReadFile(os.Getenv("CASEMENT_BENCH_FULL"))
 	if err != nil {
 		return err
 	}
@@ -26,27 +40,56 @@ func bench() error {
 	if err != nil {
 		return err
 	}
-	encoded, err := wmio.Marshal(object)
-	if err != nil {
-		return err
-	}
-	if len(encoded) == 0 || object.Instance == nil {
+	if object.Instance == nil {
 		return errors.New("the unit is not an instance with its class")
 	}
+	classes := map[string]*wmio.Class{}
+	if err := readReply(first, classes); err != nil {
+		return err
+	}
+	decode := func() error { _, err := wmio.Unmarshal(unit); return err }
 	results := map[string]result{}
 	for name, do := range map[string]func() error{
-		"decode with class": func() error { _, err := wmio.Unmarshal(unit); return err },
-		"encode with class": func() error { _, err := wmio.Marshal(object); return err },
-		"decode packet": func() error {
-			_, err := wmi.UnmarshalObjectArrayWithClasses(packet, map[string]*wmio.Class{})
-			return err
-		},
+		"decode with class":                        decode,
+		"decode with class, new":                   decode,
+		"decode reply of objects with their class": func() error { return readFullReply(full) },
+		"encode with class":                        func() error { _, err := wmio.Marshal(object); return err },
+		"decode reply with one class":              func() error { return readReply(first, map[string]*wmio.Class{}) },
+		"decode reply, class known":                func() error { return readReply(known, classes) },
 	} {
 		if results[name], err = measure(do); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return json.NewEncoder(os.Stdout).Encode(results)
+}
+
+func readFullReply(stub []byte) error {
+	next := &ienumwbemclassobject.NextResponse{}
+	if err := ndr.Unmarshal(stub, next); err != nil {
+		return err
+	}
+	if len(next.Objects) != 100 {
+		return fmt.Errorf("%d objects", len(next.Objects))
+	}
+	for _, one := range next.Objects {
+		if _, err := byValue(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readReply(stub []byte, classes map[string]*wmio.Class) error {
+	next := &iwbemwcosmartenum.NextResponse{}
+	if err := ndr.Unmarshal(stub, next); err != nil {
+		return err
+	}
+	objects, err := wmi.UnmarshalObjectArrayWithClasses(next.Buffer, classes)
+	if err == nil && len(objects.Objects) != 100 {
+		err = fmt.Errorf("%d objects", len(objects.Objects))
+	}
+	return err
 }
 
 type result struct{ Nanoseconds, Allocations float64 }

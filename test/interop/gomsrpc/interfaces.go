@@ -46,15 +46,7 @@ func callResult() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("GetResultObject: %w", err)
 	}
-	reference := &dcom.ObjectReference{}
-	if err := ndr.Unmarshal(got.ResultObject.Data, reference, ndr.Opaque); err != nil {
-		return "", err
-	}
-	custom, ok := reference.ObjectReference.GetValue().(*dcom.ObjectReferenceCustom)
-	if !ok {
-		return "", errors.New("the object is not by value")
-	}
-	object, err := wmio.Unmarshal(custom.ObjectData)
+	object, err := byValue(got.ResultObject)
 	if err != nil {
 		return "", err
 	}
@@ -106,4 +98,17 @@ func refresher() (string, error) {
 		return "", fmt.Errorf("RemoteRefresh: %w", err)
 	}
 	return fmt.Sprintf("version %d, %d objects", got.ServerRefresherVersion, len(refreshed.Objects)), nil
+}
+
+// byValue reads an object that travels by value.
+func byValue(o *wmi.ClassObject) (*wmio.Object, error) {
+	reference := &dcom.ObjectReference{}
+	if err := ndr.Unmarshal(o.Data, reference, ndr.Opaque); err != nil {
+		return nil, err
+	}
+	custom, ok := reference.ObjectReference.GetValue().(*dcom.ObjectReferenceCustom)
+	if !ok {
+		return nil, errors.New("the object is not by value")
+	}
+	return wmio.Unmarshal(custom.ObjectData)
 }
