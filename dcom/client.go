@@ -475,9 +475,13 @@ func (c *Client) Unmarshal(ctx context.Context, host string, ref *ObjRef) (*Prox
 		candidates = []string{host}
 	}
 	var first error
+	tried := 0
 	for i, at := range candidates {
 		if slices.Contains(candidates[:i], at) {
 			continue
+		}
+		if tried++; tried > maxAdvertised {
+			break // nobody has so many; whoever sends it would have ports looked for
 		}
 		m, err := c.machine(at)
 		if err != nil {

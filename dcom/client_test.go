@@ -588,3 +588,22 @@ func TestOldServers(t *testing.T) {
 		t.Errorf("without ResolveOxid2: %v", err)
 	}
 }
+
+// A reference that names many ports does not have all of them tried: it would be a way to have somebody's ports looked for.
+func TestReferenceToManyPorts(t *testing.T) {
+	dials := map[string]bool{}
+	c := newClient(t, dcom.ClientOptions{Dial: func(_ context.Context, _, address string) (net.Conn, error) {
+		dials[address] = true
+		return nil, errors.New("nobody there")
+	}})
+	ref := &dcom.ObjRef{Kind: dcom.ObjRefStandard, IID: iidCounter, Std: dcom.StdObjRef{PublicRefs: 5, OXID: 1, OID: 2}}
+	for port := range uint16(500) {
+		ref.Resolver.Strings = append(ref.Resolver.Strings, dcom.StringBinding{Tower: dcom.TowerTCP, Address: dcom.FormatStringBinding("192.0.2.1", 1000+port)})
+	}
+	if _, err := c.Unmarshal(within(t), "192.0.2.9", ref); err == nil {
+		t.Fatal("there is an object")
+	}
+	if len(dials) == 0 || len(dials) > 16 || !dials["192.0.2.9:1000"] {
+		t.Errorf("%d ports are dialled", len(dials))
+	}
+}

@@ -298,3 +298,16 @@ func FuzzObjectArray(f *testing.F) {
 		}
 	})
 }
+
+// What an object may cost grows with its octets, and ends where a machine would be full: an octet in an array costs a cim.Value.
+func TestCostOfLongObjects(t *testing.T) {
+	for octets, want := range map[int]int{0: 64 << 10, 1 << 20: 64<<20 + 64<<10, 4 << 20: 256<<20 + 64<<10, 64 << 20: 256<<20 + 64<<10} {
+		b := newBudget(octets)
+		if err := b.charge(want); err != nil {
+			t.Errorf("%d octets: %v", octets, err)
+		}
+		if err := b.charge(1); cim.StatusOf(err) != cim.ErrInvalidObject {
+			t.Errorf("%d octets may cost more than %d: %v", octets, want, err)
+		}
+	}
+}

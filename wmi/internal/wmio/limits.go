@@ -17,6 +17,9 @@ const (
 	growth = 64
 	// allowance is what an object may cost however short it is.
 	allowance = 64 << 10
+	// maxCost is what an object or a packet may cost however long it is: a
+	// client reads answers of 64 MiB.
+	maxCost = 256<<20 + allowance
 )
 
 // What decoded things cost, in octets of memory, on a 64-bit machine.
@@ -33,7 +36,7 @@ const (
 // not the item.
 type budget int
 
-func newBudget(octets int) budget { return budget(octets*growth + allowance) }
+func newBudget(octets int) budget { return budget(min(int64(octets)*growth+allowance, maxCost)) }
 
 func (b *budget) charge(cost int) error {
 	if cost < 0 || cost > int(*b) {
