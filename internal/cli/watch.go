@@ -3,14 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
+	"io"
 	"os"
 	"os/signal"
-	"time"
 
 	"github.com/casementhq/casement/cim"
-	"github.com/casementhq/casement/service"
 	"github.com/casementhq/casement/wmi/wmiclient"
 	"github.com/spf13/cobra"
 )
@@ -26,7 +23,7 @@ const watchCodes = "\n\nExit codes: 0 stopped by Ctrl-C or --count, 1 the subscr
 // watchFlags are the flags of the commands that wait for events.
 type watchFlags struct {
 	wmiFlags
-	async  bool
+	async  asyncFlags
 	count  int
 	format *string
 }
@@ -41,46 +38,45 @@ func (f *watchFlags) flags(c *cobra.Command) {
 func (f *watchFlags) run(command context.Context, s Streams, query string) error {
 	ctx, stop := signal.NotifyContext(command, os.Interrupt)
 	defer stop()
+	if f.async.on {
+		f.sinks = f.async.sinks(stateFolder(*f.state), s.Err)
+	}
 	err := f.do(ctx, s, f.namespace, func(ctx context.Context, session cim.Session) error {
-		if f.async {
-			return f.pushed(ctx, s, session, query)
-		}
-		subscriber, ok := session.(cim.Subscriber)
-		if !ok {
-			return &cim.Error{Status: cim.ErrNotSupported, Operation: "Subscribe", Detail: "this way to the host carries no events"}
-		}
-		e, err := subscriber.Subscribe(ctx, query, cim.SubscribeOptions{})
+		e, err := f.subscribe(ctx, session, query, s.Err)
 		if err != nil {
 			return err
 		}
 		return printEvents(ctx, eventRows(*f.format, newRows(*f.format, s.Out)), e, f.count)
 	})
-	if ctx.Err() != nil && command.Err() == nil && errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil && command.Err() == nil && errors.Is(err, context.Canceled) && !errors.Is(err, wmiclient.ErrNeverCalled) {
 		return nil // Ctrl-C
 	}
 	return err
 }
 
+func (f *watchFlags) subscribe(ctx context.Context, session cim.Session, query string, stderr io.Writer) (cim.Enumerator, error) {
+	if f.async.on {
+		return f.async.subscribe(ctx, session, query, stderr)
+	}
+	subscriber, ok := session.(cim.Subscriber)
+	if !ok {
+		return nil, &cim.Error{Status: cim.ErrNotSupported, Operation: "Subscribe", Detail: "this way to the host carries no events"}
+	}
+	return subscriber.Subscribe(ctx, query, cim.SubscribeOptions{})
+}
+
 func newWatch(s Streams) *cobra.Command {
 	var f watchFlags
 	c := &cobra.Command{Use: "watch HOST WQL", Short: "Print the events of a host as they come", Args: operands(2, 2, "a host and an event query"),
-		Long: watchHelp + "\n\nThe host is asked again and again for what has happened, so that no port is open here. With --async\n" +
-			"it calls back, over DCOM alone: a port is open here meanwhile, and 135 where it can be had, and\n" +
-			"ANONYMOUS LOGON needs Remote Access in MachineAccessRestriction of this machine, since the host\n" +
-			"cannot prove who it is. The host needs AllowAnonymousCallback." + remoteHelp + watchCodes,
+		Long: watchHelp + "\n\nThe host is asked again and again for what has happened, so that no port is open here." + asyncHelp + remoteHelp + watchCodes,
 		Example: "  casement watch here \"SELECT * FROM __InstanceCreationEvent WITHIN 2 WHERE TargetInstance ISA 'Win32_Process'\"\n" +
 			"  casement watch web1 'SELECT * FROM Win32_ProcessStartTrace' --count 1 -o json\n" +
-			"  casement watch dcom://web1 'SELECT * FROM Win32_ProcessStartTrace' --async"}
+			"  casement watch dcom://web1 --async --anonymous 'SELECT * FROM Win32_ProcessStartTrace'"}
 	f.remote.flags(c)
 	f.flags(c)
-	c.Flags().BoolVar(&f.async, "async", false, "have the host call back, over DCOM")
+	f.async.flags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		f.host = args[0]
-		if f.async {
-			f.sinks = wmiclient.NewSinks(wmiclient.SinkOptions{Anonymous: f.mayCallBack, Refused: func(peer net.Addr, err error) {
-				fmt.Fprintf(s.Err, "casement: a call from %s is refused: %s\n", peer, printable(err.Error()))
-			}})
-		}
 		return f.run(c.Context(), s, args[1])
 	}
 	return c
@@ -96,36 +92,6 @@ func wmiSubscribe(s Streams) *cobra.Command {
 	f.flags(c)
 	c.RunE = func(c *cobra.Command, args []string) error { return f.run(c.Context(), s, args[0]) }
 	return c
-}
-
-// mayCallBack is nil where a host may call back without proof, as this machine's
-// settings have it now.
-func (f *watchFlags) mayCallBack() error {
-	return withState(*f.state, func(st *service.State) error { return st.Snapshot().DCOM.CheckAnonymousCallback() })
-}
-
-// unreached is how long a host may take to call back before a word about it.
-const unreached = 5 * time.Second
-
-// pushed prints the events that the host calls back with.
-func (f *watchFlags) pushed(ctx context.Context, s Streams, session cim.Session, query string) error {
-	over, ok := session.(*wmiclient.Session)
-	if !ok {
-		return usageError("--async is for WMI over DCOM: name the host as dcom://HOST")
-	}
-	e, err := over.SubscribeAsync(ctx, query, cim.SubscribeOptions{})
-	if err != nil {
-		return err
-	}
-	late := time.AfterFunc(unreached, func() {
-		select {
-		case <-e.Reached():
-		default:
-			fmt.Fprintf(s.Err, "casement: %s has not called back yet: it has to reach port %d of this machine, and needs AllowAnonymousCallback 1\n", f.host, e.Ports().Objects)
-		}
-	})
-	defer late.Stop()
-	return printEvents(ctx, eventRows(*f.format, newRows(*f.format, s.Out)), e, f.count)
 }
 
 // printEvents prints up to count events, all for 0.

@@ -178,8 +178,13 @@ type machine struct {
 // start runs `casement up` or `serve` until it says that it serves.
 func (p person) start(t *testing.T, args ...string) *machine {
 	t.Helper()
-	m := &machine{t: t, done: make(chan struct{})}
-	m.cmd = p.command(context.WithoutCancel(t.Context()), args...)
+	return startMachine(t, p.command(context.WithoutCancel(t.Context()), args...))
+}
+
+func startMachine(t *testing.T, cmd *exec.Cmd) *machine {
+	t.Helper()
+	args := cmd.Args[1:]
+	m := &machine{t: t, cmd: cmd, done: make(chan struct{})}
 	m.cmd.Stdout, m.cmd.Stderr = &m.out, &m.err
 	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)

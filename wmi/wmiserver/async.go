@@ -69,6 +69,7 @@ type asyncCall struct {
 	log  *slog.Logger
 	subject
 	cancel context.CancelCauseFunc
+	forget func()        // takes it out of the table, if it is there
 	done   chan struct{} // closed when the sink was released
 }
 
@@ -77,12 +78,12 @@ type asyncCall struct {
 // where the call does not begin any more.
 func (v *Server) begin(c *asyncCall, run func(ctx context.Context) (status uint32, text string, err error), done func()) error {
 	ctx, cancel := context.WithCancelCause(v.base)
-	c.cancel, c.done = cancel, make(chan struct{})
+	c.cancel, c.done, c.forget = cancel, make(chan struct{}), func() { v.calls.remove(c) }
 	v.calls.add(c)
 	if v.spawn(func() {
 		defer done()
 		defer close(c.done)
-		defer v.calls.remove(c)
+		defer c.forget()
 		defer cancel(nil)
 		err := c.timed(ctx, c.sink.reach)
 		status, text := uint32(0), ""
@@ -93,7 +94,7 @@ func (v *Server) begin(c *asyncCall, run func(ctx context.Context) (status uint3
 	}) {
 		return nil
 	}
-	v.calls.remove(c)
+	c.forget()
 	close(c.done)
 	cancel(nil)
 	done()
@@ -161,6 +162,9 @@ func (c *asyncCall) finish(ctx context.Context, status uint32, text string, err 
 	if errors.As(err, &dead) {
 		c.log.Warn("an asynchronous operation is cancelled: its sink cannot be called", "operation", c.operation, "user", c.key.owner, "stage", dead.stage, "error", dead.err)
 		if dead.stage != stageRefused {
+			c.forget() // there is nothing to cancel any more, however long it takes to tell a sink that does not listen
+			ctx, cancel := context.WithTimeout(ctx, cancelTimer)
+			defer cancel()
 			c.sink.release(ctx)
 			return
 		}
