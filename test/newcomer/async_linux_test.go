@@ -227,19 +227,16 @@ func (w *watching) useless(hint string) {
 // the way. Each failure is in the log of the service with its stage, its operation is over, and the same query works semisynchronously.
 func TestAsyncStory(t *testing.T) {
 	needRoot(t)
-	t.Run("settings", func(t *testing.T) {
-		t.Parallel()
-		asyncSettings(t)
-	})
-	t.Run("port 135 of the client is blocked", func(t *testing.T) {
+	// The longest first: they wait for what a machine that does not answer is given.
+	t.Run("the connection is cut in mid-stream", func(t *testing.T) {
 		t.Parallel()
 		h := newTwoHosts(t)
-		defer h.a.block(135)()
-		since := h.mark()
 		w := h.async()
-		w.until(&w.err, "the host has not called within")
-		h.dropped(since, "resolve OXID")
-		w.useless("ports 135 and 24500")
+		w.until(&w.out, "__InstanceModificationEvent")
+		since := h.mark()
+		defer h.a.block(sinkPort)()
+		h.dropped(since, "call")
+		w.useless("to port 24500 too")
 		h.semisync()
 	})
 	t.Run("the port of the sink is blocked", func(t *testing.T) {
@@ -252,16 +249,20 @@ func TestAsyncStory(t *testing.T) {
 		w.useless("to port 24500 too")
 		h.semisync()
 	})
-	t.Run("the connection is cut in mid-stream", func(t *testing.T) {
+	t.Run("port 135 of the client is blocked", func(t *testing.T) {
 		t.Parallel()
 		h := newTwoHosts(t)
-		w := h.async()
-		w.until(&w.out, "__InstanceModificationEvent")
+		defer h.a.block(135)()
 		since := h.mark()
-		defer h.a.block(sinkPort)()
-		h.dropped(since, "call")
-		w.useless("to port 24500 too")
+		w := h.async()
+		w.until(&w.err, "the host has not called within")
+		h.dropped(since, "resolve OXID")
+		w.useless("ports 135 and 24500")
 		h.semisync()
+	})
+	t.Run("settings", func(t *testing.T) {
+		t.Parallel()
+		asyncSettings(t)
 	})
 	t.Run("a sink names a third host", func(t *testing.T) {
 		t.Parallel()
