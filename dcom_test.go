@@ -2,9 +2,15 @@ package casement_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/casementhq/casement"
@@ -12,6 +18,7 @@ import (
 	"github.com/casementhq/casement/auth/ntlm"
 	"github.com/casementhq/casement/casementtest"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/cim/cimtest"
 	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/internal/hosts"
@@ -75,7 +82,8 @@ func TestDialDCOMRefusals(t *testing.T) {
 		{"an impersonation level that is too low", "dcom://h", casement.Options{DCOM: casement.DCOMOptions{ImpersonationLevel: wmi.ImpersonationIdentify}}, cim.ErrAccessDenied},
 		{"EnableDCOM N", "dcom://h", casement.Options{DCOM: casement.DCOMOptions{Disabled: true}}, casement.ErrDCOMDisabled},
 		{"Basic", "dcom://h", casement.Options{Scheme: wsmanclient.Basic}, nil},
-		{"a proxy", "dcom://h", casement.Options{Proxy: "http://proxy:3128"}, nil},
+		{"the environment's proxy", "dcom://h", casement.Options{Proxy: "env"}, nil},
+		{"a proxy that is none", "dcom://h", casement.Options{Proxy: "ftp://proxy"}, nil},
 	} {
 		row.o.HostsFile = "-"
 		c, err := casement.Dial(t.Context(), row.target, row.o)
@@ -244,4 +252,87 @@ func TestTwoGatesOverDCOM(t *testing.T) {
 	if err := ask(); err != nil {
 		t.Errorf("with both: %v", err)
 	}
+}
+
+// DCOM goes through a SOCKS5 proxy, its second connection too; the proxy is told the name of the host.
+func TestDCOMThroughSOCKS(t *testing.T) {
+	s := casementtest.New(t, casementtest.Options{Opener: manager(t)})
+	_, port, err := net.SplitHostPort(s.DCOM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var asked []string
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer c.Close()
+				name, port, err := acceptSOCKS(c)
+				mu.Lock()
+				asked = append(asked, name)
+				mu.Unlock()
+				var there net.Conn
+				if err == nil {
+					there, err = net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+				}
+				if err != nil {
+					t.Errorf("the proxy: %v", err)
+					return
+				}
+				defer there.Close()
+				_, _ = c.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
+				wg.Go(func() { _, _ = io.Copy(there, c); there.Close() })
+				_, _ = io.Copy(c, there)
+			})
+		}
+	})
+	t.Cleanup(func() { l.Close(); wg.Wait() })
+	c := dial(t, "dcom://far.example:"+port, casement.Options{User: s.User, Password: s.Password, HostsFile: "-", Proxy: "socks5://" + l.Addr().String()})
+	rows, err := c.Query(t.Context(), cimtest.Namespace, "SELECT * FROM CT_Part")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := cim.Each(t.Context(), rows, func(*cim.Instance) error { n++; return nil }); err != nil || n != 3 {
+		t.Errorf("%d parts, %v", n, err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(asked, []string{"far.example", "far.example"}) {
+		t.Errorf("the proxy was asked for %v", asked)
+	}
+}
+
+// acceptSOCKS reads a CONNECT for a host by its name. See RFC 1928.
+func acceptSOCKS(c net.Conn) (name string, port int, err error) {
+	head := make([]byte, 3)
+	if _, err = io.ReadFull(c, head[:2]); err != nil {
+		return "", 0, err
+	}
+	if _, err = io.CopyN(io.Discard, c, int64(head[1])); err != nil {
+		return "", 0, err
+	}
+	if _, err = c.Write([]byte{5, 0}); err != nil {
+		return "", 0, err
+	}
+	request := make([]byte, 5)
+	if _, err = io.ReadFull(c, request); err != nil {
+		return "", 0, err
+	}
+	if request[3] != 3 {
+		return "", 0, fmt.Errorf("an address of type %d and not a name", request[3])
+	}
+	rest := make([]byte, int(request[4])+2)
+	_, err = io.ReadFull(c, rest)
+	n := len(rest) - 2
+	return string(rest[:n]), int(binary.BigEndian.Uint16(rest[n:])), err
 }

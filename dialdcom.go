@@ -11,6 +11,7 @@ import (
 
 	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/internal/dial"
 	"github.com/casementhq/casement/internal/hosts"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wmi"
@@ -131,13 +132,20 @@ func newDCOM(name, host string, port uint16, o Options) (*Connection, error) {
 	if o.Scheme != "" && !strings.EqualFold(string(o.Scheme), "Negotiate") {
 		return nil, fmt.Errorf("casement: %s: DCOM has no authentication scheme %s", name, o.Scheme)
 	}
-	if o.Proxy != "" || o.Unencrypted {
-		return nil, errors.New("casement: proxies and unencrypted messages belong to WinRM, not to DCOM")
+	if o.Unencrypted {
+		return nil, errors.New("casement: unencrypted messages belong to WinRM; for DCOM there are authentication levels")
+	}
+	if o.Proxy == dial.Environment {
+		return nil, errors.New("casement: the environment names proxies for URLs of http and https, not for DCOM; name one, such as socks5://proxy:1080")
+	}
+	through, err := dial.Through(o.Proxy, nil, o.DialContext)
+	if err != nil {
+		return nil, fmt.Errorf("casement: %w", err)
 	}
 	c, err := wmiclient.New(host, wmiclient.Options{
 		Credentials: auth.Credentials{Username: o.User, Password: o.Password, NTHash: o.NTHash}, Authority: authority,
 		Authentication: o.DCOM.AuthenticationLevel, Impersonation: o.DCOM.ImpersonationLevel, Locales: o.DCOM.Locales,
-		Timeout: o.OperationTimeout, Defaults: o.DCOM.Scripting, Port: port, Sinks: o.DCOM.Sinks, DialContext: o.DialContext, Trace: o.DCOM.Trace, Logger: o.Logger,
+		Timeout: o.OperationTimeout, Defaults: o.DCOM.Scripting, Port: port, Sinks: o.DCOM.Sinks, DialContext: through, Trace: o.DCOM.Trace, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, err
