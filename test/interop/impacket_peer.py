@@ -144,6 +144,15 @@ def interfaces():
             raise AssertionError("%s is missing among %s" % (name, sorted(found)))
 
 
+for name, level in {"connect": RPC_C_AUTHN_LEVEL_CONNECT, **LEVELS}.items():
+
+    @check("rpcmap signs in with NTLM at %s" % name)
+    def signed_in():
+        dce = bound(mgmt.MSRPC_UUID_MGMT, level)
+        equal(mgmt.his_server_listening(dce)["status"], 0, "status")
+        dce.disconnect()
+
+
 @check("the OXID resolver answers ServerAlive2 without authentication")
 def alive():
     connection = DCOMConnection(TARGET, USER, PASSWORD, "")
@@ -194,6 +203,11 @@ for name, level in LEVELS.items():
         equal([int(p["ParentProcessId"]) for p in mine], [os.getppid()], "parent of this process")
 
     connection.disconnect()
+
+@check("calls at connect are refused")
+def low_call():
+    return fails(lambda: login(RPC_C_AUTHN_LEVEL_CONNECT), "access_denied")  # the release of the login object is the first one
+
 
 connection, services = login(RPC_C_AUTHN_LEVEL_PKT_PRIVACY)
 
