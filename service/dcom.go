@@ -136,6 +136,18 @@ func (g *dcomGate) token(ctx context.Context, call *dcerpc.Call) (*security.Toke
 	return v.(*security.Token), nil
 }
 
+// present is token for who may still be here: not an account that was deleted or
+// disabled, or that lost a group, since it signed in. A connection of DCOM has no
+// end by itself, so that waiting for the next sign-in could be for ever.
+func (g *dcomGate) present(ctx context.Context, call *dcerpc.Call) (*security.Token, error) {
+	t, err := g.token(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	_, err = g.people.store.Refresh(t)
+	return t, err
+}
+
 // caller tells who makes a call. All that comes over TCP is from another machine.
 func (g *dcomGate) caller(ctx context.Context, call *dcerpc.Call) (cim.Caller, error) {
 	t, err := g.token(ctx, call)
@@ -154,7 +166,7 @@ func (g *dcomGate) principal(ctx context.Context, call *dcerpc.Call) (string, er
 
 // access is asked before each call of an object.
 func (g *dcomGate) access(ctx context.Context, call *dcerpc.Call) error {
-	t, err := g.token(ctx, call)
+	t, err := g.present(ctx, call)
 	if err != nil {
 		return err
 	}
@@ -173,7 +185,7 @@ const (
 
 // activation is asked for each activation.
 func (g *dcomGate) activation(ctx context.Context, a dcom.Activation) error {
-	t, err := g.token(ctx, a.Call)
+	t, err := g.present(ctx, a.Call)
 	if err != nil {
 		return err
 	}

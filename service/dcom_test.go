@@ -287,6 +287,54 @@ func TestWhoMayActivate(t *testing.T) {
 	}
 }
 
+// Who is disabled, deleted or taken out of a group does nothing more over a
+// connection that is open.
+func TestOpenSessionOfWhoMayNotAnyMore(t *testing.T) {
+	svc := dcomService(t)
+	hiveApply(t, svc.State, settings.SetLocalAccountTokenFilterPolicy(true))
+	for end := time.Now().Add(5 * time.Second); svc.State.Snapshot().FilterTokens && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	store := svc.State.Accounts
+	for name, change := range map[string]func(string) error{
+		"disabled": func(name string) error { return store.SetDisabled(name, true) },
+		"deleted":  store.DeleteUser,
+		"removed":  func(name string) error { return store.RemoveMember("Administrators", name) },
+	} {
+		if _, err := store.AddUser(accounts.NewUser{Name: name, Password: "Secret-1-word"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.AddMember("Administrators", name); err != nil {
+			t.Fatal(err)
+		}
+		at := netip.MustParseAddrPort(svc.DCOM().Resolver)
+		client, err := wmiclient.New(at.Addr().String(), wmiclient.Options{Port: at.Port(), Credentials: auth.Credentials{Username: name, Password: "Secret-1-word"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		session, err := client.Open(ctx, cim.Caller{}, "root", cim.OpenOptions{})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		read := func() error {
+			_, err := session.GetClass(ctx, "__SystemClass", cim.GetOptions{})
+			return err
+		}
+		if err := read(); err != nil {
+			t.Fatalf("%s, before: %v", name, err)
+		}
+		if err := change(name); err != nil {
+			t.Fatal(err)
+		}
+		if err := read(); cim.StatusOf(err) != cim.ErrAccessDenied {
+			t.Errorf("an account that was %s: %v", name, err)
+		}
+	}
+}
+
 // safeBuffer takes a log.
 type safeBuffer struct {
 	mu sync.Mutex
