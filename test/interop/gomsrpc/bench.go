@@ -18,8 +18,8 @@ import (
 // bench is the peer's side of the benchmark of objects: CASEMENT_BENCH_OBJECT names the encoding unit of an instance with its class,
 // CASEMENT_BENCH_REPLY the stub of an answer of IWbemWCOSmartEnum::Next, CASEMENT_BENCH_KNOWN that of the next one, which has no class any more, and
 // CASEMENT_BENCH_FULL that of an answer of IEnumWbemClassObject::Next, in which each object has its class.
-// It prints what one operation took as one JSON line.
-func bench() error {
+// It prints what one operation of a kind took as one JSON line.
+func bench(kind string) error {
 	unit, err := os.ReadFile(os.Getenv("CASEMENT_BENCH_OBJECT"))
 	if err != nil {
 		return err
@@ -48,20 +48,22 @@ func bench() error {
 		return err
 	}
 	decode := func() error { _, err := wmio.Unmarshal(unit); return err }
-	results := map[string]result{}
-	for name, do := range map[string]func() error{
+	do, ok := map[string]func() error{
 		"decode with class":                        decode,
 		"decode with class, new":                   decode,
 		"decode reply of objects with their class": func() error { return readFullReply(full) },
 		"encode with class":                        func() error { _, err := wmio.Marshal(object); return err },
 		"decode reply with one class":              func() error { return readReply(first, map[string]*wmio.Class{}) },
 		"decode reply, class known":                func() error { return readReply(known, classes) },
-	} {
-		if results[name], err = measure(do); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
+	}[kind]
+	if !ok {
+		return fmt.Errorf("no benchmark %q", kind)
 	}
-	return json.NewEncoder(os.Stdout).Encode(results)
+	took, err := measure(do)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(took)
 }
 
 func readFullReply(stub []byte) error {

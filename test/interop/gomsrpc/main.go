@@ -1,6 +1,6 @@
 // Command gomsrpc drives github.com/oiweiwei/go-msrpc, unpatched, against WMI over DCOM and prints one JSON line for each named check. It is a
 // module of its own so that its needs stay out of the root module. The service is named by CASEMENT_DCOM (host:port), CASEMENT_USER and
-// CASEMENT_PASSWORD. With the argument "bench" it times its own codec instead.
+// CASEMENT_PASSWORD. With the argument "bench" and a kind of work it times its own codec instead.
 package main
 
 import (
@@ -187,8 +187,8 @@ func (l *login) rows(text string) ([]wmio.Values, error) {
 func number(v any) string { return fmt.Sprint(v) }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "bench" {
-		if err := bench(); err != nil {
+	if len(os.Args) == 3 && os.Args[1] == "bench" {
+		if err := bench(os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
