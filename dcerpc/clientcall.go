@@ -93,7 +93,7 @@ func (c *Conn) invoke(ctx context.Context, b *Binding, opnum uint16, object secu
 		return nil, false, err
 	}
 	c.vouch(b, id, &r, e)
-	if err := c.writeCall(pduRequest, id, r, e.Stub(), b.sec, several); err != nil {
+	if err := c.writeCall(ctx, pduRequest, id, r, e.Stub(), b.sec, several); err != nil {
 		c.fail(fmt.Errorf("RPC connection to %v: %w", c.nc.RemoteAddr(), err))
 	}
 	select {

@@ -242,3 +242,40 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 		}
 	}
 }
+
+// A server that reads a long request slowly does not hold a caller who does not wait any more.
+func TestSlowReaderHoldsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		over := make(chan struct{})
+		defer func() { <-over }()
+		defer far.Close()
+		go func() {
+			defer close(over)
+			b := make([]byte, 64<<10)
+			far.Read(b)
+			ack := []byte{5, 0, 12, 3, 0x10, 0, 0, 0, 56, 0, 0, 0, b[12], 0, 0, 0, 0xd0, 0x16, 0xd0, 0x16, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
+				4, 0x5d, 0x88, 0x8a, 0xeb, 0x1c, 0xc9, 0x11, 0x9f, 0xe8, 8, 0, 0x2b, 0x10, 0x48, 0x60, 2, 0, 0, 0}
+			far.Write(ack)
+			for {
+				if _, err := io.ReadFull(far, b); err != nil {
+					return
+				}
+				time.Sleep(30 * time.Second)
+			}
+		}()
+		c := dcerpc.NewConn(near, dcerpc.Options{})
+		defer c.Close()
+		b, err := c.Bind(timeout(t), echoID, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 45*time.Second)
+		defer cancel()
+		start := time.Now()
+		err = b.Call(ctx, 0, none, &bytesArg{make([]byte, 8<<20)}, nil)
+		if took := time.Since(start); err == nil || took > 70*time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
+}

@@ -250,7 +250,7 @@ func (c *serverConn) run(ctx context.Context, a *assembly, running *serverCall) 
 		c.srv.stats.packetsOut.Add(1)
 		// Windows answers with the low octet of the context's number.
 		r := request{contextID: a.request.contextID & 0xff}
-		if err := c.writeCall(pduResponse, a.head.callID, r, out.Stub(), a.sec, false); err != nil {
+		if err := c.writeCall(context.Background(), pduResponse, a.head.callID, r, out.Stub(), a.sec, false); err != nil {
 			c.nc.Close()
 		}
 	}

@@ -1,6 +1,7 @@
 package dcerpc
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -10,9 +11,12 @@ import (
 // flushAt is how much of a message in several fragments is collected before it is written.
 const flushAt = 64 << 10
 
+// lastFragments is how long the rest of a request may take whose caller does not wait any more.
+const lastFragments = time.Second
+
 // writeCall sends a stub in as many fragments as it takes, each protected by sec, without another PDU between them. mark is
-// for Security.protect.
-func (l *link) writeCall(kind pduType, callID uint32, r request, stub []byte, sec *Security, mark bool) error {
+// for Security.protect. Where ctx ends before all is written, the rest has a moment: a peer that reads slowly does not hold a caller.
+func (l *link) writeCall(ctx context.Context, kind pduType, callID uint32, r request, stub []byte, sec *Security, mark bool) error {
 	l.wmu.Lock()
 	defer l.wmu.Unlock()
 	flags := flagFirst
@@ -24,6 +28,7 @@ func (l *link) writeCall(kind pduType, callID uint32, r request, stub []byte, se
 		return fmt.Errorf("dcerpc: fragments of %d octets leave no room", l.maxXmit)
 	}
 	l.out = l.out[:0]
+	timeout, by := l.writeTimeout, time.Time{}
 	for {
 		chunk := stub[:min(len(stub), room)]
 		if len(chunk) == len(stub) {
@@ -45,7 +50,13 @@ func (l *link) writeCall(kind pduType, callID uint32, r request, stub []byte, se
 		}
 		stub = stub[len(chunk):]
 		if flags&flagLast != 0 || len(l.out) >= flushAt {
-			if err := l.flush(); err != nil {
+			if by.IsZero() && ctx.Err() != nil {
+				by = time.Now().Add(lastFragments)
+			}
+			if !by.IsZero() {
+				timeout = min(timeout, time.Until(by))
+			}
+			if err := l.flush(timeout); err != nil {
 				return err
 			}
 		}
@@ -57,8 +68,8 @@ func (l *link) writeCall(kind pduType, callID uint32, r request, stub []byte, se
 }
 
 // flush writes what was collected. wmu is held.
-func (l *link) flush() error {
-	if err := l.nc.SetWriteDeadline(time.Now().Add(l.writeTimeout)); err != nil {
+func (l *link) flush(timeout time.Duration) error {
+	if err := l.nc.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 		return err
 	}
 	_, err := l.nc.Write(l.out)
@@ -77,7 +88,7 @@ func (l *link) writeFault(callID uint32, contextID uint16, f *Fault) error {
 	l.out = appendHeader(l.out[:0], pduFault, flags, callID)
 	l.out = (&fault{response: response{allocHint: faultSize, contextID: contextID}, status: f.Status}).append(l.out)
 	finishHeader(l.out, 0)
-	return l.flush()
+	return l.flush(l.writeTimeout)
 }
 
 // encoder is the body of a PDU that builds contexts.
@@ -92,7 +103,7 @@ func (l *link) writeBare(kind pduType, flags uint8, callID uint32, body encoder,
 	l.wmu.Lock()
 	defer l.wmu.Unlock()
 	l.out = append(l.out[:0], b...)
-	return l.flush()
+	return l.flush(l.writeTimeout)
 }
 
 // encodeBare makes such a PDU. The trailer of a bind aligns to four. See [MS-RPCE] 2.2.2.11 and what Windows does.
