@@ -22,12 +22,16 @@ import (
 type asyncFlags struct {
 	on, anonymous bool
 	port          uint16
+	unsecapp      bool
+	socket        string
 }
 
 func (f *asyncFlags) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&f.on, "async", false, "over DCOM: have the host push the events, which needs ports here; see above")
 	c.Flags().BoolVar(&f.anonymous, "anonymous", false, "with --async: let the host call without proving who it is, where MachineAccessRestriction is not set")
 	c.Flags().Uint16Var(&f.port, "sink-port", 0, "with --async: the port that the host calls beside 135 (default: a free one)")
+	c.Flags().BoolVar(&f.unsecapp, "unsecapp", false, "with --async: let the 'casement unsecapp' of this machine be called, which decides who may")
+	c.Flags().StringVar(&f.socket, "unsecapp-socket", "", "its Unix socket, where that is another one than it takes by itself")
 }
 
 const asyncHelp = `
@@ -37,17 +41,31 @@ domain it calls without authentication, which it must permit (AllowAnonymousCall
 too: --anonymous, or Remote Access for ANONYMOUS LOGON in MachineAccessRestriction. Whoever can send from the host's address and guesses
 random numbers of 128 bits can then show you events that did not happen. Without --async none of this is needed.`
 
-// sinks makes what the host calls, and says on the way why it may not.
+// sinks makes what the host calls.
 func (f *asyncFlags) sinks(dir string, stderr io.Writer) *wmiclient.Sinks {
-	var once sync.Once
+	o := f.options(dir, stderr)
+	if f.unsecapp {
+		o.Unsecapp = findUnsecapp(f.socket)
+	}
+	return wmiclient.NewSinks(o)
+}
+
+// options are those of sinks: who may call, and a word for each reason why one may
+// not.
+func (f *asyncFlags) options(dir string, stderr io.Writer) wmiclient.SinkOptions {
+	var mu sync.Mutex
+	said := map[string]bool{}
 	rule := &sinkRule{dir: dir, admitted: f.anonymous}
-	return wmiclient.NewSinks(wmiclient.SinkOptions{Port: f.port,
+	return wmiclient.SinkOptions{Port: f.port,
 		Anonymous: rule.check,
 		Refused: func(peer net.Addr, err error) {
-			once.Do(func() {
-				fmt.Fprintf(stderr, "casement: a call from %s is refused: %s%s\n", peer, printable(err.Error()), anonymousHint(err))
-			})
-		}})
+			mu.Lock()
+			defer mu.Unlock()
+			if reason := err.Error(); !said[reason] && len(said) < 16 {
+				said[reason] = true
+				fmt.Fprintf(stderr, "casement: a call from %s is refused: %s%s\n", peer, printable(reason), anonymousHint(err))
+			}
+		}}
 }
 
 // sinkRule is who may call without authentication, as the state folder has it now,

@@ -133,7 +133,7 @@ func (h *twoHosts) semisync() {
 	}
 }
 
-// watching is casement watch at A.
+// watching is a program at A, mostly casement watch.
 type watching struct {
 	t        *testing.T
 	cmd      *exec.Cmd
@@ -148,10 +148,16 @@ func (h *twoHosts) watch(args ...string) *watching {
 
 func (h *twoHosts) watchFor(query string, args ...string) *watching {
 	h.t.Helper()
-	w := &watching{t: h.t, done: make(chan struct{})}
 	args = append([]string{"watch", "dcom://" + h.b.address, query, "--state", h.as, "-o", "csv", "--timeout", "80s"}, args...)
-	w.cmd = h.p.commandIn(context.WithoutCancel(h.t.Context()), h.a, args...)
-	w.cmd.Env = append(w.cmd.Env, "CASEMENT_USER=Administrator", "CASEMENT_PASSWORD="+h.password)
+	cmd := h.p.commandIn(context.WithoutCancel(h.t.Context()), h.a, args...)
+	cmd.Env = append(cmd.Env, "CASEMENT_USER=Administrator", "CASEMENT_PASSWORD="+h.password)
+	return h.start(cmd)
+}
+
+// start starts a program that ends with the test.
+func (h *twoHosts) start(cmd *exec.Cmd) *watching {
+	h.t.Helper()
+	w := &watching{t: h.t, cmd: cmd, done: make(chan struct{})}
 	w.cmd.Stdout, w.cmd.Stderr = &w.out, &w.err
 	if err := w.cmd.Start(); err != nil {
 		h.t.Fatal(err)
@@ -311,6 +317,7 @@ func asyncSettings(t *testing.T) {
 			t.Errorf("exit code %d\n%s%s", code, out, errOut)
 		}
 	})
+	row("through unsecapp, as an ordinary user", func(t *testing.T, since mark) { asyncUnsecapp(t, h, since) })
 	row("AllowAnonymousCallback 0, and 1 again", func(_ *testing.T, since mark) {
 		h.anonymousCallback(false)
 		w := h.async()
@@ -389,6 +396,43 @@ func asyncSettings(t *testing.T) {
 		t.Errorf("the log has what it must not have: %s", log)
 	}
 	h.service.end(syscall.SIGTERM)
+}
+
+// asyncUnsecapp: the program that root runs is called, and a user without any rights has the events. It ends with it.
+func asyncUnsecapp(t *testing.T, h *twoHosts, since mark) {
+	user := ordinary(t)
+	socket := filepath.Join(h.p.home, "unsecapp.sock")
+	host := h.start(h.p.commandIn(context.WithoutCancel(t.Context()), h.a, "unsecapp", "--state", h.as, "--socket", socket, "--port", fmt.Sprint(sinkPort)))
+	host.until(&host.out, "Programs find this one")
+	watch := func(args ...string) *watching {
+		args = append([]string{"watch", "dcom://" + h.b.address, ticking, "--state", filepath.Join(user.home, "none"), "-o", "csv", "--timeout", "60s",
+			"--async", "--unsecapp", "--unsecapp-socket", socket}, args...)
+		setpriv := []string{"setpriv", "--reuid", fmt.Sprint(user.uid), "--regid", fmt.Sprint(user.cred.Gid), "--clear-groups", built.path}
+		cmd := h.a.exec(context.WithoutCancel(t.Context()), append(setpriv, args...)...)
+		cmd.Dir = user.home
+		cmd.Env = []string{"HOME=" + user.home, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "CASEMENT_USER=Administrator", "CASEMENT_PASSWORD=" + h.password}
+		return h.start(cmd)
+	}
+	out, errOut, code := watch("--count", "2").wait()
+	if code != 0 || strings.Count(out, "\n__InstanceModificationEvent") != 2 || !strings.Contains(errOut, "ports 135 and 24500") {
+		t.Errorf("exit code %d\n%s%s\n%s", code, out, errOut, &host.err)
+	}
+	if log := h.logged(since); strings.Contains(log, "stage=") {
+		t.Errorf("the service logs %s", log)
+	}
+	if c, err := h.b.dial(t.Context(), "tcp", net.JoinHostPort(h.a.address, fmt.Sprint(sinkPort))); err == nil {
+		c.Close()
+		t.Error("the port is open without a sink")
+	}
+	w := watch()
+	w.until(&w.out, "__InstanceModificationEvent")
+	if _, errOut, code := host.interrupt(); code != 0 {
+		t.Errorf("unsecapp ends with exit code %d: %s", code, errOut)
+	}
+	if _, errOut, code := w.wait(); code != 1 || !strings.Contains(errOut, "released the sink") {
+		t.Errorf("watch without unsecapp: exit code %d: %s", code, errOut)
+	}
+	h.waitLog(since, "an asynchronous operation is cancelled", "ExecNotificationQuery")
 }
 
 // asyncThirdHost: the service dials the machine that the call came from, whatever the reference says. Issue 4, 5.1.

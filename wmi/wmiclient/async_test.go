@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -22,10 +24,39 @@ type caller struct {
 	t         *testing.T
 	sinks     chan *dcom.ObjRef
 	cancelled chan *dcom.ObjRef
+	unsecapp  bool
+}
+
+// serveUnsecapp hosts sinks behind a Unix socket.
+func serveUnsecapp(t *testing.T, k *wmiclient.Sinks) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "u") // the name of a socket is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- k.ServeUnsecapp(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if k.Ports() != (wmiclient.SinkPorts{}) {
+			t.Error("the ports are still open")
+		}
+		os.RemoveAll(dir)
+	})
+	return socket
 }
 
 func newCaller(t *testing.T) *caller {
-	c := &caller{newHost(t), t, make(chan *dcom.ObjRef, 1), make(chan *dcom.ObjRef, 1)}
+	c := &caller{newHost(t), t, make(chan *dcom.ObjRef, 1), make(chan *dcom.ObjRef, 1), false}
 	on(c.services, wmi.IIDServices, iwbem.OpExecQueryAsync, func(_ context.Context, _ *dcom.Call, r *iwbem.ExecQueryAsyncRequest) ndr.Marshaler {
 		c.sinks <- r.Sink
 		return &iwbem.ExecQueryAsyncResponse{}
@@ -49,6 +80,9 @@ func (c *caller) query(o wmiclient.SinkOptions) (*wmiclient.Async, *dcom.ObjRef,
 	}
 	options := c.options()
 	options.Sinks = wmiclient.NewSinks(o)
+	if c.unsecapp { // the sinks are those of another program
+		options.Sinks = wmiclient.NewSinks(wmiclient.SinkOptions{Unsecapp: serveUnsecapp(c.t, options.Sinks), Queue: o.Queue})
+	}
 	a, err := c.open(c.t, options).(*wmiclient.Session).QueryAsync(within(c.t), "SELECT * FROM Thing", cim.QueryOptions{})
 	if err != nil {
 		c.t.Fatal(err)
@@ -94,7 +128,16 @@ func (c *caller) setStatus(p *dcom.Proxy, flags, status uint32) uint32 {
 // complete and progress an error (T-33); the first Indicate answers that packets
 // are not understood (T-32); after the end nothing is taken.
 func TestSinkAnswers(t *testing.T) {
-	c := newCaller(t)
+	for name, unsecapp := range map[string]bool{"its own": false, "of another program": true} {
+		t.Run(name, func(t *testing.T) {
+			c := newCaller(t)
+			c.unsecapp = unsecapp
+			sinkAnswers(t, c)
+		})
+	}
+}
+
+func sinkAnswers(t *testing.T, c *caller) {
 	a, _, p := c.query(wmiclient.SinkOptions{})
 	for n := range 2 {
 		if code := c.indicate(p, things(3)...); code != 0 {
@@ -147,7 +190,16 @@ func TestCancelNamesTheSink(t *testing.T) {
 
 // A reader that does not read keeps the host waiting; nothing is lost, and the queue is bounded.
 func TestSinkQueueIsBounded(t *testing.T) {
-	c := newCaller(t)
+	for name, unsecapp := range map[string]bool{"its own": false, "of another program": true} {
+		t.Run(name, func(t *testing.T) {
+			c := newCaller(t)
+			c.unsecapp = unsecapp
+			boundedQueue(t, c)
+		})
+	}
+}
+
+func boundedQueue(t *testing.T, c *caller) {
 	size := len(c.unit(things(1)[0]))
 	a, _, p := c.query(wmiclient.SinkOptions{Queue: 4 * size})
 	defer a.Close()
@@ -193,5 +245,34 @@ func TestSinkRefusesGarbage(t *testing.T) {
 	}
 	if _, err := a.Next(within(t), 0); !errors.Is(err, cim.ErrInvalidObject) {
 		t.Errorf("the reader gets %v", err)
+	}
+}
+
+// A program that ends takes its sink with it; a host of sinks that ends, the operations.
+func TestUnsecappEnds(t *testing.T) {
+	c := newCaller(t)
+	c.unsecapp = true
+	a, _, p := c.query(wmiclient.SinkOptions{})
+	if code := c.indicate(p, things(1)...); code != 0 {
+		t.Fatalf("%#x", code)
+	}
+	select {
+	case <-a.Reached():
+	case <-time.After(10 * time.Second):
+		t.Error("the program is not told that the host has connected")
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	var out iwbem.IndicateResponse
+	for end := time.Now().Add(10 * time.Second); p.Call(within(t), iwbem.OpIndicate, &iwbem.IndicateRequest{}, &out) == nil; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the sink of a program that has closed it is still called")
+		}
+	}
+	options := c.options()
+	options.Sinks = wmiclient.NewSinks(wmiclient.SinkOptions{Unsecapp: filepath.Join(t.TempDir(), "none")})
+	if _, err := c.open(t, options).(*wmiclient.Session).QueryAsync(within(t), "SELECT * FROM Thing", cim.QueryOptions{}); !errors.Is(err, cim.ErrTransportFailure) {
+		t.Errorf("without anybody behind the socket: %v", err)
 	}
 }

@@ -34,6 +34,9 @@ type SinkOptions struct {
 	Anonymous func() error
 	// Queue is how many octets of objects may wait for their reader, 16 MiB by default. A host that calls when they are there waits.
 	Queue int
+	// Unsecapp is the Unix socket of a program that hosts the sinks ([Sinks.ServeUnsecapp]). It decides who may call, and where: of the other options
+	// only Queue and Logger count then. Default: this process hosts them itself.
+	Unsecapp string
 	// Listen opens the ports; the default is a net.ListenConfig.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
 	// Refused is told of each call that is refused and why; nil is not.
@@ -94,6 +97,9 @@ func (k *Sinks) queue() int { return k.o.Queue }
 
 // host makes a receiver callable.
 func (k *Sinks) host(ctx context.Context, to receiver, local, peer net.Addr) (*exported, error) {
+	if k.o.Unsecapp != "" {
+		return k.rent(ctx, to, local, peer)
+	}
 	return k.export(ctx, sinkObject{to}, local, peer)
 }
 
