@@ -18,6 +18,9 @@ func dcomService(t *testing.T) *service {
 	if os.Geteuid() != 0 {
 		t.Skip("a network of its own and port 135 want root")
 	}
+	if out, err := exec.Command("unshare", "-n", "true").CombinedOutput(); err != nil {
+		absent(t, "a network of its own is not to be had: "+strings.TrimSpace(string(out)))
+	}
 	s := alone.start(t)
 	if s.dcom != "127.0.0.1:135" {
 		t.Fatalf("WMI over DCOM is at %q", s.dcom)
