@@ -236,14 +236,18 @@ func (m *everyMethod) objects(services *dcom.Proxy) {
 		return m.encode(cim.ClassObject(cim.NewClass(name, nil).Key("ID", cim.Uint32).Build("")))
 	}
 	m.do(services, i, "PutClass", &iwbem.PutClassRequest{Object: class("EM_Now")}, &iwbem.PutClassResponse{}, 0)
-	m.into(services, "PutClassAsync", func(ref *dcom.ObjRef) ndr.Marshaler { return &iwbem.PutClassAsyncRequest{Object: class("EM_Later"), Sink: ref} }, 0)
+	m.into(services, "PutClassAsync", func(ref *dcom.ObjRef) ndr.Marshaler {
+		return &iwbem.PutClassAsyncRequest{Object: class("EM_Later"), Sink: ref}
+	}, 0)
 	var got iwbem.GetObjectResponse
 	m.do(services, i, "GetObject", &iwbem.GetObjectRequest{Path: text("EM_Later"), Object: iwbem.ObjectSlot{Given: true}}, &got, 0)
 	instance := func(id uint32) iwbem.ClassObject {
 		return m.encode(cim.MakeInstance(m.decode(got.Object.Object).Class(), []cim.Value{cim.U32(id)}))
 	}
 	m.do(services, i, "PutInstance", &iwbem.PutInstanceRequest{Object: instance(1)}, &iwbem.PutInstanceResponse{}, 0)
-	m.into(services, "PutInstanceAsync", func(ref *dcom.ObjRef) ndr.Marshaler { return &iwbem.PutInstanceAsyncRequest{Object: instance(2), Sink: ref} }, 0)
+	m.into(services, "PutInstanceAsync", func(ref *dcom.ObjRef) ndr.Marshaler {
+		return &iwbem.PutInstanceAsyncRequest{Object: instance(2), Sink: ref}
+	}, 0)
 	path := func(path string) func(ref *dcom.ObjRef) ndr.Marshaler {
 		return func(ref *dcom.ObjRef) ndr.Marshaler { return &iwbem.PathAsyncRequest{Path: text(path), Sink: ref} }
 	}

@@ -3,6 +3,7 @@ package wmiserver_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -38,6 +39,19 @@ var accounts = map[string][]security.SID{
 	"user":  {security.SIDAuthenticatedUsers, security.SIDEveryone},
 }
 
+// rids tell the accounts apart.
+var rids = map[string]string{"admin": "500", "user": "1001"}
+
+// floods are more accounts, flood0 and so on.
+const floods = 10
+
+func init() {
+	for n := range floods {
+		name := fmt.Sprint("flood", n)
+		accounts[name], rids[name] = accounts["admin"], fmt.Sprint(2000+n)
+	}
+}
+
 func acceptor(kind dcerpc.AuthType, _ net.Addr) (auth.Acceptor, error) {
 	mechanism := func() auth.Acceptor {
 		return ntlm.NewAcceptor(ntlm.AcceptorOptions{NetBIOSName: "HOST", DNSName: "host.example", Secrets: func(_ context.Context, _, user string) ([16]byte, error) {
@@ -64,7 +78,7 @@ func as(user string, level dcerpc.Level, exactly bool) dcom.Blanket {
 func callerOf(_ context.Context, call *dcerpc.Call) (cim.Caller, error) {
 	token, err := call.Security.Value(func() (any, error) {
 		user := strings.ToLower(call.Security.Identity().User)
-		sid, err := security.ParseSID(map[string]string{"admin": "S-1-5-21-1-2-3-500", "user": "S-1-5-21-1-2-3-1001"}[user])
+		sid, err := security.ParseSID("S-1-5-21-1-2-3-" + rids[user])
 		t := &security.Token{User: sid}
 		for _, g := range accounts[user] {
 			t.Groups = append(t.Groups, security.GroupEntry{SID: g})
