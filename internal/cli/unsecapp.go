@@ -52,13 +52,13 @@ func newUnsecapp(s Streams) *cobra.Command {
 	var address, socket string
 	c := &cobra.Command{
 		Use: "unsecapp", Short: "Be called back by hosts for the programs of this machine", Args: cobra.NoArgs,
-		Long: `Host the sinks of other programs of this machine, such as 'casement watch --async --unsecapp', until Ctrl-C or
-SIGTERM. Hosts then call one program, at port 135 and one more that stays the same, which a firewall can let
-in; the programs need no port, and no right to port 135. The ports are open only while there is a sink, and
-only for the machines that were given one.
+		Long: `Host the sinks of other programs of this machine, such as 'casement watch --async --unsecapp', until
+Ctrl-C or SIGTERM. Hosts then call one program, at port 135 and one more that stays the same, which a
+firewall can let in; the programs need no port, and no right to port 135. The ports are open only
+while there is a sink, and only for the machines that were given one.
 
-Who may call is decided here: --anonymous and the registry of the state folder, as for 'watch --async'. As
-root it serves all users of the machine, else the one who runs it.
+Who may call is decided here: --anonymous and the registry of the state folder, as for 'watch
+--async'. As root it serves all users of the machine, else the one who runs it.
 
 Exit codes: 0 ended by Ctrl-C or SIGTERM, 1 it could not serve, 2 wrong command line.`,
 		Example: "  sudo casement unsecapp --anonymous\n  casement watch dcom://web1 --async --unsecapp 'SELECT * FROM Win32_ProcessStartTrace'",

@@ -36,10 +36,13 @@ func (f *asyncFlags) flags(c *cobra.Command) {
 
 const asyncHelp = `
 
-With --async the host calls this machine: port 135, where that can be had, and one more. A firewall here must let it in. Without a common
-domain it calls without authentication, which it must permit (AllowAnonymousCallback 1, UnsecAppAccessControlDefault 0) and this machine
-too: --anonymous, or Remote Access for ANONYMOUS LOGON in MachineAccessRestriction. Whoever can send from the host's address and guesses
-random numbers of 128 bits can then show you events that did not happen. Without --async none of this is needed.`
+With --async the host calls this machine: port 135, where that can be had, and one more, which a
+firewall here must let in; with --unsecapp it calls 'casement unsecapp', whose ports stay the same.
+Without a common domain it calls without authentication, which it must permit (AllowAnonymousCallback
+1, UnsecAppAccessControlDefault 0) and this machine too: --anonymous, or Remote Access for ANONYMOUS
+LOGON in MachineAccessRestriction. Whoever can send from the host's address and guesses random
+numbers of 128 bits can then show you events that did not happen. Without --async none of this is
+needed.`
 
 // sinks makes what the host calls.
 func (f *asyncFlags) sinks(dir string, stderr io.Writer) *wmiclient.Sinks {

@@ -266,6 +266,18 @@ func TestAsyncStory(t *testing.T) {
 		w.useless("ports 135 and 24500")
 		h.semisync()
 	})
+	t.Run("the service is killed", func(t *testing.T) {
+		t.Parallel()
+		h := newTwoHosts(t)
+		w := h.async()
+		w.until(&w.out, "__InstanceModificationEvent")
+		if err := h.service.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if _, errOut, code := w.wait(); code != 1 || !strings.Contains(errOut, "the host's service has ended") {
+			t.Errorf("exit code %d: %s", code, errOut)
+		}
+	})
 	t.Run("settings", func(t *testing.T) {
 		t.Parallel()
 		asyncSettings(t)
@@ -318,6 +330,13 @@ func asyncSettings(t *testing.T) {
 		}
 	})
 	row("through unsecapp, as an ordinary user", func(t *testing.T, since mark) { asyncUnsecapp(t, h, since) })
+	row("the service may not dial out", func(_ *testing.T, since mark) {
+		defer h.b.blockOut(135)()
+		w := h.async()
+		h.dropped(since, "resolve OXID")
+		w.useless("may it dial out")
+		h.semisync()
+	})
 	row("AllowAnonymousCallback 0, and 1 again", func(_ *testing.T, since mark) {
 		h.anonymousCallback(false)
 		w := h.async()
@@ -420,9 +439,15 @@ func asyncUnsecapp(t *testing.T, h *twoHosts, since mark) {
 	if log := h.logged(since); strings.Contains(log, "stage=") {
 		t.Errorf("the service logs %s", log)
 	}
-	if c, err := h.b.dial(t.Context(), "tcp", net.JoinHostPort(h.a.address, fmt.Sprint(sinkPort))); err == nil {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		c, err := h.b.dial(t.Context(), "tcp", net.JoinHostPort(h.a.address, fmt.Sprint(sinkPort)))
+		if err != nil {
+			break
+		}
 		c.Close()
-		t.Error("the port is open without a sink")
+		if time.Now().After(end) {
+			t.Fatal("the port is open without a sink")
+		}
 	}
 	w := watch()
 	w.until(&w.out, "__InstanceModificationEvent")

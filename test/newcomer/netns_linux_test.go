@@ -73,7 +73,17 @@ func (n *netns) exec(ctx context.Context, args ...string) *exec.Cmd {
 // block is a firewall that drops what comes in to a port: nothing with it as its source leaves. The function opens it again. There need be neither
 // nft nor iptables for that, which a small system has not.
 func (n *netns) block(port uint16) (open func()) {
-	rule := []string{"ipproto", "tcp", "sport", fmt.Sprint(port), "blackhole"}
+	return n.rule("sport", fmt.Sprint(port), "blackhole")
+}
+
+// blockOut refuses what goes out to a port, and says so to who tries.
+func (n *netns) blockOut(port uint16) (open func()) {
+	return n.rule("dport", fmt.Sprint(port), "prohibit")
+}
+
+func (n *netns) rule(words ...string) (undo func()) {
+	n.t.Helper()
+	rule := append([]string{"ipproto", "tcp"}, words...)
 	n.ip(append([]string{"rule", "add"}, rule...)...)
 	return func() { n.ip(append([]string{"rule", "del"}, rule...)...) }
 }
