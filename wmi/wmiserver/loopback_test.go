@@ -208,7 +208,13 @@ type client struct {
 
 func (s *service) client(t testing.TB, b dcom.Blanket) *client {
 	t.Helper()
-	c := &client{t: t, dcom: dcom.NewClient(dcom.ClientOptions{Blanket: b})}
+	return s.clientOf(t, dcom.NewClient(dcom.ClientOptions{Blanket: b}))
+}
+
+// clientOf is such a client over one of package dcom, which it closes.
+func (s *service) clientOf(t testing.TB, over *dcom.Client) *client {
+	t.Helper()
+	c := &client{t: t, dcom: over}
 	t.Cleanup(func() { c.dcom.Close() })
 	p, err := c.dcom.Activate(t.Context(), s.host, wmi.CLSIDLevel1Login, wmi.IIDLevel1Login)
 	if err != nil {
