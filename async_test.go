@@ -234,6 +234,23 @@ func TestSubscribeAsync(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+	t.Run("T-25: what cannot begin fails at once and calls nobody", func(t *testing.T) {
+		s := push(t, server, &wmiclient.SinkOptions{Anonymous: func() error {
+			t.Error("the sink is called")
+			return nil
+		}})
+		for query, want := range map[string]cim.Status{
+			"SELECT * FROM Win32_Process": cim.ErrNotEventClass,
+			"SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Win32_Process'": cim.ErrEssRegistrationTooPrecise,
+		} {
+			if a, err := s.SubscribeAsync(t.Context(), query, cim.SubscribeOptions{}); !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", query, err, want)
+				if err == nil {
+					a.Close()
+				}
+			}
+		}
+	})
 	t.Run("the session ends", func(t *testing.T) {
 		s := push(t, server, &wmiclient.SinkOptions{Anonymous: permitted})
 		events, err := s.SubscribeAsync(t.Context(), query, cim.SubscribeOptions{})

@@ -136,10 +136,19 @@ func (s *services) begin(ctx context.Context, c *call, p prepared, ref *dcom.Obj
 	}
 	held := s.connection.retain()
 	session := held.session.With(c.caller)
+	run, end := func(ctx context.Context) (outcome, error) { return p.run(ctx, session) }, func() {}
+	if p.subject.operation == "ExecNotificationQuery" { // no event after this call is missed, and a subscription that cannot begin fails at once
+		out, err := run(ctx)
+		if err != nil {
+			held.release()
+			leave()
+			return err
+		}
+		run, end = func(context.Context) (outcome, error) { return out, nil }, func() { out.enum.Close() }
+	}
 	a := &asyncCall{key: key, sink: target, log: s.server.log, subject: p.subject}
-	return s.server.begin(a, func(ctx context.Context) (uint32, string, error) {
-		return a.deliver(ctx, func(ctx context.Context) (outcome, error) { return p.run(ctx, session) })
-	}, func() {
+	return s.server.begin(a, func(ctx context.Context) (uint32, string, error) { return a.deliver(ctx, run) }, func() {
+		end()
 		held.release()
 		leave()
 	})
