@@ -93,8 +93,9 @@ func namespaceOf(name string) string {
 
 // isEventQuery tells whether a query that is no data query asks for events.
 func isEventQuery(query string) bool {
-	_, err := wql.ParseEvent(query)
-	return err == nil
+	_, data := wql.Parse(query)
+	_, event := wql.ParseEvent(query)
+	return data != nil && event == nil
 }
 
 // noteSystemProperties says that properties which a query names cannot come.
@@ -120,7 +121,7 @@ func newQuery(s Streams) *cobra.Command {
 	var f rowFlags
 	c := &cobra.Command{
 		Use: "query HOST WQL", Short: "Run a WQL query on one or many hosts",
-		Long: "Run a WQL query on one host, several with commas between, or those of --hosts. The rows of a schema query\n(SELECT * FROM meta_class, ClassDefsOnly, SchemaOnly) are classes; events come from 'casement wmi subscribe'." + remoteHelp + rowsHelp,
+		Long: "Run a WQL query on one host, several with commas between, or those of --hosts. The rows of a schema query\n(SELECT * FROM meta_class, ClassDefsOnly, SchemaOnly) are classes; events come from 'casement watch'." + remoteHelp + rowsHelp,
 		Example: "  casement query here 'SELECT Name, ProcessId FROM Win32_Process'\n" +
 			"  casement query web1,web2 \"SELECT * FROM Win32_Service WHERE State = 'Stopped'\" -o json\n" +
 			"  casement query --hosts servers.txt 'SELECT FreeSpace FROM Win32_LogicalDisk' -o csv\n" +
@@ -145,7 +146,7 @@ func newQuery(s Streams) *cobra.Command {
 			return session.Query(ctx, rest[0], cim.QueryOptions{Batch: f.batch})
 		})
 		if errors.Is(err, cim.ErrInvalidQuery) && isEventQuery(rest[0]) {
-			err = fmt.Errorf("%w; events come from 'casement wmi subscribe'", err)
+			err = fmt.Errorf("%w; events come from 'casement watch'", err)
 		}
 		return err
 	}

@@ -64,7 +64,7 @@ func (r *remote) flags(c *cobra.Command) {
 	f.DurationVar(&r.timeout, "timeout", 0, "give up after this time in all, such as 30s (default: never)")
 	f.DurationVar(&r.operation, "operation-timeout", time.Minute, "how long the host may work on one message")
 	f.BoolVar(&r.trace, "trace", false, "print what happens layer by layer to the standard error")
-	f.StringVar(&r.soap, "trace-soap", "", "write every message to this new file, with secrets blanked")
+	f.StringVar(&r.soap, "trace-soap", "", "over WinRM: write every message to this new file, with secrets blanked")
 	r.state = stateFlag(c)
 }
 

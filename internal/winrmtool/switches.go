@@ -56,7 +56,7 @@ var switchDefs = []switchDef{
 	{names: []string{"force"}, flag: true, set: flag(func(c *Command) *bool { return &c.Force })},
 	{names: []string{"transport"}, set: text(func(c *Command) *string { return &c.Transport })},
 	{names: []string{"sddl"}, set: func(c *Command, v string) { c.SDDL, c.hasSDDL = v, true }},
-	{names: []string{"?", "help"}, flag: true, set: flag(func(c *Command) *bool { return &c.Help })},
+	{names: []string{"?", "help", "-help"}, flag: true, set: flag(func(c *Command) *bool { return &c.Help })},
 }
 
 // isSwitch tells a switch from a positional argument.

@@ -86,6 +86,7 @@ var switchDefs = []switchDef{
 	{"ssl", 3, false, on(func(c *Command) *bool { return &c.SSL })},
 	{"?", 1, false, on(func(c *Command) *bool { return &c.Help })},
 	{"help", 4, false, on(func(c *Command) *bool { return &c.Help })},
+	{"-help", 5, false, on(func(c *Command) *bool { return &c.Help })},
 }
 
 func findSwitch(name string) *switchDef {

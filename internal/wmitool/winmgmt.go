@@ -43,6 +43,11 @@ const WinmgmtUsage = `winmgmt works on the repository of this machine.
 
 A switch begins with / or -. It takes an administrator: root, or the owner of the state folder.
 
+Examples:
+  winmgmt /verifyrepository
+  winmgmt /backup cimv2.bak
+  winmgmt /standalonehost 6
+
 Exit codes: 0 done, 1 failed, 2 wrong command line, 1358 is shown for an inconsistent repository and ends with 1.
 `
 

@@ -218,5 +218,5 @@ func (s *Session) limit(ctx context.Context, o cim.OperationOptions) (context.Co
 	if d <= 0 {
 		return ctx, func() {}
 	}
-	return context.WithTimeoutCause(ctx, d, &cim.Error{Status: cim.ErrTimedOut, Detail: "the host did not answer within " + d.String(), Err: context.DeadlineExceeded})
+	return context.WithTimeoutCause(ctx, d, &cim.Error{Status: cim.ErrTimedOut, Detail: "the host did not answer within " + d.String() + "; check that it is up and its firewall lets you in, or allow more time", Err: context.DeadlineExceeded})
 }
