@@ -37,6 +37,7 @@ type dcomHost struct {
 	listen func(ctx context.Context, network, address string) (net.Listener, error)
 	off    bool
 	port   string // of the resolver
+	had    string // the free port that the resolver had, which its clients know
 	// protocol serves the two ports until it is closed.
 	protocol func(p dcomPorts) (io.Closer, error)
 
@@ -147,7 +148,7 @@ func (h *dcomHost) start(ctx context.Context, address string, app settings.WMIAp
 			err = errors.Join(err, p.close())
 		}
 	}()
-	if p.Resolver, err = h.listen(ctx, "tcp", net.JoinHostPort(host, h.port)); err != nil {
+	if p.Resolver, err = h.resolver(ctx, host); err != nil {
 		return h.explain(err)
 	}
 	if p.WMI, err = h.listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(int(app.Port)))); err != nil {
@@ -163,6 +164,21 @@ func (h *dcomHost) start(ctx context.Context, address string, app settings.WMIAp
 		h.log.Warn("calls of WMI over DCOM need not be protected one by one", "level", p.Level)
 	}
 	return nil
+}
+
+// resolver listens on the resolver's port. A free one stays the same while the
+// service runs, unless another program has taken it since.
+func (h *dcomHost) resolver(ctx context.Context, host string) (net.Listener, error) {
+	if h.port == "0" && h.had != "" {
+		if l, err := h.listen(ctx, "tcp", net.JoinHostPort(host, h.had)); err == nil {
+			return l, nil
+		}
+	}
+	l, err := h.listen(ctx, "tcp", net.JoinHostPort(host, h.port))
+	if err == nil {
+		_, h.had, err = net.SplitHostPort(l.Addr().String())
+	}
+	return l, err
 }
 
 // explain says what to do about a resolver's port that cannot be had.

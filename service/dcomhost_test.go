@@ -206,6 +206,36 @@ func TestDCOMHostWithoutThePort(t *testing.T) {
 	}
 }
 
+// A free port that clients know stays the same from stop to start; where another
+// program has taken it since, there is another one.
+func TestDCOMHostKeepsItsFreePort(t *testing.T) {
+	refuse := ""
+	h, _ := testHost(t, Options{DCOMPort: -1, Listen: func(ctx context.Context, network, address string) (net.Listener, error) {
+		if address == refuse {
+			return nil, &net.OpError{Op: "listen", Err: syscall.EADDRINUSE}
+		}
+		var lc net.ListenConfig
+		return lc.Listen(ctx, network, address)
+	}})
+	h.begin(t)
+	first := h.status().Resolver
+	restart := func() string {
+		for _, run := range []bool{false, true} {
+			if changed, err := h.set(t.Context(), run); err != nil || !changed {
+				t.Fatalf("run %v: %v, %v", run, changed, err)
+			}
+		}
+		return h.status().Resolver
+	}
+	if again := restart(); again != first {
+		t.Errorf("%s became %s", first, again)
+	}
+	refuse = first
+	if other := restart(); other == first || portOf(t, other) == 0 {
+		t.Errorf("%s is taken, and is served at %s", first, other)
+	}
+}
+
 func TestDCOMHostOff(t *testing.T) {
 	h, e := testHost(t, Options{DCOMPort: -1, NoDCOM: true})
 	if _, err := h.set(t.Context(), true); !errors.Is(err, errDCOMNoService) {
