@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 
 	"github.com/casementhq/casement/shell"
 )
@@ -45,6 +46,7 @@ const (
 	CodeReserved     = "reserved"   // the operation is not there yet
 	CodeNotExist     = "not-exist"  // no such program, directory, user or job
 	CodePermission   = "permission" // the kernel refused it
+	CodeInUse        = "in-use"     // another program listens there
 	CodeNoPowerShell = "no-powershell"
 	CodeFailed       = "failed"
 )
@@ -57,14 +59,16 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return "privilege: " + e.Text + " (" + e.Code + ")" }
 
-// Is makes fs.ErrNotExist, fs.ErrPermission and shell.ErrNoPowerShell survive
-// the way through the helper.
+// Is makes fs.ErrNotExist, fs.ErrPermission, syscall.EADDRINUSE and
+// shell.ErrNoPowerShell survive the way through the helper.
 func (e *RefusedError) Is(target error) bool {
 	switch target {
 	case fs.ErrNotExist:
 		return e.Code == CodeNotExist
 	case fs.ErrPermission:
 		return e.Code == CodePermission || e.Code == CodeRefused
+	case syscall.EADDRINUSE:
+		return e.Code == CodeInUse
 	case shell.ErrNoPowerShell:
 		return e.Code == CodeNoPowerShell
 	}
@@ -87,6 +91,8 @@ func codeOf(err error) (code, text string) {
 		code = CodeNotExist
 	case errors.Is(err, fs.ErrPermission):
 		code = CodePermission
+	case errors.Is(err, syscall.EADDRINUSE):
+		code = CodeInUse
 	default:
 		code = CodeFailed
 	}
