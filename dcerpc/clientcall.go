@@ -40,7 +40,7 @@ func (c *Conn) callNumber() uint32 {
 // Call calls one operation: in writes the arguments and out reads the results; either may be nil. object goes with the request unless it is zero.
 //
 // Errors: a *Fault that the server answered; ctx's error once the server was told to cancel; ndr.ErrBadStub (or an error of out's own) for
-// results that cannot be read; anything else ended the connection. What out reads may keep memory of the stub.
+// results that cannot be read; anything else ended the connection, and is ErrNotSent as well where the server cannot have seen the request. What out reads may keep memory of the stub.
 func (b *Binding) Call(ctx context.Context, opnum uint16, object security.GUID, in ndr.Marshaler, out ndr.Unmarshaler) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -93,7 +93,9 @@ func (c *Conn) invoke(ctx context.Context, b *Binding, opnum uint16, object secu
 		return nil, false, err
 	}
 	c.vouch(b, id, &r, e)
+	unsent := false
 	if err := c.writeCall(ctx, pduRequest, id, r, e.Stub(), b.sec, several); err != nil {
+		unsent = errors.Is(err, ErrNotSent)
 		c.fail(fmt.Errorf("RPC connection to %v: %w", c.nc.RemoteAddr(), err))
 	}
 	select {
@@ -107,6 +109,9 @@ func (c *Conn) invoke(ctx context.Context, b *Binding, opnum uint16, object secu
 		}
 	}
 	stub, bigEndian, err = call.stub, call.bigEndian, call.err
+	if unsent && err != nil && !errors.Is(err, ErrNotSent) {
+		err = fmt.Errorf("%w: %w", ErrNotSent, err)
+	}
 	*call = clientCall{done: call.done}
 	c.idleCalls.Put(call)
 	return stub, bigEndian, err
@@ -117,7 +122,7 @@ func (c *Conn) enter(call *clientCall) (id uint32, several bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
-		return 0, false, c.err
+		return 0, false, fmt.Errorf("%w: %w", ErrNotSent, c.err)
 	}
 	if c.nextCall >= math.MaxInt32 {
 		return 0, false, errors.New("dcerpc: the connection has used up its call numbers")

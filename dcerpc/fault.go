@@ -227,5 +227,8 @@ func violation(format string, args ...any) error {
 	return &protocolError{fmt.Sprintf(format, args...)}
 }
 
+// ErrNotSent is what a call fails with, beside the reason, of which not one octet was sent: it can be made again on another connection.
+var ErrNotSent = errors.New("the request was not sent")
+
 // ErrClosed is the error of calls on a connection that Close ended.
 var ErrClosed = errors.New("RPC connection closed")

@@ -28,7 +28,7 @@ func (l *link) writeCall(ctx context.Context, kind pduType, callID uint32, r req
 		return fmt.Errorf("dcerpc: fragments of %d octets leave no room", l.maxXmit)
 	}
 	l.out = l.out[:0]
-	timeout, by := l.writeTimeout, time.Time{}
+	timeout, by, sent := l.writeTimeout, time.Time{}, false
 	for {
 		chunk := stub[:min(len(stub), room)]
 		if len(chunk) == len(stub) {
@@ -56,7 +56,11 @@ func (l *link) writeCall(ctx context.Context, kind pduType, callID uint32, r req
 			if !by.IsZero() {
 				timeout = min(timeout, time.Until(by))
 			}
-			if err := l.flush(timeout); err != nil {
+			n, err := l.flush(timeout)
+			if sent = sent || n > 0; err != nil {
+				if !sent {
+					err = fmt.Errorf("%w: %w", ErrNotSent, err)
+				}
 				return err
 			}
 		}
@@ -67,14 +71,14 @@ func (l *link) writeCall(ctx context.Context, kind pduType, callID uint32, r req
 	}
 }
 
-// flush writes what was collected. wmu is held.
-func (l *link) flush(timeout time.Duration) error {
+// flush writes what was collected and tells how much of it left. wmu is held.
+func (l *link) flush(timeout time.Duration) (n int, err error) {
 	if err := l.nc.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
-		return err
+		return 0, err
 	}
-	_, err := l.nc.Write(l.out)
+	n, err = l.nc.Write(l.out)
 	l.out = l.out[:0]
-	return err
+	return n, err
 }
 
 // writeFault sends a fault, which is never signed: Windows does not either.
@@ -88,7 +92,8 @@ func (l *link) writeFault(callID uint32, contextID uint16, f *Fault) error {
 	l.out = appendHeader(l.out[:0], pduFault, flags, callID)
 	l.out = (&fault{response: response{allocHint: faultSize, contextID: contextID}, status: f.Status}).append(l.out)
 	finishHeader(l.out, 0)
-	return l.flush(l.writeTimeout)
+	_, err := l.flush(l.writeTimeout)
+	return err
 }
 
 // encoder is the body of a PDU that builds contexts.
@@ -103,7 +108,8 @@ func (l *link) writeBare(kind pduType, flags uint8, callID uint32, body encoder,
 	l.wmu.Lock()
 	defer l.wmu.Unlock()
 	l.out = append(l.out[:0], b...)
-	return l.flush(l.writeTimeout)
+	_, err = l.flush(l.writeTimeout)
+	return err
 }
 
 // encodeBare makes such a PDU. The trailer of a bind aligns to four. See [MS-RPCE] 2.2.2.11 and what Windows does.

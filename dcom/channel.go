@@ -73,13 +73,17 @@ func (ch *channel) connected() bool {
 	return ch.conn != nil && ch.conn.Err() == nil
 }
 
-// call makes one call, and connects before if it has to.
+// call makes one call, and connects before if it has to: also where the connection turns out to have ended before the request left.
 func (ch *channel) call(ctx context.Context, iid security.GUID, opnum uint16, object security.GUID, in ndr.Marshaler, out ndr.Unmarshaler) error {
-	b, err := ch.bind(ctx, iid)
-	if err != nil {
-		return err
+	for again := true; ; again = false {
+		b, err := ch.bind(ctx, iid)
+		if err != nil {
+			return err
+		}
+		if err = b.Call(ctx, opnum, object, in, out); !again || !errors.Is(err, dcerpc.ErrNotSent) {
+			return err
+		}
 	}
-	return b.Call(ctx, opnum, object, in, out)
 }
 
 // bind gives the interface on a connection that lives. One that ends while it binds is replaced once: nothing was executed yet.

@@ -245,7 +245,7 @@ func TestReconnect(t *testing.T) {
 		}
 		mu.Unlock()
 	}
-	// At most one call notices: the one that is written while the end of the connection is on its way.
+	// A call may notice whose request had left before the end of the connection came.
 	if _, err := add(t, p, 1); err != nil {
 		if _, err := add(t, p, 1); err != nil {
 			t.Error(err)
