@@ -82,7 +82,7 @@ var resultInfo = map[uint32]struct{ name, advice string }{
 	E_ABORT:                  {"E_ABORT", "the operation was ended before it was done"},
 	E_FAIL:                   {"E_FAIL", "the server does not say why; its log may"},
 	E_UNEXPECTED:             {"E_UNEXPECTED", "the server does not say why; its log may"},
-	E_ACCESSDENIED:           {"E_ACCESSDENIED", "user name or password are wrong; or the account lacks remote launch, remote activation or remote access in the server's DCOM permissions (members of Distributed COM Users and Administrators have them); or the level is below packet integrity"},
+	E_ACCESSDENIED:           {"E_ACCESSDENIED", "user name or password are wrong; or the account lacks remote launch, remote activation or remote access in the server's DCOM permissions (members of Distributed COM Users and Administrators have them); or the authentication level is too low: activation takes packet integrity, and WMI what its host demands"},
 	E_OUTOFMEMORY:            {"E_OUTOFMEMORY", "the server has reached a limit; release objects or try later"},
 	E_INVALIDARG:             {"E_INVALIDARG", "an argument has a value that the server does not take"},
 	RPC_E_CALL_REJECTED:      {"RPC_E_CALL_REJECTED", "the server is busy; try again"},

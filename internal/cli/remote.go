@@ -16,6 +16,7 @@ import (
 
 	"github.com/casementhq/casement"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/service"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wmi"
@@ -246,10 +247,21 @@ func explain(ctx context.Context, host string, err error) error {
 	}
 	var e *cim.Error
 	if host != "." && errors.As(err, &e) && e.Status == cim.ErrAccessDenied && (e.Detail == "" || e.Detail == e.Status.Text()) {
-		err = fmt.Errorf("%w; %s", err, accessHint)
+		hint := accessHint
+		var refused *dcom.Error // says what may be missing
+		if errors.As(err, &refused) {
+			hint = dcomHint
+		}
+		err = fmt.Errorf("%w; %s", err, hint)
+	}
+	if strings.HasPrefix(err.Error(), host+": ") {
+		return err
 	}
 	return fmt.Errorf("%s: %w", host, err)
 }
+
+// dcomHint is where to look on a host that refused a call before WMI saw it.
+const dcomHint = "the log of a host that runs casement says which, and 'casement group' there changes who is a member"
 
 // accessHint says what an account that could sign in may lack. The host itself
 // does not tell which of them it was.
