@@ -55,7 +55,7 @@ func parseServer(s string) (string, error) {
 	case s == "":
 		return "", invalid("a network resource names no server")
 	case strings.ContainsAny(s, "\x00:[]\"'=%@?#& \r\n"):
-		return "", invalid("the server %.60q", s)
+		return "", invalid("%.60q is neither the name nor the address of a server; a port has no place here, only in dcom://host:port", s)
 	}
 	return s, nil
 }
