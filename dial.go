@@ -18,6 +18,15 @@ import (
 // ErrNoTransport is returned for a target whose protocol is not known.
 var ErrNoTransport = errors.New("casement: no such transport")
 
+// TargetError is returned for a target that cannot be read.
+type TargetError struct {
+	// Target is what was given, Detail what is wrong with it.
+	Target, Detail string
+}
+
+// Error gives both.
+func (e *TargetError) Error() string { return "casement: " + e.Target + ": " + e.Detail }
+
 // Dial names the machine to be managed:
 //
 //	winrm://host[:port][/prefix]   WinRM over http

@@ -109,13 +109,13 @@ func splitDCOM(target string) (host string, port uint16, err error) {
 	if h, p, err := net.SplitHostPort(host); err == nil {
 		n, err := strconv.ParseUint(p, 10, 16)
 		if err != nil || n == 0 {
-			return "", 0, fmt.Errorf("casement: dcom://%s: the port %q is not a number of 1 to 65535", target, p)
+			return "", 0, &TargetError{"dcom://" + target, fmt.Sprintf("the port %q is not a number of 1 to 65535", p)}
 		}
 		host, port = h, uint16(n)
 	}
 	host = strings.Trim(host, "[]")
 	if host == "" || strings.ContainsAny(host, `/\@?#`) {
-		return "", 0, fmt.Errorf("casement: dcom://%s: want dcom://host or dcom://host:port", target)
+		return "", 0, &TargetError{"dcom://" + target, "want dcom://host or dcom://host:port"}
 	}
 	return host, port, nil
 }

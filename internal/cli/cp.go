@@ -36,6 +36,8 @@ Exit codes: 0 everything is there and compared, 1 something is not, 2 wrong comm
 		fromHost, from, remoteFrom := splitRemote(args[0])
 		toHost, to, remoteTo := splitRemote(args[1])
 		switch {
+		case isDCOMTarget(args[0]) || isDCOMTarget(args[1]):
+			return usageError("copying belongs to WinRM, not to WMI over DCOM: name the host as HOST:PATH or winrm://HOST/wsman:PATH")
 		case remoteFrom && remoteTo:
 			return usageError("both sides are hosts: copy to this machine first, then from it")
 		case !remoteFrom && !remoteTo:

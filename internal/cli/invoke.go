@@ -69,7 +69,7 @@ Exit codes: 0 the method ran, 1 it did not, 2 wrong command line.`,
 func (r *remote) single(ctx context.Context, s Streams, host string, do func(ctx context.Context, c *casement.Connection) error) error {
 	ctx, cancel := r.context(ctx)
 	defer cancel()
-	d, err := r.open(s)
+	d, err := r.open(s, host)
 	if err != nil {
 		return err
 	}

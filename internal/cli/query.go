@@ -47,7 +47,7 @@ func (f *rowFlags) flags(c *cobra.Command) {
 func (f *rowFlags) run(ctx context.Context, s Streams, hosts []string, ask func(ctx context.Context, session cim.Session) (cim.Enumerator, error)) error {
 	ctx, cancel := f.remote.context(ctx)
 	defer cancel()
-	d, err := f.open(s)
+	d, err := f.open(s, hosts...)
 	if err != nil {
 		return err
 	}

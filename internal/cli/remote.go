@@ -114,8 +114,9 @@ type dialer struct {
 	closers  []func() error // in the order of opening
 }
 
-// open prepares what all hosts share. The caller closes the dialer.
-func (r *remote) open(s Streams) (*dialer, error) {
+// open prepares what all hosts share, for those that will be reached. The caller
+// closes the dialer.
+func (r *remote) open(s Streams, hosts ...string) (*dialer, error) {
 	d := &dialer{r: r, s: s, accounts: &accountSource{s: s, user: r.user, keyring: r.keyring}}
 	scheme, err := schemeOf(r.auth)
 	if err != nil {
@@ -123,6 +124,9 @@ func (r *remote) open(s Streams) (*dialer, error) {
 	}
 	if r.operation <= 0 || r.timeout < 0 {
 		return nil, usageError("--operation-timeout and --timeout are lengths of time above zero, such as 30s")
+	}
+	if err := r.fits(hosts); err != nil {
+		return nil, err
 	}
 	d.base = casement.Options{Scheme: scheme, Proxy: r.proxy, OperationTimeout: r.operation, Unencrypted: r.unencrypted,
 		StateDir: stateFolder(*r.state)}
@@ -171,7 +175,8 @@ func (d *dialer) dial(ctx context.Context, host string) (*casement.Connection, e
 			return nil, err
 		}
 	}
-	return casement.Dial(ctx, host, o)
+	c, err := casement.Dial(ctx, host, o)
+	return c, unreadable(err)
 }
 
 func schemeOf(name string) (wsmanclient.Scheme, error) {
@@ -254,11 +259,21 @@ func explain(ctx context.Context, host string, err error) error {
 		}
 		err = fmt.Errorf("%w; %s", err, hint)
 	}
-	if strings.HasPrefix(err.Error(), host+": ") {
-		return err
-	}
-	return fmt.Errorf("%s: %w", host, err)
+	return &atHost{host, err}
 }
+
+// atHost is an error of a host, which it names once.
+type atHost struct {
+	host string
+	err  error
+}
+
+func (e *atHost) Error() string {
+	text := strings.TrimPrefix(e.err.Error(), "casement: ") // which every error line begins with
+	return e.host + ": " + strings.TrimPrefix(text, e.host+": ")
+}
+
+func (e *atHost) Unwrap() error { return e.err }
 
 // dcomHint is where to look on a host that refused a call before WMI saw it.
 const dcomHint = "the log of a host that runs casement says which, and 'casement group' there changes who is a member"

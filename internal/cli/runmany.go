@@ -21,7 +21,7 @@ func (f *shellFlags) runMany(ctx context.Context, s Streams, fan *fanout, hosts 
 	}
 	ctx, cancel := f.remote.context(ctx)
 	defer cancel()
-	d, err := f.open(s)
+	d, err := f.open(s, hosts...)
 	if err != nil {
 		return err
 	}
