@@ -49,7 +49,7 @@ func (e *Error) Error() string {
 		// sent no more than the name of the status.
 		cause := e.Err.Error()
 		if detail != "" && !strings.HasPrefix(cause, detail) && detail != e.Status.Name() {
-			text += ": " + detail
+			text += ": " + strings.TrimSuffix(detail, ".")
 		}
 		return text + ": " + cause
 	}

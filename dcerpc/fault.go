@@ -1,6 +1,7 @@
 package dcerpc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -219,12 +220,31 @@ func (e *RejectedError) Error() string {
 }
 
 // protocolError is a violation by the peer that ends the connection.
-type protocolError struct{ text string }
+type protocolError struct {
+	text  string
+	cause error // ErrNotRPC or nil
+}
 
 func (e *protocolError) Error() string { return "RPC protocol error: " + e.text }
+func (e *protocolError) Unwrap() error { return e.cause }
 
 func violation(format string, args ...any) error {
-	return &protocolError{fmt.Sprintf(format, args...)}
+	return &protocolError{text: fmt.Sprintf(format, args...)}
+}
+
+// ErrNotRPC is within the error of a connection whose other end speaks another protocol.
+var ErrNotRPC = errors.New("this port does not speak DCE/RPC")
+
+// notRPC tells what speaks instead, where the first octets show it.
+func notRPC(head []byte) error {
+	text := fmt.Sprintf("%v: the answer begins with %q", ErrNotRPC, head[:min(len(head), 8)])
+	switch {
+	case bytes.HasPrefix(head, []byte("HTTP/")):
+		text = "an HTTP server answered"
+	case bytes.HasPrefix(head, []byte("\x15\x03")):
+		text = "a TLS server answered"
+	}
+	return &protocolError{text, ErrNotRPC}
 }
 
 // ErrNotSent is what a call fails with, beside the reason, of which not one octet was sent: it can be made again on another connection.

@@ -83,7 +83,7 @@ func decodeHeader(b []byte) (header, error) {
 	h.callID = order.Uint32(b[12:])
 	switch {
 	case b[0] != 5:
-		return h, violation("version %d.%d", b[0], b[1])
+		return h, notRPC(b)
 	case h.fragLen < headerSize:
 		return h, violation("a fragment of %d octets", h.fragLen)
 	case h.authLen > 0 && headerSize+trailerSize+h.authLen > h.fragLen:

@@ -206,6 +206,8 @@ func failure(op string, err error) error {
 		e.HRESULT = FromWin32(ERROR_LOGON_FAILURE)
 	case errors.As(err, &bind):
 		e.HRESULT = FromWin32(RPC_S_SEC_PKG_ERROR)
+	case errors.Is(err, dcerpc.ErrNotRPC):
+		e.HRESULT = FromWin32(RPC_S_PROTOCOL_ERROR)
 	case errors.Is(err, ndr.ErrBadStub):
 		e.HRESULT, e.Detail = FromWin32(RPC_X_BAD_STUB_DATA), "the server's answer is malformed"
 	default:

@@ -251,26 +251,33 @@ func explain(ctx context.Context, host string, err error) error {
 		err = cause
 	}
 	var e *cim.Error
-	if host != "." && errors.As(err, &e) && e.Status == cim.ErrAccessDenied && (e.Detail == "" || e.Detail == e.Status.Text()) {
-		hint := accessHint
+	hint := ""
+	if host != "." && errors.As(err, &e) && e.Status == cim.ErrAccessDenied {
 		var refused *dcom.Error // says what may be missing
-		if errors.As(err, &refused) {
+		switch {
+		case errors.As(err, &refused):
 			hint = dcomHint
+		case e.Detail == "" || e.Detail == e.Status.Text():
+			hint = accessHint
 		}
-		err = fmt.Errorf("%w; %s", err, hint)
 	}
-	return &atHost{host, err}
+	return &atHost{host, err, hint}
 }
 
-// atHost is an error of a host, which it names once.
+// atHost is an error of a host, which it names once, with a hint.
 type atHost struct {
 	host string
 	err  error
+	hint string // where to look, or ""
 }
 
 func (e *atHost) Error() string {
 	text := strings.TrimPrefix(e.err.Error(), "casement: ") // which every error line begins with
-	return e.host + ": " + strings.TrimPrefix(text, e.host+": ")
+	text = e.host + ": " + strings.TrimPrefix(text, e.host+": ")
+	if e.hint != "" {
+		text = strings.TrimSuffix(text, ".") + "; " + e.hint
+	}
+	return text
 }
 
 func (e *atHost) Unwrap() error { return e.err }

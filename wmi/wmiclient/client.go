@@ -124,9 +124,10 @@ func (c *Client) at(level wmi.AuthenticationLevel) *dcom.Blanket {
 func (c *Client) login(ctx context.Context, namespace string, o cim.OpenOptions) (*dcom.Proxy, error) {
 	trace := c.trace(ctx)
 	proxies, err := c.dcom.Activate(ctx, c.address, wmi.CLSIDLevel1Login, wmi.IIDLevel1Login)
+	err = c.named(err)
 	trace.activated(c.host, err)
 	if err != nil {
-		return nil, ended(ctx, err)
+		return nil, c.unopened(ended(ctx, err))
 	}
 	login := proxies[0]
 	defer c.release(ctx, login)
