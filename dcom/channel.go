@@ -80,7 +80,8 @@ func (ch *channel) call(ctx context.Context, iid security.GUID, opnum uint16, ob
 		if err != nil {
 			return err
 		}
-		if err = b.Call(ctx, opnum, object, in, out); !again || !errors.Is(err, dcerpc.ErrNotSent) {
+		err = waiting(ctx, b.Call(ctx, opnum, object, in, out), "the answer to a call from "+b.Conn().RemoteAddr().String(), adviceCall)
+		if !again || !errors.Is(err, dcerpc.ErrNotSent) {
 			return err
 		}
 	}
@@ -116,6 +117,7 @@ func (ch *channel) bind(ctx context.Context, iid security.GUID) (*dcerpc.Binding
 // negotiate binds an interface on the connection. lock is held.
 func (ch *channel) negotiate(ctx context.Context, iid security.GUID) (*dcerpc.Binding, error) {
 	b, err := ch.conn.Bind(ctx, dcerpc.SyntaxID{UUID: iid}, ch.sec)
+	err = waiting(ctx, err, "the answer to the bind from "+ch.conn.RemoteAddr().String(), adviceSilent)
 	if err == nil {
 		ch.bound[iid] = b
 	}
@@ -152,7 +154,7 @@ func (ch *channel) connect(ctx context.Context) error {
 			opts.Trace.Connected(address, err)
 		}
 		if err != nil {
-			failed = errors.Join(failed, err)
+			failed = errors.Join(failed, waiting(ctx, err, "a connection to "+address, adviceConnect))
 			if ctx.Err() != nil {
 				break
 			}

@@ -1,11 +1,37 @@
 package cli
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 )
+
+// A host that says nothing is told apart by what was awaited from it.
+func TestSilentDCOMHost(t *testing.T) {
+	state(t)
+	t.Setenv("CASEMENT_USER", "u")
+	t.Setenv("CASEMENT_PASSWORD", "p")
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts for it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	host := "dcom://" + silent.Addr().String()
+	for _, row := range []struct {
+		host, flag string
+		want       []string
+	}{
+		{host, "--timeout", []string{"no result within 150ms (--timeout)", "waiting for the answer to the bind from " + silent.Addr().String(), "says nothing"}},
+		{host, "--operation-timeout", []string{"did not answer within 150ms", "waiting for the answer to the bind"}},
+	} {
+		r := cli(t, "", "casement", "query", row.host, aQuery, row.flag, "150ms").want(t, 1, row.want...)
+		if strings.Contains(r.err, "context deadline") || strings.Count(r.err, "\n") != 1 {
+			t.Errorf("%s %s: %s", row.host, row.flag, r.err)
+		}
+	}
+}
 
 const aQuery = "SELECT Version FROM Win32_OperatingSystem"
 

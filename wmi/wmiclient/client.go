@@ -2,6 +2,7 @@ package wmiclient
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
@@ -205,11 +206,33 @@ func (c *Client) call(ctx context.Context, p *dcom.Proxy, method string, opnum u
 
 // ended is why a call failed: the end of ctx, or err.
 func ended(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
+	cause := context.Cause(ctx)
+	if cause == nil {
+		return callError(err)
 	}
-	return callError(err)
+	var wait *dcom.WaitError
+	if !errors.As(err, &wait) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return callError(cause)
+	}
+	e := &cim.Error{Status: cim.ErrTimedOut, Detail: cause.Error()}
+	var own *cim.Error
+	if errors.As(cause, &own) {
+		e.Status = own.Status
+		e.Detail, _, _ = strings.Cut(own.Detail, ";") // its advice knows less
+	}
+	e.Detail += ", while waiting for " + wait.For + "; " + wait.Advice
+	e.Err = &staged{e.Detail, cause}
+	return e
 }
+
+// staged is the end of a context, with what was awaited then.
+type staged struct {
+	text  string
+	cause error
+}
+
+func (e *staged) Error() string { return e.text }
+func (e *staged) Unwrap() error { return e.cause }
 
 // response takes the error object that comes beside a response.
 type response struct {
