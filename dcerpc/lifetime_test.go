@@ -243,6 +243,46 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 	}
 }
 
+// What nobody reads is bounded in octets as well, over all connections: the one that leaves too much is cut off, and others are served.
+func TestLongAnswersThatNobodyReads(t *testing.T) {
+	const asked = 40 // more than the buffers of the kernel hold beside what is permitted
+	var served atomic.Int32
+	opts := dcerpc.ServerOptions{MaxUnread: 10 << 20}
+	addr := serve(t, opts, &dcerpc.Interface{ID: echoID, MinLevel: dcerpc.LevelNone, Serve: func(_ context.Context, call *dcerpc.Call) error {
+		if call.Opnum == 0 {
+			served.Add(1)
+			call.Out.Grow(1 << 20)
+		}
+		return nil
+	}})
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	nc.Write(bindOf(t, echoID))
+	if _, err := io.ReadFull(nc, make([]byte, 56)); err != nil {
+		t.Fatal(err)
+	}
+	for id := range asked {
+		nc.Write([]byte{5, 0, 0, 3, 0x10, 0, 0, 0, 24, 0, 0, 0, byte(id), 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	}
+	for served.Load() < asked {
+		time.Sleep(time.Millisecond)
+	}
+	other, err := dial(t, addr, dcerpc.Options{}).Bind(timeout(t), echoID, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Call(timeout(t), 1, none, nil, nil); err != nil {
+		t.Errorf("another client: %v", err)
+	}
+	time.Sleep(100 * time.Millisecond)
+	if n, _ := io.Copy(io.Discard, nc); n >= asked<<20 {
+		t.Errorf("all %d octets of answers were kept for who did not read", n)
+	}
+}
+
 // A server that reads a long request slowly does not hold a caller who does not wait any more.
 func TestSlowReaderHoldsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -77,6 +77,9 @@ type ServerOptions struct {
 	// MaxCalls is how many calls a connection may have at once, 64. More get a fault with StatusTooBusy, and so do calls whose requests together
 	// are longer than four times MaxRequest.
 	MaxCalls int
+	// MaxUnread is how many octets of answers may wait, on all connections together, for peers to read them: 256 MiB. Beyond it a connection that has
+	// more than 4 MiB of its own waiting is closed.
+	MaxUnread int
 	// MaxConns and MaxConnsPerAddress bound connections, 1000 and 100. More are closed at once.
 	MaxConns, MaxConnsPerAddress int
 	// MaxContexts and MaxSecurity bound what a connection negotiates, 1000 of each: impacket makes one of each for every object that it calls,
@@ -101,6 +104,7 @@ func (o *ServerOptions) defaults() {
 	set(&o.MaxRequest, 4<<20)
 	set(&o.MaxAnonymous, 64<<10)
 	set(&o.MaxCalls, 64)
+	set(&o.MaxUnread, 256<<20)
 	set(&o.MaxConns, 1000)
 	set(&o.MaxConnsPerAddress, 100)
 	set(&o.MaxContexts, 1000)
@@ -134,6 +138,8 @@ type Server struct {
 	listeners    map[net.Listener]struct{}
 	closed       bool
 	wg           sync.WaitGroup
+
+	unread atomic.Int64 // octets of answers that have not left yet
 
 	stats struct{ callsIn, callsOut, packetsIn, packetsOut atomic.Uint32 }
 }

@@ -250,7 +250,9 @@ func (c *serverConn) run(ctx context.Context, a *assembly, running *serverCall) 
 		c.srv.stats.packetsOut.Add(1)
 		// Windows answers with the low octet of the context's number.
 		r := request{contextID: a.request.contextID & 0xff}
-		if err := c.writeCall(context.Background(), pduResponse, a.head.callID, r, out.Stub(), a.sec, false); err != nil {
+		if err := c.awaitReader(out.Len(), func() error {
+			return c.writeCall(context.Background(), pduResponse, a.head.callID, r, out.Stub(), a.sec, false)
+		}); err != nil {
 			c.nc.Close()
 		}
 	}
@@ -258,6 +260,25 @@ func (c *serverConn) run(ctx context.Context, a *assembly, running *serverCall) 
 		encoders.Put(out)
 	}
 }
+
+// ownUnread is how many octets of answers any connection may have waiting.
+const ownUnread = 4 << 20
+
+// awaitReader writes an answer of n octets, which counts as unread until it has left. Where all connections together have too many of them, one that
+// has more than its share does not read, or not fast enough.
+func (c *serverConn) awaitReader(n int, write func() error) error {
+	size := int64(n)
+	own, all := c.unread.Add(size), c.srv.unread.Add(size)
+	defer c.unread.Add(-size)
+	defer c.srv.unread.Add(-size)
+	if all > int64(c.srv.opts.MaxUnread) && own > ownUnread {
+		c.srv.opts.Log.Warn("rpc: a client that leaves its answers unread is cut off", "peer", c.nc.RemoteAddr().String(), "octets", own, "of all", all)
+		return errUnread
+	}
+	return write()
+}
+
+var errUnread = errors.New("dcerpc: too many answers wait to be read")
 
 // finish takes a call off the list and tells whether nobody waits for its answer.
 func (c *serverConn) finish(id uint32, call *serverCall) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,6 +31,8 @@ type serverConn struct {
 
 	// unanswered has an element for each call that is served or whose answer is not written yet.
 	unanswered chan struct{}
+	// unread is how many octets of answers have not left yet.
+	unread atomic.Int64
 
 	mu    sync.Mutex
 	calls map[uint32]*serverCall
