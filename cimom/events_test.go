@@ -295,7 +295,7 @@ func TestEventProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, m, `root\cimv2`)
-	one, two := subscribe(t, s, `SELECT * FROM CT_Alarm WHERE Building > '23'`), subscribe(t, s, `SELECT * FROM __ExtrinsicEvent`)
+	one, two := subscribe(t, s, `SELECT * FROM CT_Alarm WHERE Building > '23'`), subscribe(t, s, `SELECT * FROM __ExtrinsicEvent WHERE __CLASS = 'CT_Alarm'`)
 	eventually(t, "the provider starts", func() bool { return a.running() == 1 })
 	i := make1(t, s, "CT_Alarm", nil)
 	for _, building := range []string{"23", "24"} {
