@@ -3,6 +3,7 @@ package wmiserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 
 	"github.com/casementhq/casement/dcerpc"
@@ -14,6 +15,7 @@ import (
 type sinkProxy struct {
 	client *dcom.Client
 	proxy  *dcom.Proxy
+	manner manner
 }
 
 // dialSink finds out where a sink is. It dials the host alone, with the ports that the reference and the host's resolver tell.
@@ -29,17 +31,46 @@ func (s *Server) dialSink(ctx context.Context, ref *dcom.ObjRef, host string, m 
 	p, err := client.Unmarshal(ctx, host, ref)
 	if err != nil {
 		client.Close()
-		return nil, &deadSink{stageOf(err, stageResolve, stageResolve), err}
+		return nil, m.failure(err, stageResolve, stageResolve)
 	}
-	return &sinkProxy{client, p}, nil
+	return &sinkProxy{client, p, m}, nil
 }
 
 func (p *sinkProxy) call(ctx context.Context, opnum uint16, in ndr.Marshaler, out ndr.Unmarshaler) error {
 	if err := p.proxy.Call(ctx, opnum, in, out); err != nil {
-		return &deadSink{stageOf(err, stageDial, stageCall), err}
+		return p.manner.failure(err, stageDial, stageCall)
 	}
 	return nil
 }
+
+// failure is what an attempt failed with, and at which stage.
+func (m manner) failure(err error, unreachable, otherwise string) error {
+	stage := stageOf(err, unreachable, otherwise)
+	if stage == stageDenied {
+		err = &refusedCallback{m, err}
+	}
+	return &deadSink{stage, err}
+}
+
+// refusedCallback is a client's refusal to be called. What its code advises is for who logs in to a host; nobody does here.
+type refusedCallback struct {
+	manner manner
+	err    error
+}
+
+func (e *refusedCallback) Error() string {
+	text := "the client refused the call"
+	var known *dcom.Error
+	if errors.As(e.err, &known) {
+		text += fmt.Sprintf(": %s (0x%08X)", dcom.ResultName(known.HRESULT), known.HRESULT)
+	}
+	if e.manner.identity {
+		return text + "; it must permit this machine's account to call it (Remote Access in its DCOM permissions)"
+	}
+	return text + "; it must permit ANONYMOUS LOGON to call it: 'casement watch --async --anonymous' there, or Remote Access in its MachineAccessRestriction"
+}
+
+func (e *refusedCallback) Unwrap() error { return e.err }
 
 // stageOf tells at which stage an attempt failed that could not connect, or could not be served.
 func stageOf(err error, unreachable, otherwise string) string {
