@@ -65,7 +65,7 @@ func (l AuthenticationLevel) Script() string {
 func ParseAuthenticationLevel(s string) (AuthenticationLevel, error) {
 	n := levelOf(s, authenticationWords[:], authenticationNames[:], authenticationPrefix, authenticationScriptPrefix)
 	if n < 0 {
-		return 0, invalid("%.40q is no authentication level; there are %s", s, strings.Join(authenticationWords[:], ", "))
+		return 0, invalid("%.40q is no authentication level; a call can have %s or pktPrivacy", s, strings.Join(authenticationWords[AuthenticationConnect:AuthenticationPktPrivacy], ", "))
 	}
 	return AuthenticationLevel(n), nil
 }
@@ -87,7 +87,7 @@ func (l ImpersonationLevel) Script() string {
 func ParseImpersonationLevel(s string) (ImpersonationLevel, error) {
 	n := levelOf(s, impersonationWords[:], impersonationNames[:], impersonationPrefix, impersonationScriptPrefix)
 	if n < 0 {
-		return 0, invalid("%.40q is no impersonation level; there are %s", s, strings.Join(impersonationWords[:], ", "))
+		return 0, invalid("%.40q is no impersonation level; WMI takes impersonate, and delegate where there is Kerberos", s)
 	}
 	return ImpersonationLevel(n), nil
 }

@@ -59,7 +59,7 @@ func (r *remote) flags(c *cobra.Command) {
 	f.BoolVar(&r.insecure, "insecure-skip-verify", false, "do not check the server's certificate at all")
 	f.BoolVar(&r.unencrypted, "unencrypted", false, "send messages in the clear over http, where the settings permit it")
 	f.StringVar(&r.authLevel, "auth-level", "", "over DCOM: connect, call, pkt, pktIntegrity or pktPrivacy (default), or 2 to 6")
-	f.StringVar(&r.impersonation, "impersonation", "", "over DCOM: impersonate or delegate (default: Default Impersonation Level of the registry)")
+	f.StringVar(&r.impersonation, "impersonation", "", "over DCOM: impersonate (default: Default Impersonation Level of the registry)")
 	f.StringVar(&r.authority, "authority", "", "over DCOM: NTLMDomain:DOMAIN or Kerberos:PRINCIPAL (default: negotiated)")
 	f.StringVar(&r.proxy, "proxy", "", "http:// or socks5:// proxy, or env for that of the environment")
 	f.DurationVar(&r.timeout, "timeout", 0, "give up after this time in all, such as 30s (default: never)")
@@ -193,11 +193,12 @@ func schemeOf(name string) (wsmanclient.Scheme, error) {
 
 // dcom reads the flags that are for DCOM.
 func (r *remote) dcom(o *casement.DCOMOptions) (err error) {
-	if o.AuthenticationLevel, err = wmi.ParseAuthenticationLevel(cmp.Or(r.authLevel, "default")); err != nil {
-		return usageError("--auth-level: %w", err)
+	if o.AuthenticationLevel, err = wmi.ParseAuthenticationLevel(cmp.Or(r.authLevel, "default")); err != nil || o.AuthenticationLevel == wmi.AuthenticationNone {
+		return usageError("--auth-level %s: want connect, call, pkt, pktIntegrity or pktPrivacy, or 2 to 6", r.authLevel)
 	}
-	if o.ImpersonationLevel, err = wmi.ParseImpersonationLevel(cmp.Or(r.impersonation, "default")); err != nil {
-		return usageError("--impersonation: %w", err)
+	o.ImpersonationLevel, err = wmi.ParseImpersonationLevel(cmp.Or(r.impersonation, "default"))
+	if err != nil || o.ImpersonationLevel != wmi.ImpersonationDefault && o.ImpersonationLevel != wmi.ImpersonationImpersonate {
+		return usageError("--impersonation %s: want impersonate or 3; WMI takes nothing below, and delegate needs Kerberos, which is not built in", r.impersonation)
 	}
 	if _, err = wmi.ParseAuthority(r.authority); err != nil {
 		return usageError("--authority: %w", err)

@@ -35,6 +35,12 @@ func TestTransportMismatch(t *testing.T) {
 		{"h", []string{"--authority", "NTLMDomain:D"}, []string{"--authority belongs to DCOM", "over WinRM"}},
 		{"winrm://h", []string{"--impersonation", "impersonate"}, []string{"--impersonation belongs to DCOM", "over WinRM"}},
 		{"old,h", []string{"--auth-level", "pkt"}, []string{"and h is reached over WinRM"}},
+		{"dcom://h", []string{"--auth-level", "none"}, []string{"want connect, call, pkt, pktIntegrity or pktPrivacy, or 2 to 6"}},
+		{"dcom://h", []string{"--auth-level", "1"}, []string{"--auth-level 1: want connect"}},
+		{"dcom://h", []string{"--auth-level", "frob"}, []string{"--auth-level frob: want connect"}},
+		{"dcom://h", []string{"--impersonation", "identify"}, []string{"--impersonation identify: want impersonate"}},
+		{"dcom://h", []string{"--impersonation", "anonymous"}, []string{"want impersonate"}},
+		{"dcom://h", []string{"--impersonation", "delegate"}, []string{"needs Kerberos"}},
 		{"dcom://", nil, []string{"want dcom://host"}},
 		{"dcom://h:0", nil, []string{`the port "0"`}},
 	} {
