@@ -10,15 +10,24 @@ import (
 	"github.com/casementhq/casement/providers/ipmi"
 )
 
-// A BMC over WinRM: enumerate, get, put and invoke in root\hardware, the default namespace of DMTF URIs.
-func TestIPMIOverWinRM(t *testing.T) {
+// A BMC over WinRM, in the default namespace of DMTF URIs, and over DCOM: enumerate, get, put and invoke in root\hardware.
+func TestIPMIOverBothTransports(t *testing.T) {
+	for name, url := range map[string]func(*casementtest.Server) string{
+		"WinRM": func(s *casementtest.Server) string { return s.HTTP },
+		"DCOM":  func(s *casementtest.Server) string { return "dcom://" + s.DCOM },
+	} {
+		t.Run(name, func(t *testing.T) { testIPMI(t, url) })
+	}
+}
+
+func testIPMI(t *testing.T, url func(*casementtest.Server) string) {
 	sim := ipmisim.Start(t, ipmisim.Machine())
 	s := casementtest.New(t, casementtest.Options{})
 	if err := ipmi.OpenStore(s.Service.State.Dir).Put(ipmi.Device{Name: "bmc", Host: sim.Host, Port: sim.Port, User: ipmisim.User, Password: ipmisim.Password}); err != nil {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
-	conn, err := casement.Dial(ctx, s.HTTP, casement.Options{User: s.User, Password: s.Password})
+	conn, err := casement.Dial(ctx, url(s), casement.Options{User: s.User, Password: s.Password})
 	if err != nil {
 		t.Fatal(err)
 	}
