@@ -142,9 +142,18 @@ func newQuery(s Streams) *cobra.Command {
 		}
 		noteSystemProperties(s, rest[0])
 		f.classes = givesClasses(rest[0])
+		events := newEventless(rest[0])
 		err = f.run(c.Context(), s, hosts, func(ctx context.Context, session cim.Session) (cim.Enumerator, error) {
-			return session.Query(ctx, rest[0], cim.QueryOptions{Batch: f.batch})
+			e, err := session.Query(ctx, rest[0], cim.QueryOptions{Batch: f.batch})
+			if err != nil {
+				events.ask(ctx, session)
+				return nil, err
+			}
+			return events.watch(session, e), nil
 		})
+		if events.noticed.Load() {
+			fmt.Fprintf(s.Err, "casement: %s is a class of events, which no query reads; they come from 'casement watch'\n", printable(events.class))
+		}
 		if errors.Is(err, cim.ErrInvalidQuery) && isEventQuery(rest[0]) {
 			err = fmt.Errorf("%w; events come from 'casement watch'", err)
 		}
