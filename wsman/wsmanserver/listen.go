@@ -26,8 +26,8 @@ type listening struct {
 }
 
 // reconcile opens and closes listeners so that they are what the configuration
-// says. Endpoints that did not change keep their connections.
-func (s *Server) reconcile(ctx context.Context) {
+// says, and tells whether they are. Endpoints that did not change keep their connections.
+func (s *Server) reconcile(ctx context.Context) (all bool) {
 	want, collisions := plan(s.snapshot(), s.o.Configuration.Host())
 	s.warn(collisions)
 	keep := make(map[endpoint]bool, len(want))
@@ -47,6 +47,7 @@ func (s *Server) reconcile(ctx context.Context) {
 		l.net.Close()
 		s.wg.Go(func() { s.drain(l) })
 	}
+	failed := map[endpoint]string{}
 	for _, e := range want {
 		s.mu.Lock()
 		_, there := s.open[e]
@@ -56,9 +57,13 @@ func (s *Server) reconcile(ctx context.Context) {
 			continue
 		}
 		if err := s.openEndpoint(ctx, e); err != nil {
-			s.log.Error("cannot open a listener", "address", e.bind, "tls", e.secure, "error", err)
+			if failed[e] = err.Error(); failed[e] != s.failed[e] { // once, and not with every attempt
+				s.log.Error("cannot open a listener", "address", e.bind, "tls", e.secure, "error", err)
+			}
 		}
 	}
+	s.failed = failed
+	return len(failed) == 0
 }
 
 // drain lets requests under way on a closed endpoint end, for a short while.

@@ -2,10 +2,13 @@ package wsmanserver_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/casementhq/casement/casementtest"
@@ -116,6 +119,29 @@ func TestListenerStatements(t *testing.T) {
 	a = w.ok(request{action: enumerate, uri: uri, body: optimized(10, `<w:EnumerationMode>EnumerateEPR</w:EnumerationMode>`)})
 	if n := len(a.texts("EndpointReference")); n != 3 || strings.Contains(a.body, "URLPrefix") {
 		t.Errorf("44: %s", a.body)
+	}
+}
+
+// A listener whose port is taken opens soon after the port is free, and the log tells of it once.
+func TestListenerWaitsForItsPort(t *testing.T) {
+	var mu sync.Mutex
+	var log testlog.Text
+	tried := map[string]int{}
+	s := casementtest.New(t, casementtest.Options{Opener: machine(t), Log: &log, Listen: func(ctx context.Context, network, address string) (net.Listener, error) {
+		mu.Lock()
+		tried[address]++
+		n := tried[address]
+		mu.Unlock()
+		if n <= 2 && !strings.HasSuffix(address, ":0") {
+			return nil, &net.OpError{Op: "listen", Net: network, Err: syscall.EADDRINUSE}
+		}
+		return new(net.ListenConfig).Listen(ctx, network, address)
+	}})
+	if status := knock(t, addressOf(s), "/wsman", "x"); status != http.StatusUnauthorized {
+		t.Errorf("it does not receive: %d", status)
+	}
+	if n := strings.Count(log.String(), "cannot open a listener"); n != 2 { // one for each listener
+		t.Errorf("%d lines of the log\n%s", n, log.String())
 	}
 }
 

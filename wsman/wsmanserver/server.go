@@ -98,7 +98,8 @@ type Server struct {
 	open   map[endpoint]*listening
 	locals []*http.Server
 	closed bool
-	warned string // the collisions that the log knows of
+	warned string              // the collisions that the log knows of
+	failed map[endpoint]string // the listeners that cannot be opened, and why; of Serve
 	wg     sync.WaitGroup
 
 	refusing chan struct{} // one token for each refused connection that gets an answer
@@ -171,23 +172,31 @@ func (s *Server) Serve(ctx context.Context, ready func()) error {
 	defer cancel()
 	tick := time.NewTicker(interfacesEvery)
 	defer tick.Stop()
-	s.reconcile(ctx)
+	all := s.reconcile(ctx)
 	if ready != nil {
 		ready()
 	}
 	for {
+		var again <-chan time.Time
+		if !all { // a port that is taken may be free soon
+			again = time.After(retryEvery)
+		}
 		select {
 		case <-changes:
 		case <-tick.C:
+		case <-again:
 		case <-s.base.Done():
 			return nil
 		case <-ctx.Done():
 			s.Close()
 			return nil
 		}
-		s.reconcile(ctx)
+		all = s.reconcile(ctx)
 	}
 }
+
+// retryEvery is how soon a listener that could not be opened is tried again.
+const retryEvery = 2 * time.Second
 
 // Listening lists the addresses on which the server listens, for a status and
 // for tests that chose port 0.
