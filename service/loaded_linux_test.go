@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"os/user"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,23 +57,7 @@ func nextEvent(t *testing.T, e cim.Enumerator) string {
 // Msft_Providers, once whatever its connections, with what the system says of
 // it; its coming and going are events.
 func TestDecoupledProviderIsLoaded(t *testing.T) {
-	dir, err := os.MkdirTemp("", "loaded-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	state := at(t, dir, testTime())
-	svc, err := New(state, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer svc.Close()
-	l, err := svc.objects.listen(state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- svc.objects.registrar.Serve(l) }()
+	svc, socket := registering(t)
 	compile(t, svc, `
 		instance of __Win32Provider as $p { Name = "Far"; HostingModel = "Decoupled:Com"; };
 		instance of __InstanceProviderRegistration { provider = $p; SupportsEnumeration = TRUE; SupportsGet = TRUE; };
@@ -99,7 +82,7 @@ func TestDecoupledProviderIsLoaded(t *testing.T) {
 	}
 	var connections []net.Conn
 	for range 2 {
-		c, err := net.Dial("unix", filepath.Join(dir, providersName))
+		c, err := net.Dial("unix", socket)
 		if err != nil {
 			t.Fatal(err)
 		}

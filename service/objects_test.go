@@ -77,24 +77,8 @@ func TestWhoMayBeAProvider(t *testing.T) {
 // TestProvidersSocket: a process that the system knows as the service's own
 // user registers through STATE/providers.sock and serves a class that is stored.
 func TestProvidersSocket(t *testing.T) {
-	dir, err := os.MkdirTemp("", "providers-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	state := at(t, dir, testTime())
-	svc, err := New(state, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer svc.Close()
-	l, err := svc.objects.listen(state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- svc.objects.registrar.Serve(l) }()
-	c, err := net.Dial("unix", filepath.Join(dir, providersName))
+	_, socket := registering(t)
+	c, err := net.Dial("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,9 +87,32 @@ func TestProvidersSocket(t *testing.T) {
 	if !errors.Is(err, cim.ErrProviderNotRegistered) {
 		t.Errorf("a provider that nobody registered: %v", err)
 	}
-	if err := errors.Join(svc.objects.registrar.Close(), <-served); err != nil {
-		t.Error(err)
+}
+
+// registering is a service that takes providers, and the socket where it does.
+func registering(t *testing.T) (svc *Service, socket string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "providers-") // the path of a socket has to be short
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	state := at(t, dir, testTime())
+	if svc, err = New(state, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	l, err := svc.objects.listen(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- svc.objects.registrar.Serve(l) }()
+	t.Cleanup(func() {
+		if err := errors.Join(svc.objects.registrar.Close(), <-served, svc.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return svc, filepath.Join(dir, providersName)
 }
 
 type noClasses struct{}

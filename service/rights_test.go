@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -63,25 +62,9 @@ func TestProviderIsCut(t *testing.T) {
 		"nothing that matters": nil,
 	} {
 		t.Run(what, func(t *testing.T) {
-			dir, err := os.MkdirTemp("", "rights-")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer os.RemoveAll(dir)
-			state := at(t, dir, testTime())
-			svc, err := New(state, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer svc.Close()
-			l, err := svc.objects.listen(state)
-			if err != nil {
-				t.Fatal(err)
-			}
-			served := make(chan error, 1)
-			go func() { served <- svc.objects.registrar.Serve(l) }()
+			svc, socket := registering(t)
 			compile(t, svc, `instance of __Win32Provider { Name = "P"; HostingModel = "Decoupled:Com"; };`)
-			c, err := net.Dial("unix", filepath.Join(dir, providersName))
+			c, err := net.Dial("unix", socket)
 			if err != nil {
 				t.Fatal(err)
 			}

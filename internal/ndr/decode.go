@@ -109,14 +109,6 @@ func (d *Decoder) Uint64() uint64 {
 // Int32 reads a long, aligned.
 func (d *Decoder) Int32() int32 { return int32(d.Uint32()) }
 
-// Enum reads an enumeration: two octets, in NDR64 four.
-func (d *Decoder) Enum() uint32 {
-	if d.format.Wide {
-		return d.Uint32()
-	}
-	return uint32(d.Uint16())
-}
-
 // GUID reads a GUID, which aligns to four.
 func (d *Decoder) GUID() security.GUID {
 	var g security.GUID

@@ -90,15 +90,6 @@ func (e *Encoder) Uint64(v uint64) {
 // Int32 writes a long, aligned.
 func (e *Encoder) Int32(v int32) { e.Uint32(uint32(v)) }
 
-// Enum writes an enumeration: two octets, in NDR64 four.
-func (e *Encoder) Enum(v uint32) {
-	if e.format.Wide {
-		e.Uint32(v)
-		return
-	}
-	e.Uint16(uint16(v))
-}
-
 // GUID writes a GUID, which aligns to four.
 func (e *Encoder) GUID(g security.GUID) {
 	e.Align(4)

@@ -13,7 +13,7 @@ import (
 
 // Format is how a stub is represented.
 type Format struct {
-	// Wide is NDR64: counts and pointers have eight octets, enumerations four.
+	// Wide is NDR64: counts and pointers have eight octets.
 	Wide bool
 	// BigEndian integers are read where the peer's data representation says so; an Encoder always writes little-endian.
 	BigEndian bool
