@@ -40,13 +40,21 @@ func isNamespace(s string) bool {
 	return !strings.Contains(s, `\\`) && !strings.ContainsAny(s, "\x00:\"'=.,!{}[] \r\n")
 }
 
+// notInServer are characters of no name of a host and of no zone of an address.
+const notInServer = "\x00:[]\"'=%@?#& \r\n"
+
 // parseServer reads the host of a network resource; "." is this machine.
 func parseServer(s string) (string, error) {
-	literal := strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
+	literal := s
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		if literal, ok = strings.CutSuffix(inner, "]"); !ok {
+			literal = ""
+		}
+	}
 	if name, ok := strings.CutSuffix(strings.ToLower(s), ".ipv6-literal.net"); ok {
 		literal = strings.Replace(strings.ReplaceAll(name, "-", ":"), "s", "%", 1)
 	}
-	if a, err := netip.ParseAddr(literal); err == nil && a.Is6() {
+	if a, err := netip.ParseAddr(literal); err == nil && a.Is6() && !strings.ContainsAny(a.Zone(), notInServer) {
 		return literal, nil
 	}
 	switch {
@@ -54,7 +62,7 @@ func parseServer(s string) (string, error) {
 		return "", nil
 	case s == "":
 		return "", invalid("a network resource names no server")
-	case strings.ContainsAny(s, "\x00:[]\"'=%@?#& \r\n"):
+	case strings.ContainsAny(s, notInServer):
 		return "", invalid("%.60q is neither the name nor the address of a server; a port has no place here, only in dcom://host:port", s)
 	}
 	return s, nil

@@ -251,7 +251,7 @@ func FuzzMoniker(f *testing.F) {
 }
 
 func FuzzNetworkResource(f *testing.F) {
-	for _, s := range []string{`\\.\root\cimv2`, `//host/root`, `\\fe80--7s4.ipv6-literal.net\root`, `\\[::1]\root`} {
+	for _, s := range []string{`\\.\root\cimv2`, `//host/root`, `\\fe80--7s4.ipv6-literal.net\root`, `\\[::1]\root`, `\\::%]]`, `\\[::1`, `\\[fe80::1%eth0]`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
