@@ -6,9 +6,15 @@
 // Context. Nothing may be believed about the peer before that.
 package auth
 
-import "context"
+import (
+	"context"
+	"log/slog"
 
-// Names of mechanisms, as they stand in [Identity.Mechanism].
+	"github.com/casementhq/casement/security"
+)
+
+// Names of mechanisms, as they stand in [Identity.Mechanism]. CredSSP is none: the identity that it carries was
+// proved by NTLM or Kerberos inside.
 const (
 	NTLM        = "NTLM"
 	Kerberos    = "Kerberos"
@@ -29,6 +35,21 @@ type Identity struct {
 	Anonymous bool
 	// Protected says that the context can seal messages: a session key exists and sealing was negotiated.
 	Protected bool
+	// Account is what a domain vouched for; nil for an account of this machine. Only an acceptor sets it, and only
+	// from a proof that a domain controller answers for: the PAC of a ticket, or winbind's word.
+	Account *DomainAccount
+}
+
+// DomainAccount is a domain's account as the domain describes it. What it does not tell is zero.
+type DomainAccount struct {
+	// Realm is the Kerberos realm, "CORP.EXAMPLE"; Domain the NetBIOS name, "CORP".
+	Realm, Domain string
+	// Name is the account's name in the domain, without either.
+	Name string
+	// SID and Groups come from the domain; a zero SID means that it gave none, as a plain MIT KDC does. Groups
+	// hold no SID of the machine that verifies: a domain cannot make anybody a member there.
+	SID    security.SID
+	Groups []security.SID
 }
 
 // String gives DOMAIN\user, the user alone when there is no domain, or ANONYMOUS.
@@ -58,7 +79,8 @@ type Context interface {
 	Identity() Identity
 	// SessionKey returns a copy of the exported session key, or nil when the mechanism made none.
 	SessionKey() []byte
-	// SignatureSize returns the length in bytes of what Seal and Sign return.
+	// SignatureSize returns the length in bytes of what Seal returns, and Sign too unless the context is a
+	// [VariableSizes].
 	SignatureSize() int
 	// Seal encrypts the buffers that are not SignOnly in place and returns the signature over all of them.
 	// It fails with ErrNotProtected if the exchange did not agree on confidentiality.
@@ -72,6 +94,45 @@ type Context interface {
 	// Verify checks such a signature, with the errors of Unseal.
 	Verify(bufs []Buffer, signature []byte) error
 }
+
+// VariableSizes is a Context whose signatures are shorter without encryption, as Kerberos has them.
+type VariableSizes interface {
+	SignatureSizes() (sign, seal int)
+}
+
+// A Delegator is a Context whose peer handed its own credentials over, by CredSSP or with a forwarded ticket.
+type Delegator interface {
+	// Delegated returns them, nil when there are none. Whoever takes them wipes them.
+	Delegated() *Delegation
+}
+
+// Delegation are credentials of a caller, for use on their behalf at other hosts. It serves what they were
+// handed over for, a shell, and leaves memory with it. Formatting or logging a value shows no secret.
+type Delegation struct {
+	// Credentials are the name and the password (CredSSP).
+	Credentials Credentials
+	// CCache is a Kerberos credential cache in the file format, version 4, with a ticket-granting ticket.
+	CCache []byte
+}
+
+// Wipe overwrites what can be overwritten and forgets the rest.
+func (d *Delegation) Wipe() {
+	if d == nil {
+		return
+	}
+	clear(d.CCache)
+	clear(d.Credentials.NTHash)
+	*d = Delegation{}
+}
+
+// String names the user and hides the secrets.
+func (d Delegation) String() string { return "delegated " + d.Credentials.String() }
+
+// GoString hides the secrets in %#v.
+func (d Delegation) GoString() string { return "auth.Delegation{" + d.String() + "}" }
+
+// LogValue implements [slog.LogValuer] without secrets.
+func (d Delegation) LogValue() slog.Value { return slog.StringValue(d.String()) }
 
 // Initiator is the side that starts the exchange (a client).
 type Initiator interface {

@@ -37,6 +37,27 @@ func TestCredentialsHideSecrets(t *testing.T) {
 	}
 }
 
+func TestDelegationHidesAndForgets(t *testing.T) {
+	cache, hash := []byte("ticket of bob"), []byte("0123456789abcdef")
+	d := &Delegation{Credentials: Credentials{Username: "bob", Password: "hunter2", NTHash: hash}, CCache: cache}
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "d", *d, "p", d)
+	all := log.String()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		all += fmt.Sprintf(verb, *d) + fmt.Sprintf(verb, d) + fmt.Sprintf(verb, struct{ D Delegation }{*d})
+	}
+	for _, secret := range []string{"hunter2", string(hash), string(cache), fmt.Sprint(cache)} {
+		if strings.Contains(all, secret) {
+			t.Errorf("%q is shown in %s", secret, all)
+		}
+	}
+	d.Wipe()
+	if !d.Credentials.IsZero() || d.CCache != nil || !bytes.Equal(cache, make([]byte, len(cache))) || !bytes.Equal(hash, make([]byte, len(hash))) {
+		t.Errorf("something is left: %q, %q", cache, hash)
+	}
+	(*Delegation)(nil).Wipe()
+}
+
 func TestSplit(t *testing.T) {
 	for in, want := range map[string][2]string{
 		"bob": {"bob", ""}, `CORP\bob`: {"bob", "CORP"}, `.\bob`: {"bob", ""}, "bob@corp.example": {"bob@corp.example", ""},

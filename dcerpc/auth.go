@@ -32,11 +32,6 @@ type Security struct {
 	value any
 }
 
-// variableSizes is implemented by contexts whose signatures are shorter without encryption, as Kerberos has them.
-type variableSizes interface {
-	SignatureSizes() (sign, seal int)
-}
-
 // Type is the provider, AuthNone for a nil Security.
 func (s *Security) Type() AuthType {
 	if s == nil {
@@ -98,7 +93,7 @@ func (s *Security) established(c auth.Context) error {
 	}
 	size := c.SignatureSize()
 	s.sizes.sign, s.sizes.seal = size, size
-	if v, ok := c.(variableSizes); ok {
+	if v, ok := c.(auth.VariableSizes); ok {
 		s.sizes.sign, s.sizes.seal = v.SignatureSizes()
 	}
 	// A server learns only from the first fragment that a client did not mean to sign.
