@@ -198,21 +198,19 @@ func (d *decoder) state(i *cim.Instance, l *layout, c *cursor, values []cim.Valu
 		return err
 	}
 	for n := range l.fields {
-		f, p := &l.fields[n], &l.class.Properties[n]
+		f, v := &l.fields[n], &values[n]
 		switch nd := nullness(table, f.bits); {
 		case nd&ndNull != 0:
-			values[n] = cim.Null(p.Type)
+			*v = cim.Null(f.as)
 		case nd&ndDefault != 0:
-			values[n] = p.Default
+			*v = l.class.Properties[n].Default
 		default:
-			v, err := d.value(f.typ, table[f.offset:f.offset+slotSize(f.typ)], &h)
-			if err != nil {
+			if err := d.value(v, f.typ, table[f.offset:f.offset+f.size], &h); err != nil {
 				return err
 			}
-			if p.Type != f.typ {
-				v = retyped(v, p.Type)
+			if f.as != f.typ {
+				*v = retyped(*v, f.as)
 			}
-			values[n] = v
 		}
 	}
 	cim.ResetInstance(i, l.class, values)

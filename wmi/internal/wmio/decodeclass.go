@@ -139,8 +139,8 @@ func (d *decoder) property(l *layout, p *cim.Property, f *field, info cursor, ta
 	if err != nil {
 		return err
 	}
-	*f = field{typ: t, bits: int(order), offset: l.nd + offset}
-	if offset < 0 || f.offset+slotSize(t) > l.table {
+	*f = field{typ: t, bits: int(order), offset: l.nd + offset, size: slotSize(t)}
+	if offset < 0 || f.offset+f.size > l.table {
 		return malformed("a property whose value is outside of its table")
 	}
 	cimtype := ""
@@ -154,12 +154,14 @@ func (d *decoder) property(l *layout, p *cim.Property, f *field, info cursor, ta
 	case e == cim.Datetime && cimtype == "": // is a string, [MS-WMIO] 2.3.1
 		p.Type = cim.String | t&cim.ArrayFlag
 	}
+	f.as = p.Type
 	if nullness(tables, f.bits)&ndNull != 0 {
 		p.Default = cim.Null(p.Type)
 		return nil
 	}
 	// A value is there also where it is the superclass's.
-	if p.Default, err = d.value(t, tables[f.offset:f.offset+slotSize(t)], h); err == nil {
+	err = d.value(&p.Default, t, tables[f.offset:f.offset+f.size], h)
+	if err == nil {
 		p.Default = retyped(p.Default, p.Type)
 	}
 	return err

@@ -200,8 +200,8 @@ func newLayout(c *cim.Class) *layout {
 	l.table = l.nd
 	for n := range c.Properties {
 		t := c.Properties[n].Type
-		l.fields[n] = field{typ: t, bits: n, offset: l.table}
-		l.table += slotSize(t)
+		l.fields[n] = field{typ: t, as: t, bits: n, offset: l.table, size: slotSize(t)}
+		l.table += l.fields[n].size
 	}
 	return l
 }

@@ -100,22 +100,31 @@ func (d *decoder) name(h *heap, ref uint32) (string, error) {
 	return s, err
 }
 
-// value reads the EncodedValue in slot, which is slotSize(t) octets.
-func (d *decoder) value(t cim.Type, slot []byte, h *heap) (cim.Value, error) {
-	if t.IsArray() {
-		return d.array(t, binary.LittleEndian.Uint32(slot), h)
-	}
-	switch t {
-	case cim.String, cim.Datetime, cim.Reference:
+// value reads the EncodedValue in slot, which is slotSize(t) octets, into v. It stands
+// alone beside inline and textValue because most of decoding is here, and a Value
+// handed from hand to hand costs more than reading it.
+func (d *decoder) value(v *cim.Value, t cim.Type, slot []byte, h *heap) error {
+	switch {
+	case t.IsArray():
+		return d.array(v, t, binary.LittleEndian.Uint32(slot), h)
+	case t == cim.String, t == cim.Datetime, t == cim.Reference:
 		s, ok, err := d.str(h, binary.LittleEndian.Uint32(slot))
-		if err != nil || !ok {
-			return cim.Null(t), err
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			*v = cim.Null(t)
+		case t == cim.String:
+			*v = cim.Str(s)
+		default:
+			*v = textValue(t, s)
 		}
-		return textValue(t, s), nil
-	case cim.Object:
-		return d.embedded(binary.LittleEndian.Uint32(slot), h)
+		return nil
+	case t == cim.Object:
+		return d.embedded(v, binary.LittleEndian.Uint32(slot), h)
 	}
-	return inline(t, slot), nil
+	inline(v, t, slot)
+	return nil
 }
 
 func textValue(t cim.Type, s string) cim.Value {
@@ -129,72 +138,77 @@ func textValue(t cim.Type, s string) cim.Value {
 }
 
 // inline reads a value that stands in its slot.
-func inline(t cim.Type, slot []byte) cim.Value {
+func inline(v *cim.Value, t cim.Type, slot []byte) {
 	switch t {
 	case cim.Boolean:
-		return cim.Bool(binary.LittleEndian.Uint16(slot) != 0)
+		*v = cim.Bool(binary.LittleEndian.Uint16(slot) != 0)
+	case cim.Uint8:
+		*v = cim.U8(slot[0])
+	case cim.Uint16:
+		*v = cim.U16(binary.LittleEndian.Uint16(slot))
+	case cim.Uint32:
+		*v = cim.U32(binary.LittleEndian.Uint32(slot))
+	case cim.Uint64:
+		*v = cim.U64(binary.LittleEndian.Uint64(slot))
+	case cim.Sint8:
+		*v = cim.Int(t, int64(int8(slot[0])))
+	case cim.Sint16:
+		*v = cim.S16(int16(binary.LittleEndian.Uint16(slot)))
+	case cim.Sint32:
+		*v = cim.S32(int32(binary.LittleEndian.Uint32(slot)))
+	case cim.Sint64:
+		*v = cim.S64(int64(binary.LittleEndian.Uint64(slot)))
+	case cim.Char16:
+		*v = cim.Uint(t, uint64(binary.LittleEndian.Uint16(slot)))
 	case cim.Real32:
-		return cim.Real(t, float64(math.Float32frombits(binary.LittleEndian.Uint32(slot))))
+		*v = cim.Real(t, float64(math.Float32frombits(binary.LittleEndian.Uint32(slot))))
 	case cim.Real64:
-		return cim.Real(t, math.Float64frombits(binary.LittleEndian.Uint64(slot)))
+		*v = cim.Real(t, math.Float64frombits(binary.LittleEndian.Uint64(slot)))
 	}
-	var n uint64
-	switch len(slot) {
-	case 1:
-		n = uint64(slot[0])
-	case 2:
-		n = uint64(binary.LittleEndian.Uint16(slot))
-	case 4:
-		n = uint64(binary.LittleEndian.Uint32(slot))
-	default:
-		n = binary.LittleEndian.Uint64(slot)
-	}
-	if t.IsSigned() {
-		return cim.Int(t, int64(n))
-	}
-	return cim.Uint(t, n)
 }
 
 // array reads an Encoded-Array. See [MS-WMIO] 2.2.79.
-func (d *decoder) array(t cim.Type, ref uint32, h *heap) (cim.Value, error) {
+func (d *decoder) array(v *cim.Value, t cim.Type, ref uint32, h *heap) error {
 	if ref == noRef {
-		return cim.Null(t), nil
+		*v = cim.Null(t)
+		return nil
 	}
 	c := cursor{b: h.at(ref)}
 	count, elem := uint64(c.u32()), t.Elem()
 	size := slotSize(elem)
 	if c.short || count*uint64(size) > uint64(len(c.b)) {
-		return cim.Value{}, malformed("an array leaves the heap")
+		return malformed("an array leaves the heap")
 	}
 	if err := d.charge(int(count) * costValue); err != nil {
-		return cim.Value{}, err
+		return err
 	}
 	elems := d.elements(int(count))
 	for n := range elems {
-		var err error
-		if elems[n], err = d.value(elem, c.take(size), h); err != nil {
-			return cim.Value{}, err
+		if err := d.value(&elems[n], elem, c.take(size), h); err != nil {
+			return err
 		}
 	}
-	return cim.Array(elem, elems), nil
+	*v = cim.Array(elem, elems)
+	return nil
 }
 
 // embedded reads an object in the heap: its length, which does not count
 // itself, and its block. See [MS-WMIO] 2.2.71.
-func (d *decoder) embedded(ref uint32, h *heap) (cim.Value, error) {
+func (d *decoder) embedded(v *cim.Value, ref uint32, h *heap) error {
 	if ref == noRef {
-		return cim.Null(cim.Object), nil
+		*v = cim.Null(cim.Object)
+		return nil
 	}
 	c := cursor{b: h.at(ref)}
 	block := c.take(int(c.u32()))
 	if c.short {
-		return cim.Value{}, malformed("an embedded object leaves the heap")
+		return malformed("an embedded object leaves the heap")
 	}
 	i, _, err := d.block(block)
-	if err != nil {
-		return cim.Value{}, err
+	if err == nil {
+		*v = cim.Obj(i)
 	}
-	return cim.Obj(i), nil
+	return err
 }
 
 // qualifiers reads the qualifiers of a QualifierSet without its length. Where
@@ -215,8 +229,8 @@ func (d *decoder) qualifiers(set []byte, h *heap, cimtype *string) (q cim.Qualif
 		if err != nil {
 			return nil, err
 		}
-		v, err := d.value(t, slot, h)
-		if err != nil {
+		var v cim.Value
+		if err := d.value(&v, t, slot, h); err != nil {
 			return nil, err
 		}
 		if cimtype != nil && cim.EqualFold(name, "CIMTYPE") {
