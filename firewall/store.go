@@ -18,34 +18,42 @@ const (
 // Snapshot is what the rules are read from: *registry.Tree or *registry.Tx.
 type Snapshot interface {
 	Values(key string) []registry.Named
+	Exists(key string) bool
 }
 
 // Rules returns all rules: the built-in ones with what the hive changes in them, the
-// hive's own and those of Group Policy. A damaged rule is left out, so that it admits
-// nothing, and reported.
+// hive's own and those of Group Policy, which come last and hold in the place of a rule
+// of the machine of the same ID (see Effective). A damaged rule is left out, and a rule
+// of the machine with it whose place it takes, so that neither admits anything; it is
+// reported.
 func Rules(s Snapshot) ([]Rule, []error) {
 	out := Builtin()
+	at := make(map[string]int, len(out)) // by ID; only rules of the machine
+	for i := range out {
+		at[strings.ToLower(out[i].ID)] = i
+	}
 	var bad []error
 	for _, k := range []struct {
 		key string
 		src registry.Source
 	}{{KeyRules, registry.SourceHive}, {KeyPolicy, registry.SourceGPO}} {
 		for _, nv := range s.Values(k.key) {
-			i := slices.IndexFunc(out, func(r Rule) bool { return strings.EqualFold(r.ID, nv.Name) && r.Source != registry.SourceGPO })
-			if k.src == registry.SourceGPO {
-				i = -1
-			}
+			id := strings.ToLower(nv.Name)
+			i, known := at[id]
 			text, isText := nv.Value.Text()
 			r, err := ParseRule(text)
 			r.ID, r.Source = nv.Name, k.src
 			switch {
-			case isText && err == nil && i >= 0:
+			case isText && err == nil && known && k.src == registry.SourceHive:
 				out[i] = r
 			case isText && err == nil:
+				if k.src == registry.SourceHive {
+					at[id] = len(out)
+				}
 				out = append(out, r)
 			default:
-				if i >= 0 {
-					out = slices.Delete(out, i, i+1)
+				if known {
+					out[i].ID = ""
 				}
 				if !isText || text != "" {
 					bad = append(bad, fmt.Errorf("firewall: rule %q in the hive is damaged: %w", clip(nv.Name), cause(err, nv)))
@@ -53,7 +61,7 @@ func Rules(s Snapshot) ([]Rule, []error) {
 			}
 		}
 	}
-	return out, bad
+	return slices.DeleteFunc(out, func(r Rule) bool { return r.ID == "" }), bad
 }
 
 func cause(err error, nv registry.Named) error {

@@ -25,23 +25,11 @@ const (
 	codeQuickPublic         uint32 = 0x80338169
 )
 
-// profileName is the registry value below settings.KeyCasement that names the
-// present network profile: Domain, Private or Public.
-const profileName = "NetworkProfile"
-
 // NetworkProfile is the present network profile of this machine, Private where
 // the hive does not name it. A damaged value counts as Public.
 func NetworkProfile(r settings.Reader) firewall.Profile {
-	v, _, ok := r.Value(settings.KeyCasement, profileName)
-	if !ok {
-		return firewall.Private
-	}
-	text, _ := v.Text()
-	p, err := firewall.ParseProfile(text)
-	if err != nil {
-		return firewall.Public
-	}
-	return p
+	v, _, ok := r.Value(firewall.KeyPresent, firewall.PresentName)
+	return firewall.PresentOf(v, ok)
 }
 
 // QuickConfig is what winrm quickconfig does to a machine: it makes a listener,
