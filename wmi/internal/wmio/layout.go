@@ -32,9 +32,9 @@ type layout struct {
 type field struct {
 	typ    cim.Type
 	as     cim.Type // the property's type: a text may stand there as another one
-	bits   int // the number of the property in the NdTable
-	offset int // in NdTable and ValueTable
-	size   int // slotSize(typ)
+	bits   int      // the number of the property in the NdTable
+	offset int      // in NdTable and ValueTable
+	size   int      // slotSize(typ)
 }
 
 // The bits of the NdTable, [MS-WMIO] 2.2.27.
