@@ -3,8 +3,10 @@ package casement_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -25,7 +27,13 @@ type pusher interface {
 	QueryAsync(ctx context.Context, query string, o cim.QueryOptions) (*wmiclient.Async, error)
 	GetAsync(ctx context.Context, path cim.ObjectPath, o cim.GetOptions) (*wmiclient.Async, error)
 	EnumerateAsync(ctx context.Context, class string, o cim.EnumerateOptions) (*wmiclient.Async, error)
+	EnumerateClassesAsync(ctx context.Context, superclass string, deep bool) (*wmiclient.Async, error)
+	InvokeAsync(ctx context.Context, path cim.ObjectPath, method string, in cim.Arguments, o cim.OperationOptions) (*wmiclient.Async, error)
+	CreateAsync(ctx context.Context, instance *cim.Instance, o cim.OperationOptions) (*wmiclient.Async, error)
+	PutAsync(ctx context.Context, instance *cim.Instance, o cim.PutOptions) (*wmiclient.Async, error)
 	DeleteAsync(ctx context.Context, path cim.ObjectPath, o cim.OperationOptions) (*wmiclient.Async, error)
+	PutClassAsync(ctx context.Context, class *cim.Class, o cim.PutClassOptions) (*wmiclient.Async, error)
+	DeleteClassAsync(ctx context.Context, name string, o cim.OperationOptions) (*wmiclient.Async, error)
 }
 
 // push opens a namespace whose host calls sinks as o says.
@@ -132,6 +140,94 @@ func TestAsync(t *testing.T) {
 	if c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(a.Ports().Objects)))); err == nil {
 		c.Close()
 		t.Error("the port is open without a sink")
+	}
+}
+
+// TestAsyncChanges: what changes something does so asynchronously too, once, and
+// its end is what the host says. [MS-WMI] 3.1.4.3.7, 9, 11, 13 and 23.
+func TestAsyncChanges(t *testing.T) {
+	server := casementtest.New(t, casementtest.Options{})
+	server.Apply(allowAnonymous(1))
+	s := push(t, server, &wmiclient.SinkOptions{Anonymous: permitted})
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	done := func(a *wmiclient.Async, err error) error {
+		t.Helper()
+		if err != nil {
+			return err
+		}
+		list, err := all(t, a, nil)
+		if len(list) > 0 {
+			t.Errorf("%d objects are pushed", len(list))
+		}
+		return err
+	}
+	class := cim.NewClass("Acme_Pushed", nil).Key("Name", cim.String).Property("Size", cim.Uint32).Build(`root\cimv2`)
+	if err := done(s.PutClassAsync(ctx, class, cim.PutClassOptions{Mode: cim.ClassCreateOnly})); err != nil {
+		t.Fatal(err)
+	}
+	if err := done(s.PutClassAsync(ctx, class, cim.PutClassOptions{Mode: cim.ClassCreateOnly})); !errors.Is(err, cim.ErrAlreadyExists) {
+		t.Errorf("the class made twice: %v", err)
+	}
+	a, err := s.EnumerateClassesAsync(ctx, "", false)
+	list, err := all(t, a, err)
+	if err != nil || !slices.ContainsFunc(list, func(i *cim.Instance) bool { return i.IsClass() && i.Class().Name == "Acme_Pushed" }) {
+		t.Errorf("%d classes, %v", len(list), err)
+	}
+
+	if class, err = s.GetClass(ctx, "Acme_Pushed", cim.GetOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	o := cim.NewInstance(class)
+	if err := errors.Join(o.Set("Name", cim.Str("one")), o.Set("Size", cim.U32(1))); err != nil {
+		t.Fatal(err)
+	}
+	if a, err = s.CreateAsync(ctx, o, cim.OperationOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	path, err := a.Path(ctx)
+	if err := errors.Join(err, a.Close()); err != nil || path.Relative() != `Acme_Pushed.Name="one"` {
+		t.Errorf("the path is %q, %v", path, err)
+	}
+	if a, err = s.CreateAsync(ctx, o, cim.OperationOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Path(ctx); !errors.Is(err, cim.ErrAlreadyExists) {
+		t.Errorf("the instance made twice: %v", err)
+	}
+	a.Close()
+	if err := o.Set("Size", cim.U32(2)); err != nil {
+		t.Fatal(err)
+	}
+	if err := done(s.PutAsync(ctx, o, cim.PutOptions{})); err != nil {
+		t.Error(err)
+	}
+	if got, err := s.Get(ctx, path, cim.GetOptions{}); err != nil || !got.Get("Size").Equal(cim.U32(2)) {
+		t.Errorf("after a change: %v, %v", got, err)
+	}
+	if err := done(s.DeleteAsync(ctx, path, cim.OperationOptions{})); err != nil {
+		t.Error(err)
+	}
+	if err := done(s.DeleteClassAsync(ctx, "Acme_Pushed", cim.OperationOptions{})); err != nil {
+		t.Error(err)
+	}
+	if err := done(s.DeleteClassAsync(ctx, "Acme_Pushed", cim.OperationOptions{})); !errors.Is(err, cim.ErrNotFound) {
+		t.Errorf("the class removed twice: %v", err)
+	}
+
+	in := cim.Arguments{{Name: "hDefKey", Value: cim.U32(0x80000002)}, {Name: "sSubKeyName", Value: cim.Str("SOFTWARE")}}
+	registry := cim.ObjectPath{Class: "StdRegProv"}
+	if a, err = s.InvokeAsync(ctx, registry, "EnumKey", in, cim.OperationOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	pushed, err := a.Result(ctx)
+	a.Close()
+	asked, e := s.Invoke(ctx, registry, "EnumKey", in, cim.OperationOptions{})
+	if err != nil || e != nil || !pushed.ReturnValue.Equal(cim.U32(0)) || fmt.Sprint(pushed) != fmt.Sprint(asked) || len(pushed.Out) == 0 {
+		t.Errorf("pushed %v, %v; asked %v, %v", pushed, err, asked, e)
+	}
+	if _, err := s.InvokeAsync(ctx, registry, "NoSuchMethod", nil, cim.OperationOptions{}); !errors.Is(err, cim.ErrInvalidMethod) {
+		t.Errorf("a method that is none: %v", err)
 	}
 }
 

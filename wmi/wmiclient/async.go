@@ -78,9 +78,13 @@ func (s *Session) EnumerateAsync(ctx context.Context, class string, o cim.Enumer
 	return s.asyncPath(ctx, "CreateInstanceEnumAsync", iwbem.OpCreateInstanceEnumAsync, cim.ObjectPath{Class: class}, flags, o.OperationOptions)
 }
 
-// DeleteAsync deletes an instance; nothing but the end is pushed. See [MS-WMI] 3.1.4.3.15.
-func (s *Session) DeleteAsync(ctx context.Context, path cim.ObjectPath, o cim.OperationOptions) (*Async, error) {
-	return s.asyncPath(ctx, "DeleteInstanceAsync", iwbem.OpDeleteInstanceAsync, path, 0, o)
+// EnumerateClassesAsync has the subclasses of a class pushed, of none for "". See [MS-WMI] 3.1.4.3.11.
+func (s *Session) EnumerateClassesAsync(ctx context.Context, superclass string, deep bool) (*Async, error) {
+	flags := uint32(0)
+	if !deep {
+		flags = wmi.FlagShallow
+	}
+	return s.asyncPath(ctx, "CreateClassEnumAsync", iwbem.OpCreateClassEnumAsync, cim.ObjectPath{Class: superclass}, flags, cim.OperationOptions{})
 }
 
 func (s *Session) asyncPath(ctx context.Context, operation string, opnum uint16, path cim.ObjectPath, flags uint32, o cim.OperationOptions) (*Async, error) {
@@ -91,9 +95,17 @@ func (s *Session) asyncPath(ctx context.Context, operation string, opnum uint16,
 }
 
 // async begins an operation with a sink of its own.
-func (s *Session) async(ctx context.Context, operation, path, namespace string, opnum uint16, o cim.OperationOptions, in func(iwbem.Context, *dcom.ObjRef) ndr.Marshaler) (*Async, error) {
+func (s *Session) async(ctx context.Context, operation, path, namespace string, opnum uint16, o cim.OperationOptions, in arguments) (*Async, error) {
+	return s.asyncBy(ctx, s.do, operation, path, namespace, opnum, o, in)
+}
+
+// arguments are those of an operation, made with its context and the reference to its sink.
+type arguments func(iwbem.Context, *dcom.ObjRef) ndr.Marshaler
+
+// asyncBy is async through one of the ways to IWbemServices, do or change.
+func (s *Session) asyncBy(ctx context.Context, by way, operation, path, namespace string, opnum uint16, o cim.OperationOptions, in arguments) (*Async, error) {
 	a := &Async{s: s, operation: operation, path: path, watched: make(chan struct{})}
-	if err := a.begin(ctx, namespace, opnum, o, in); err != nil {
+	if err := a.begin(ctx, by, namespace, opnum, o, in); err != nil {
 		if a.sink != nil {
 			a.sink.end()
 		}
@@ -102,7 +114,9 @@ func (s *Session) async(ctx context.Context, operation, path, namespace string, 
 	return a, nil
 }
 
-func (a *Async) begin(ctx context.Context, namespace string, opnum uint16, o cim.OperationOptions, in func(iwbem.Context, *dcom.ObjRef) ndr.Marshaler) error {
+type way func(ctx context.Context, namespace string, f func(*Services) error) error
+
+func (a *Async) begin(ctx context.Context, by way, namespace string, opnum uint16, o cim.OperationOptions, in arguments) error {
 	s := a.s
 	sinks := s.c.opts.Sinks
 	if sinks == nil {
@@ -115,7 +129,7 @@ func (a *Async) begin(ctx context.Context, namespace string, opnum uint16, o cim
 	a.queue = newQueue(s.c, sinks.queue())
 	limited, stop := s.limit(ctx, o)
 	defer stop()
-	err = s.do(limited, namespace, func(v *Services) error {
+	err = by(limited, namespace, func(v *Services) error {
 		services := v.p
 		if a.sink == nil {
 			local, peer := services.Addrs()

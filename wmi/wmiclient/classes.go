@@ -67,6 +67,14 @@ func (s *Session) PutClass(ctx context.Context, class *cim.Class, o cim.PutClass
 	defer s.forget(class.Name)
 	ctx, cancel := s.limit(ctx, o.OperationOptions)
 	defer cancel()
+	err := s.change(ctx, "", func(services *Services) error {
+		_, err := services.PutClass(ctx, class, classFlags(o), o.Context)
+		return err
+	})
+	return s.fail("PutClass", class.Name, err)
+}
+
+func classFlags(o cim.PutClassOptions) uint32 {
 	flags := amended(o.Amended)
 	switch o.Mode {
 	case cim.ClassUpdateOnly:
@@ -80,11 +88,7 @@ func (s *Session) PutClass(ctx context.Context, class *cim.Class, o cim.PutClass
 	case cim.ForceConflict:
 		flags |= wmi.FlagForceMode
 	}
-	err := s.change(ctx, "", func(services *Services) error {
-		_, err := services.PutClass(ctx, class, flags, o.Context)
-		return err
-	})
-	return s.fail("PutClass", class.Name, err)
+	return flags
 }
 
 // DeleteClass implements cim.ClassWriter. See [MS-WMI] 3.1.4.3.8.

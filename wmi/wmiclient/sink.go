@@ -62,7 +62,8 @@ type queue struct {
 	objects []*cim.Instance
 	sizes   []int
 	octets  int
-	end     error // io.EOF after success; nothing is taken after it
+	end     error  // io.EOF after success; nothing is taken after it
+	text    string // what the host said with it
 }
 
 func newQueue(c *Client, limit int) *queue {
@@ -114,11 +115,13 @@ func (q *queue) fail(err *cim.Error) uint32 {
 	return uint32(err.Status)
 }
 
-func (q *queue) finish(end error) {
+func (q *queue) finish(end error) { q.finishWith(end, "") }
+
+func (q *queue) finishWith(end error, text string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.end == nil {
-		q.end = end
+		q.end, q.text = end, text
 		q.change()
 	}
 }
@@ -150,7 +153,7 @@ func (q *queue) setStatus(_ context.Context, s finalStatus) uint32 {
 	case cim.Status(s.Status) != cim.StatusOK && cim.Status(s.Status) != cim.StatusFalse:
 		end = &cim.Error{Status: cim.Status(s.Status), Remote: true} // the results are partial
 	}
-	q.finish(end)
+	q.finishWith(end, s.Text)
 	return 0
 }
 

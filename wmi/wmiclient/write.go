@@ -94,7 +94,16 @@ func (s *Session) Put(ctx context.Context, instance *cim.Instance, o cim.PutOpti
 	}
 	ctx, cancel := s.limit(ctx, o.OperationOptions)
 	defer cancel()
-	flags, values := wmi.FlagUpdateOnly, o.Context
+	flags, values := putFlags(o)
+	err := s.change(ctx, path.Namespace, func(services *Services) error {
+		_, err := services.PutInstance(ctx, instance, flags, values)
+		return err
+	})
+	return s.fail("PutInstance", path.Relative(), err)
+}
+
+func putFlags(o cim.PutOptions) (flags uint32, values cim.NamedArray) {
+	flags, values = wmi.FlagUpdateOnly, o.Context
 	if o.Mode == cim.CreateOrUpdate {
 		flags = 0
 	}
@@ -105,11 +114,7 @@ func (s *Session) Put(ctx context.Context, instance *cim.Instance, o cim.PutOpti
 			cim.NamedValue{Name: "__PUT_EXT_CLIENT_REQUEST", Value: cim.Bool(true)},
 			cim.NamedValue{Name: "__PUT_EXT_PROPERTIES", Value: cim.Strs(o.Properties)})
 	}
-	err := s.change(ctx, path.Namespace, func(services *Services) error {
-		_, err := services.PutInstance(ctx, instance, flags, values)
-		return err
-	})
-	return s.fail("PutInstance", path.Relative(), err)
+	return flags, values
 }
 
 // Delete implements cim.Session. See [MS-WMI] 3.1.4.3.14.
