@@ -50,3 +50,18 @@ func lower(c byte) byte {
 	}
 	return c
 }
+
+// sameProgram reports whether a rule is for a program: for all where it names none, for
+// a part of Windows as samePart has it, and for another one by its path, or by a name
+// without a path.
+func sameProgram(rule, program string) bool {
+	switch {
+	case rule == "":
+		return true
+	case program == ProgramSystem, strings.HasPrefix(program, "%"):
+		return samePart(rule, program)
+	case strings.Contains(program, `\`): // a path of Windows
+		return strings.EqualFold(rule, lastPart(program)) || equalButSlashes(rule, program)
+	}
+	return rule == program || rule == lastPart(program)
+}
