@@ -19,14 +19,16 @@ func (h *Hive) save(t *Tree) (content, error) {
 	if err := WriteReg(&b, t); err != nil {
 		return h.seen, err
 	}
-	if err := h.replace(b.Bytes()); err != nil {
+	if err := h.replace(h.path, b.Bytes()); err != nil {
 		return h.seen, err
 	}
 	return contentOf(b.Bytes()), nil
 }
 
-func (h *Hive) replace(b []byte) (err error) {
-	tmp := h.path + ".new"
+// replace puts new contents in the place of a file in one step, and keeps its owner and
+// mode.
+func (h *Hive) replace(path string, b []byte) (err error) {
+	tmp := path + ".new"
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing an unfinished file: %w", err)
 	}
@@ -43,8 +45,8 @@ func (h *Hive) replace(b []byte) (err error) {
 	if _, err := f.Write(b); err != nil {
 		return err
 	}
-	if err := fileowner.Keep(f, h.path); err != nil {
-		return fmt.Errorf("keeping the owner of the hive: %w", err)
+	if err := fileowner.Keep(f, path); err != nil {
+		return fmt.Errorf("keeping its owner: %w", err)
 	}
 	if err := h.seal(f); err != nil {
 		return err
@@ -52,10 +54,10 @@ func (h *Hive) replace(b []byte) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, h.path); err != nil {
+	if err := os.Rename(tmp, path); err != nil {
 		return err
 	}
-	syncDir(filepath.Dir(h.path))
+	syncDir(filepath.Dir(path))
 	return nil
 }
 

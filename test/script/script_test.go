@@ -28,7 +28,8 @@ func program() {
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"casement": program, "winrm": program, "winrs": program, "reg": program, "net": program,
-		"mofcomp": program, "winmgmt": program, "wmimgmt.msc": program})
+		"mofcomp": program, "winmgmt": program, "wmimgmt.msc": program, "gpedit.msc": program, "gpresult": program, "gpupdate": program,
+		"Configure-SMRemoting.exe": program})
 }
 
 // TestScripts runs the scripts of this folder.
