@@ -6,9 +6,6 @@ import "github.com/casementhq/casement/wsman/internal/soap"
 // 3.1.4.1.23.
 type Identify struct{}
 
-// Namespaces lists what the body needs on the envelope.
-func (Identify) Namespaces() []soap.NS { return []soap.NS{soap.Identity} }
-
 // WriteBody writes the wsmid:Identify.
 func (Identify) WriteBody(w *soap.Writer) error {
 	w.Element(soap.Identity, "Identify", "")

@@ -53,15 +53,6 @@ var local = sync.OnceValues(func() (*Table, error) { return Open("") })
 // set later must not move the start times of running processes.
 func (t *Table) BootTime() (time.Time, error) { return t.boot() }
 
-// BootTime is [Table.BootTime] of this host.
-func BootTime() (time.Time, error) {
-	t, err := local()
-	if err != nil {
-		return time.Time{}, err
-	}
-	return t.BootTime()
-}
-
 // PIDs is [Table.PIDs] of this host.
 func PIDs() ([]int, error) {
 	t, err := local()

@@ -47,8 +47,6 @@ var messages = []message{
 	&iwbem.NTLMLoginResponse{Result: 0x8004100e},
 	&iwbem.SetClientInfoRequest{ClientMachine: text("CLIENT"), ClientProcess: 99, Reserved: 1},
 	&iwbem.SetClientInfoExRequest{ClientMachine: text("CLIENT"), ClientMachineFQDN: text("client.example"), ClientProcess: 99, Created: [2]uint32{1, 2}, Reserved: 3},
-	&iwbem.SetEventRequest{Event: `Global\e`},
-	&iwbem.ShutdownRequest{Reserved1: 1, Reserved2: 2, Reserved3: context},
 	&iwbem.StatusResponse{Result: 0x80041001},
 	&iwbem.EmptyRequest{},
 

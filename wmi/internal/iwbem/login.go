@@ -202,39 +202,8 @@ func (r *SetClientInfoExRequest) code(s stub) {
 	s.uint32(&r.Reserved)
 }
 
-// SetEventRequest are the arguments of IWbemLoginHelper::SetEvent. See [MS-WMI] 3.1.4.9.1.
-type SetEventRequest struct{ Event string }
-
-// MarshalNDR writes the request.
-func (r *SetEventRequest) MarshalNDR(e *ndr.Encoder) { r.code(stub{e: e}) }
-
-// UnmarshalNDR reads the request.
-func (r *SetEventRequest) UnmarshalNDR(d *ndr.Decoder) { r.code(stub{d: d}) }
-
-func (r *SetEventRequest) code(s stub) { s.narrowText(&r.Event) }
-
-// ShutdownRequest are the arguments of IWbemShutdown::Shutdown, which are reserved. See [MS-WMI] 3.1.4.14.1.
-type ShutdownRequest struct {
-	Reserved1, Reserved2 uint32
-	Reserved3            Context
-}
-
-// MarshalNDR writes the request.
-func (r *ShutdownRequest) MarshalNDR(e *ndr.Encoder) { r.code(stub{e: e}) }
-
-// UnmarshalNDR reads the request.
-func (r *ShutdownRequest) UnmarshalNDR(d *ndr.Decoder) { r.code(stub{d: d}) }
-
-func (r *ShutdownRequest) code(s stub) {
-	s.uint32(&r.Reserved1)
-	s.uint32(&r.Reserved2)
-	s.context(&r.Reserved3)
-}
-
 // Answers with a status alone.
 type (
 	SetClientInfoResponse   = StatusResponse
 	SetClientInfoExResponse = StatusResponse
-	SetEventResponse        = StatusResponse
-	ShutdownResponse        = StatusResponse
 )

@@ -8,12 +8,10 @@ const (
 	OpNTLMLogin         uint16 = 6
 )
 
-// Operation numbers of IWbemLoginClientID, IWbemLoginClientIDEx, IWbemLoginHelper and IWbemShutdown.
+// Operation numbers of IWbemLoginClientID and IWbemLoginClientIDEx.
 const (
 	OpSetClientInfo   uint16 = 3
 	OpSetClientInfoEx uint16 = 3
-	OpSetEvent        uint16 = 3
-	OpShutdown        uint16 = 3
 )
 
 // Operation numbers of IWbemServices.

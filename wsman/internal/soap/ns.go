@@ -123,9 +123,3 @@ func (ns NS) Prefix() string {
 	}
 	return ""
 }
-
-// Lookup returns the constant of a namespace URI.
-func Lookup(uri string) (NS, bool) {
-	ns, ok := knownByURI[uri]
-	return ns, ok
-}
