@@ -98,17 +98,19 @@ func Delete(tx *registry.Tx, name string) (int, error) {
 			continue
 		}
 		n++
-		var err error
-		if isBuiltin(r.ID) {
-			err = tx.Set(KeyRules, r.ID, registry.SZ(""))
-		} else {
-			err = tx.Delete(KeyRules, r.ID)
-		}
-		if err != nil {
+		if err := Remove(tx, r.ID); err != nil {
 			return n, err
 		}
 	}
 	return n, nil
+}
+
+// Remove takes one rule of the machine away by its ID; a built-in one stays away.
+func Remove(tx *registry.Tx, id string) error {
+	if isBuiltin(id) {
+		return tx.Set(KeyRules, id, registry.SZ(""))
+	}
+	return tx.Delete(KeyRules, id)
 }
 
 func isBuiltin(id string) bool {

@@ -102,12 +102,12 @@ func (p *Provider) List(ctx context.Context, r *cimom.Request, yield func(*cim.I
 
 // Create fails: rules are made where the firewall is configured.
 func (p *Provider) Create(context.Context, *cimom.Request, *cim.Instance) error {
-	return &cim.Error{Status: cim.ErrProviderNotCapable, Detail: "rules are made with casement firewall"}
+	return &cim.Error{Status: cim.ErrProviderNotCapable, Detail: "rules are made with netsh advfirewall firewall add rule"}
 }
 
 // Delete fails, as Create does.
 func (p *Provider) Delete(context.Context, *cimom.Request, cim.ObjectPath) error {
-	return &cim.Error{Status: cim.ErrProviderNotCapable, Detail: "rules are removed with casement firewall"}
+	return &cim.Error{Status: cim.ErrProviderNotCapable, Detail: "rules are removed with netsh advfirewall firewall delete rule"}
 }
 
 // Put switches a rule; any other change fails with cim.ErrReadOnly.

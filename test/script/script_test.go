@@ -29,7 +29,7 @@ func program() {
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"casement": program, "winrm": program, "winrs": program, "reg": program, "net": program,
 		"mofcomp": program, "winmgmt": program, "wmimgmt.msc": program, "gpedit.msc": program, "gpresult": program, "gpupdate": program,
-		"Configure-SMRemoting.exe": program})
+		"Configure-SMRemoting.exe": program, "netsh": program, "NETSH.EXE": program})
 }
 
 // TestScripts runs the scripts of this folder.
