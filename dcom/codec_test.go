@@ -274,7 +274,7 @@ func TestMessages(t *testing.T) {
 
 func TestErrorText(t *testing.T) {
 	err := error(&dcom.Error{HRESULT: dcom.E_ACCESSDENIED, Op: "activation at server1", Detail: "level 4"})
-	if s := err.Error(); !strings.HasPrefix(s, "activation at server1: E_ACCESSDENIED (0x80070005): level 4; ") || !strings.Contains(s, "Distributed COM Users") {
+	if s := err.Error(); !strings.HasPrefix(s, "activation at server1: E_ACCESSDENIED (0x80070005, -2147024891): level 4; ") || !strings.Contains(s, "Distributed COM Users") {
 		t.Error(s)
 	}
 	if !errors.Is(err, &dcom.Error{HRESULT: dcom.E_ACCESSDENIED}) || errors.Is(err, &dcom.Error{HRESULT: dcom.E_FAIL}) {

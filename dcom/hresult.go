@@ -147,7 +147,7 @@ func (e *Error) Error() string {
 	}
 	info, known := resultInfo[e.HRESULT]
 	if known {
-		s += fmt.Sprintf("%s (0x%08X)", info.name, e.HRESULT)
+		s += fmt.Sprintf("%s (0x%08X, %d)", info.name, e.HRESULT, int32(e.HRESULT)) // #nosec G115 -- as scripts print it
 	} else {
 		s += fmt.Sprintf("0x%08X", e.HRESULT)
 	}

@@ -57,6 +57,9 @@ func (e *COMAccessError) Unwrap() error { return e.Err }
 // COMRightName names a right as the dialogs of DCOMCNFG do: COMExecute* is a
 // launch in a descriptor for launching, and an access in one for access.
 func COMRightName(setting string, right uint32) string {
+	if setting == configPermission {
+		return security.FormatRights(right)
+	}
 	execute := "Launch"
 	if isAccessSetting(setting) {
 		execute = "Access"

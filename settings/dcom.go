@@ -55,6 +55,7 @@ type DCOM struct {
 	Enabled bool
 	// LaunchLimit and AccessLimit are MachineLaunchRestriction and
 	// MachineAccessRestriction: what they do not grant no application can grant.
+	// Those of KeyDCOMPolicy hold over those of KeyOle.
 	LaunchLimit, AccessLimit Permission
 	// DefaultLaunch and DefaultAccess are DefaultLaunchPermission and
 	// DefaultAccessPermission, for applications that have no permissions of
@@ -107,8 +108,12 @@ func LoadDCOM(r Reader) (*DCOM, []Problem) {
 		p, problems := loadPermission(r, key, name, def)
 		*to, bad = p, append(bad, problems...)
 	}
-	permission(&d.LaunchLimit, KeyOle, machineLaunch, defMachineLaunch)
-	permission(&d.AccessLimit, KeyOle, machineAccess, defMachineAccess)
+	limit := func(to *Permission, name, def string) {
+		p, problems := loadLimit(r, name, def)
+		*to, bad = p, append(bad, problems...)
+	}
+	limit(&d.LaunchLimit, machineLaunch, defMachineLaunch)
+	limit(&d.AccessLimit, machineAccess, defMachineAccess)
 	permission(&d.DefaultLaunch, KeyOle, defaultLaunch, defDefaultLaunch)
 	permission(&d.DefaultAccess, KeyOle, defaultAccess, defDefaultAccess)
 	permission(&d.WMI.Launch, KeyWMIApplication, launchPermission, defWMILaunch)
@@ -175,11 +180,12 @@ func (d *DCOM) CheckAnonymousCallback() error {
 	return d.AccessLimit.allows(&security.Token{User: security.SIDAnonymous, UserName: "ANONYMOUS LOGON"}, COMExecuteRemote)
 }
 
-// CheckConfigure reports whether a caller may change the settings of the WMI
-// application. The error is a *COMAccessError.
-func (d *DCOM) CheckConfigure(t *security.Token) error {
-	if _, err := security.AccessCheck(d.WMI.Configure.check, t, security.KeyWrite, security.KeyMapping); err != nil {
-		return &COMAccessError{Setting: configPermission, Right: security.KeyWrite, Err: err}
+// CheckConfigure reports whether a caller has rights of a registry key on the WMI
+// application: security.KeyWrite changes its settings, security.WriteDAC who may.
+// The error is a *COMAccessError.
+func (d *DCOM) CheckConfigure(t *security.Token, rights uint32) error {
+	if _, err := security.AccessCheck(d.WMI.Configure.check, t, rights, security.KeyMapping); err != nil {
+		return &COMAccessError{Setting: configPermission, Right: rights, Err: err}
 	}
 	return nil
 }
@@ -193,7 +199,7 @@ func (d *DCOM) StandaloneHost(level uint32) (changes []Change, port uint16) {
 		port = FixedWMIPort
 	}
 	return []Change{
-		{Key: KeyWMIApplication, Name: endpointsName, Value: registry.MultiSZ("ncacn_ip_tcp,0," + strconv.Itoa(int(port)))},
+		PutWMIEndpoint(port),
 		{Key: KeyWMIApplication, Name: "AuthenticationLevel", Value: registry.DWORD(level)},
 	}, port
 }
@@ -201,7 +207,7 @@ func (d *DCOM) StandaloneHost(level uint32) (changes []Change, port uint16) {
 // SharedHost returns the changes of winmgmt /sharedhost.
 func SharedHost() []Change {
 	return []Change{
-		{Key: KeyWMIApplication, Name: endpointsName, Delete: true},
+		PutWMIEndpoint(0),
 		{Key: KeyWMIApplication, Name: "AuthenticationLevel", Delete: true},
 	}
 }
@@ -221,7 +227,8 @@ func loadConfigure(r Reader) (Permission, []Problem) {
 		p.Descriptor, p.check = sd, sd
 		return p, nil
 	}
-	p.check = &security.SecurityDescriptor{DACL: &security.ACL{}}
+	// As the owner of the key administrators can still make it whole again.
+	p.check = &security.SecurityDescriptor{Owner: security.SIDAdministrators, DACL: &security.ACL{}}
 	return p, []Problem{problem(configPermission, KeyWMIApplication, configPermission, src, "want a REG_BINARY security descriptor with a DACL; nobody may change the application")}
 }
 

@@ -244,21 +244,21 @@ func TestStandaloneHost(t *testing.T) {
 // Checklist 4.09: the application has a descriptor for who may configure it.
 func TestConfigurePermission(t *testing.T) {
 	d := loadDCOM(t)
-	if err := d.CheckConfigure(remoteToken(security.SIDAdministrators)); err != nil {
+	if err := d.CheckConfigure(remoteToken(security.SIDAdministrators), security.KeyWrite); err != nil {
 		t.Errorf("an administrator: %v", err)
 	}
-	if err := d.CheckConfigure(remoteToken(security.SIDUsers)); !errors.Is(err, security.ErrAccessDenied) {
+	if err := d.CheckConfigure(remoteToken(security.SIDUsers), security.KeyWrite); !errors.Is(err, security.ErrAccessDenied) {
 		t.Errorf("a user: %v", err)
 	}
 	set := func(v registry.Value) Change {
 		return Change{Key: KeyWMIApplication, Name: "ConfigurePermission", Value: v}
 	}
 	d = loadDCOM(t, set(binary(t, "O:BAG:BAD:(A;;KA;;;BU)")))
-	if err := d.CheckConfigure(remoteToken(security.SIDUsers)); err != nil {
+	if err := d.CheckConfigure(remoteToken(security.SIDUsers), security.KeyWrite); err != nil {
 		t.Errorf("granted: %v", err)
 	}
 	d, bad := LoadDCOM(hive(t, nil, set(registry.SZ("D:(A;;KA;;;WD)"))))
-	if err := d.CheckConfigure(remoteToken(security.SIDAdministrators)); len(bad) != 1 || err == nil {
+	if err := d.CheckConfigure(remoteToken(security.SIDAdministrators), security.KeyWrite); len(bad) != 1 || err == nil {
 		t.Errorf("damaged: %+v, %v", bad, err)
 	}
 }

@@ -1,6 +1,10 @@
 package settings
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/casementhq/casement/registry"
+)
 
 // errCheckedCallback is UnsecAppAccessControlDefault at the machine of a sink.
 var errCheckedCallback = errors.New("UnsecAppAccessControlDefault is 1: only the machine that was given a sink may call it, and a caller without authentication proves no machine")
@@ -14,10 +18,10 @@ func CheckAnonymousSink(r Reader, admitted bool) error {
 	if c, _ := LoadCallbacks(r); c.AccessControl {
 		return errCheckedCallback
 	}
-	if _, _, set := r.Value(KeyOle, machineAccess); admitted && !set {
+	d, _ := LoadDCOM(r) // what is damaged permits nothing
+	if admitted && d.AccessLimit.Source == registry.SourceNone {
 		return nil
 	}
-	d, _ := LoadDCOM(r) // what is damaged permits nothing
 	return d.CheckAnonymousCallback()
 }
 

@@ -284,7 +284,7 @@ func (e *atHost) Error() string {
 func (e *atHost) Unwrap() error { return e.err }
 
 // dcomHint is where to look on a host that refused a call before WMI saw it.
-const dcomHint = "the log of a host that runs casement says which, and 'casement group' there changes who is a member"
+const dcomHint = "the log of a host that runs casement says which, and there 'casement dcomcnfg' and 'casement group' change it"
 
 // accessHint says what an account that could sign in may lack. The host itself
 // does not tell which of them it was.

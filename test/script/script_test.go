@@ -29,7 +29,8 @@ func program() {
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"casement": program, "winrm": program, "winrs": program, "reg": program, "net": program,
 		"mofcomp": program, "winmgmt": program, "wmimgmt.msc": program, "gpedit.msc": program, "gpresult": program, "gpupdate": program,
-		"Configure-SMRemoting.exe": program, "netsh": program, "NETSH.EXE": program})
+		"Configure-SMRemoting.exe": program, "netsh": program, "NETSH.EXE": program,
+		"DCOMCNFG": program, "dcomcnfg.exe": program})
 }
 
 // TestScripts runs the scripts of this folder.
