@@ -38,6 +38,9 @@ type Options struct {
 	// Hash makes the NT hash of a password: MD4 of its UTF-16LE form. Without it (nil) every operation on a
 	// password fails.
 	Hash func(password string) [16]byte
+	// Resolve finds the SID of a name of a domain, DOMAIN\name or name@realm, and the form in which it is shown. Without
+	// it (nil) only SIDs and principals can be named.
+	Resolve func(name string) (sid security.SID, shown string, err error)
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 	// Logger is told when the file is read again. Secrets are never logged. Default: nothing is logged.
@@ -47,13 +50,14 @@ type Options struct {
 // Store is the accounts of one state folder. It is safe for use by several goroutines, and several processes may
 // have the same folder open.
 type Store struct {
-	dir   string
-	hash  func(string) [16]byte
-	now   func() time.Time
-	log   *slog.Logger
-	ops   fileOps
-	decoy [32]byte // key of the hashes that stand for unknown users
-	guard guard
+	dir     string
+	hash    func(string) [16]byte
+	resolve func(string) (security.SID, string, error)
+	now     func() time.Time
+	log     *slog.Logger
+	ops     fileOps
+	decoy   [32]byte // key of the hashes that stand for unknown users
+	guard   guard
 
 	mu    sync.Mutex
 	state *state
@@ -63,7 +67,7 @@ type Store struct {
 }
 
 func newStore(dir string, o Options) *Store {
-	s := &Store{dir: dir, hash: o.Hash, now: o.Now, log: o.Logger, ops: osFileOps()}
+	s := &Store{dir: dir, hash: o.Hash, resolve: o.Resolve, now: o.Now, log: o.Logger, ops: osFileOps()}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -170,6 +174,9 @@ func (s *Store) AccountName(sid security.SID) string {
 		for i := range st.Groups {
 			if g := &st.Groups[i]; g.SID == sid {
 				return st.groupDomain(g) + `\` + g.Name
+			}
+			if name, ok := st.Groups[i].Names[sid]; ok {
+				return name
 			}
 		}
 	}

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/casementhq/casement/internal/fileowner"
@@ -28,6 +30,8 @@ type state struct {
 	NextRID    uint32        `json:"nextRID"`
 	Users      []userRecord  `json:"users"`
 	Groups     []groupRecord `json:"groups"`
+	// DomainUsers are accounts of domains that are mapped to a Unix user.
+	DomainUsers []DomainUser `json:"domainUsers,omitempty"`
 }
 
 type userRecord struct {
@@ -47,6 +51,8 @@ type groupRecord struct {
 	Comment string         `json:"comment,omitempty"`
 	SID     security.SID   `json:"sid"`
 	Members []security.SID `json:"members,omitempty"`
+	// Names are those of the members that are of a domain, as they were when they became members.
+	Names map[security.SID]string `json:"names,omitempty"`
 }
 
 // ntHash is a password equivalent. It prints as nothing, so that it cannot slip into a log.
@@ -252,8 +258,10 @@ func (st *state) clone() *state {
 	c := *st
 	c.Users = append([]userRecord(nil), st.Users...)
 	c.Groups = append([]groupRecord(nil), st.Groups...)
+	c.DomainUsers = slices.Clone(st.DomainUsers)
 	for i := range c.Groups {
 		c.Groups[i].Members = append([]security.SID(nil), st.Groups[i].Members...)
+		c.Groups[i].Names = maps.Clone(st.Groups[i].Names)
 	}
 	return &c
 }

@@ -87,10 +87,16 @@ func (s *Store) DeleteGroup(name string) error {
 }
 
 // AddMember makes member a member of group. A member is a local user in any form of its name, a well-known name
-// such as Everyone, or a SID (S-1-…), also one of a domain. The error matches ErrExists when it is one already.
+// such as Everyone, a SID (S-1-…), also one of a domain, or an account of a domain by its name: DOMAIN\name where
+// Options.Resolve knows its SID, and user@REALM. The error matches ErrExists when it is one already, and
+// ErrNoDomainName for a name of a domain that nobody knows.
 func (s *Store) AddMember(group, member string) error {
+	foreign, shown, err := s.memberSID(member)
+	if err != nil {
+		return fmt.Errorf("add %s to %s: %w", member, group, err)
+	}
 	return s.change(func(st *state) error {
-		g, sid, err := st.groupAndMember(group, member)
+		g, sid, err := st.groupAndMember(group, member, foreign)
 		if err != nil {
 			return err
 		}
@@ -101,14 +107,24 @@ func (s *Store) AddMember(group, member string) error {
 			return fmt.Errorf("add %s to %s: a local group cannot be a member of a local group", member, g.Name)
 		}
 		g.Members = append(g.Members, sid)
+		if shown != "" {
+			if g.Names == nil {
+				g.Names = map[security.SID]string{}
+			}
+			g.Names[sid] = shown
+		}
 		return nil
 	})
 }
 
 // RemoveMember takes member out of group. The error matches ErrNoSuchMember when it was none.
 func (s *Store) RemoveMember(group, member string) error {
+	foreign, _, err := s.memberSID(member)
+	if err != nil {
+		return fmt.Errorf("remove %s from %s: %w", member, group, err)
+	}
 	return s.change(func(st *state) error {
-		g, sid, err := st.groupAndMember(group, member)
+		g, sid, err := st.groupAndMember(group, member, foreign)
 		if err != nil {
 			return err
 		}
@@ -117,14 +133,16 @@ func (s *Store) RemoveMember(group, member string) error {
 			return fmt.Errorf("remove %s from %s: %w", member, g.Name, ErrNoSuchMember)
 		}
 		g.Members = slices.Delete(g.Members, i, i+1)
+		delete(g.Names, sid)
 		return nil
 	})
 }
 
-func (st *state) groupAndMember(group, member string) (*groupRecord, security.SID, error) {
+// groupAndMember finds both. foreign is the member's SID where it is one of a domain.
+func (st *state) groupAndMember(group, member string, foreign security.SID) (*groupRecord, security.SID, error) {
 	g, err := st.findGroup(group)
-	if err != nil {
-		return nil, security.SID{}, err
+	if err != nil || !foreign.IsZero() {
+		return g, foreign, err
 	}
 	if sid, err := security.ParseSID(member); err == nil {
 		return g, sid, nil

@@ -62,7 +62,7 @@ func (s *Store) Refresh(t *security.Token) (security.Token, error) {
 			return security.Token{}, logonError(t.UserName, ErrDisabled)
 		}
 		given = []security.SID{st.MachineSID.WithRID(ridNone), security.SIDLocalAccount}
-	case accountSID(t.User), t.User.Authority() == unix:
+	case st.foreignSID(t.User), t.User.Authority() == unix:
 		for _, g := range t.Groups {
 			if g.SID.Domain() != st.MachineSID && !isBuiltin(g.SID) {
 				given = append(given, g.SID)
@@ -72,7 +72,7 @@ func (s *Store) Refresh(t *security.Token) (security.Token, error) {
 		return *t, nil
 	}
 	fresh := st.token(t.User, given, t.LogonType)
-	fresh.UserName, fresh.Domain = t.UserName, t.Domain
+	fresh.UserName, fresh.Domain, fresh.Realm = t.UserName, t.Domain, t.Realm
 	if fresh.Has(security.SIDAdministrators) && t.HasForDeny(security.SIDLocalAccountAdmin) {
 		fresh.Groups = append(fresh.Groups, security.GroupEntry{SID: security.SIDLocalAccountAdmin})
 	}
@@ -85,33 +85,6 @@ func (s *Store) Refresh(t *security.Token) (security.Token, error) {
 		}
 	}
 	return fresh, nil
-}
-
-// Foreign is an identity that another authority vouches for, such as a Kerberos domain.
-type Foreign struct {
-	User             security.SID
-	UserName, Domain string
-	// Groups are the groups that the authority names.
-	Groups []security.SID
-}
-
-// ForeignToken makes the token of a foreign identity: its own groups, and the local groups of which it or one of
-// its groups is a member. User Account Control does not filter it over the network, as it does not filter
-// domain accounts.
-func (s *Store) ForeignToken(f Foreign, logon security.LogonType) (security.Token, error) {
-	st, err := s.current()
-	if err != nil {
-		return security.Token{}, logonError(f.UserName, err)
-	}
-	// A foreign authority cannot speak for this machine: local SIDs from it are dropped.
-	local := func(g security.SID) bool { return g.Domain() == st.MachineSID || !accountSID(g) }
-	if f.User.IsZero() || local(f.User) {
-		return security.Token{}, logonError(f.UserName, ErrNoSuchUser)
-	}
-	groups := slices.DeleteFunc(slices.Clone(f.Groups), local)
-	t := st.token(f.User, groups, logon)
-	t.UserName, t.Domain = f.UserName, f.Domain
-	return t, nil
 }
 
 // UnixToken is the token of a user of this machine's system who has no account

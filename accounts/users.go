@@ -140,13 +140,24 @@ func (s *Store) SetDisabled(name string, disabled bool) error {
 	})
 }
 
-// SetUnixUser maps a user to a Unix user; empty stands for the service's own user. Root needs allowRoot, else
-// the error is ErrRootMapping.
+// SetUnixUser maps a user to a Unix user; empty stands for the service's own user, and for none where the name is one of
+// a domain, DOMAIN\user or user@REALM. Root needs allowRoot, else the error is ErrRootMapping.
 func (s *Store) SetUnixUser(name, unixUser string, allowRoot bool) error {
 	if err := validUnixUser(unixUser, allowRoot); err != nil {
 		return err
 	}
-	return s.changeUser(name, func(_ *state, u *userRecord) error {
+	return s.change(func(st *state) error {
+		if st.foreignName(name) {
+			if len(name) > 512 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+				return fmt.Errorf("%w: %.70q", ErrBadName, name)
+			}
+			st.mapDomainUser(DomainUser{name, unixUser, allowRoot})
+			return nil
+		}
+		u, err := st.findUser(name)
+		if err != nil {
+			return err
+		}
 		u.UnixUser, u.AllowRoot = unixUser, allowRoot
 		return nil
 	})

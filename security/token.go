@@ -50,6 +50,8 @@ type Token struct {
 	User SID
 	// UserName and Domain are for people; no check reads them.
 	UserName, Domain string
+	// Realm is the Kerberos realm of an account of a domain, where one vouched for it.
+	Realm string
 	// Groups are all groups, also Everyone and the like.
 	Groups     []GroupEntry
 	Privileges []Privilege

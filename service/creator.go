@@ -82,6 +82,9 @@ func (p *people) hasOwnFiles(token *security.Token) bool {
 	if token.Has(security.SIDAdministrators) {
 		return true
 	}
+	if _, mapped, err := p.store.DomainUserOf(token); mapped || err != nil {
+		return mapped
+	}
 	users, err := p.store.Users()
 	return err == nil && slices.ContainsFunc(users, func(u accounts.User) bool { return u.SID == token.User && u.UnixUser != "" })
 }

@@ -131,6 +131,9 @@ func (p *people) token(_ context.Context, id auth.Identity) (*security.Token, er
 	if id.Anonymous {
 		return nil, errors.New("an anonymous caller has no token")
 	}
+	if id.Account != nil {
+		return p.domainToken(id.Account)
+	}
 	t, err := p.store.Token(accountName(id), accounts.TokenOptions{
 		LocalAccountTokenFilterPolicy: !p.state.Snapshot().FilterTokens,
 	})
@@ -231,6 +234,9 @@ func (p *people) accountOf(uid uint32) (sid security.SID, domain, name string, o
 func (p *people) unixIdentity(c cim.Caller) (shell.Identity, error) {
 	if c.Token == nil {
 		return shell.Identity{}, errors.New("nobody has no Unix user")
+	}
+	if p.store.OfDomain(c.Token) {
+		return p.domainIdentity(c.Token)
 	}
 	users, err := p.store.Users()
 	if err != nil {

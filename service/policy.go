@@ -57,8 +57,33 @@ func (s *State) Permit(account string) error {
 }
 
 func (s *State) isMapped(account string) bool {
-	u, err := s.Accounts.LookupUser(account)
-	return err == nil && u.UnixUser != ""
+	users, err := s.mappable()
+	return err == nil && slices.ContainsFunc(users, func(u accounts.User) bool {
+		return u.UnixUser != "" && s.isNamed(u, account)
+	})
+}
+
+// mappable are all who may be mapped to a Unix user: the local users, and the
+// accounts of domains that are, which have a name and no RID.
+func (s *State) mappable() ([]accounts.User, error) {
+	users, err := s.Accounts.Users()
+	if err != nil {
+		return nil, err
+	}
+	foreign, err := s.Accounts.DomainUsers()
+	for _, u := range foreign {
+		users = append(users, accounts.User{Name: u.Name, UnixUser: u.UnixUser, AllowRoot: u.AllowRoot})
+	}
+	return users, err
+}
+
+// isNamed tells whether u is the account of that name.
+func (s *State) isNamed(u accounts.User, account string) bool {
+	if u.RID == 0 {
+		return u.Name == account
+	}
+	local, err := s.Accounts.LookupUser(account)
+	return account != "" && err == nil && local.RID == u.RID
 }
 
 // WritePolicy makes the policy of the helper ready for a start as root, and
@@ -71,15 +96,9 @@ func (s *State) updatePolicy(account string) (Permitted, error) {
 	if err != nil {
 		return told, err
 	}
-	users, err := s.Accounts.Users()
+	users, err := s.mappable()
 	if err != nil {
 		return told, err
-	}
-	var rid uint32
-	if account != "" {
-		if u, err := s.Accounts.LookupUser(account); err == nil {
-			rid = u.RID
-		}
 	}
 	path := PolicyPath(s.Dir)
 	old, err := privilege.LoadPolicy(path)
@@ -94,7 +113,7 @@ func (s *State) updatePolicy(account string) (Permitted, error) {
 		}
 		id, err := shell.LookupIdentity(u.UnixUser)
 		root := err == nil && id.UID == 0
-		now := rid != 0 && u.RID == rid
+		now := s.isNamed(u, account)
 		permitted := now || slices.Contains(old.Users, u.UnixUser)
 		if root {
 			permitted = u.AllowRoot && (now || permitted && old.AllowRoot)

@@ -165,7 +165,7 @@ func checkFormat(dir, text string) error {
 }
 
 func openAccounts(dir string, o StateOptions) (*accounts.Store, error) {
-	ao := accounts.Options{Hash: ntlm.NTHash, Logger: o.Logger}
+	ao := accounts.Options{Hash: ntlm.NTHash, Resolve: resolveDomainName, Logger: o.Logger}
 	store, err := accounts.Open(dir, ao)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) || !o.Create {
 		return store, err

@@ -13,7 +13,8 @@ func init() { subcommands = append(subcommands, newGroup) }
 
 const groupHelp = `Local groups of this Casement machine and their members. Built in are Administrators, Users,
 Guests, Remote Management Users, WinRMRemoteWMIUsers__ and others. A member is a local user, a
-well-known name such as Everyone, or a SID, also one of a domain. The next sign-in counts.`
+well-known name such as Everyone, or a SID, also one of a domain. An account of a domain is named
+DOMAIN\name where this machine can ask for its SID, or user@REALM. The next sign-in counts.`
 
 func newGroup(s Streams) *cobra.Command {
 	c := &cobra.Command{Use: "group", Short: "Change and list local groups and their members", Long: groupHelp,

@@ -54,7 +54,7 @@ func netError(err error) error {
 	for _, known := range []struct {
 		err  error
 		code int
-	}{{accounts.ErrNoSuchUser, 2221}, {accounts.ErrNoSuchGroup, 1376}, {accounts.ErrNoSuchMember, 1377}} {
+	}{{accounts.ErrNoSuchUser, 2221}, {accounts.ErrNoSuchGroup, 1376}, {accounts.ErrNoSuchMember, 1377}, {accounts.ErrNoDomainName, 1387}} {
 		if errors.Is(err, known.err) {
 			return &exitError{code: exitUsage, err: fmt.Errorf("net: system error %d: %w", known.code, err)}
 		}

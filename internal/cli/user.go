@@ -241,8 +241,10 @@ func userSimple(s Streams, use, short, done string, do func(*accounts.Store, str
 func userMap(s Streams) *cobra.Command {
 	var m unixMapping
 	c := &cobra.Command{Use: "map NAME", Short: "Say as which Unix user the commands of a user run", Args: operands(1, 1, "one user name"),
-		Long:    "Without --unix the commands of an administrator run as the service's own user, and those of\nanybody else are refused.",
-		Example: "  casement user map alice --unix alice\n  casement user map alice"}
+		Long: "Without --unix the commands of an administrator run as the service's own user, and those of\nanybody else are refused. " +
+			"A user of a domain, DOMAIN\\user or user@REALM, is mapped in the same way; without\n--unix its commands run as the Unix user that the " +
+			"name service switch knows by that name (winbind,\nSSSD), and else are refused.",
+		Example: "  casement user map alice --unix alice\n  casement user map alice\n  casement user map 'CORP\\bob' --unix bob"}
 	state := stateFlag(c)
 	c.Flags().StringVar(&m.name, "unix", "", "the Unix user")
 	c.Flags().BoolVar(&m.allowRoot, "allow-root", false, "permit --unix root")
@@ -258,7 +260,10 @@ func userMap(s Streams) *cobra.Command {
 				return err
 			}
 			as := m.name
-			if as == "" {
+			switch _, err := st.Accounts.LookupUser(args[0]); {
+			case as == "" && err != nil:
+				as = "the Unix user that the name service switch knows by that name"
+			case as == "":
 				as = "the service's own user"
 			}
 			_, err := fmt.Fprintf(s.Out, "Commands of %s run as %s.\n", args[0], as)
@@ -281,6 +286,13 @@ func userList(s Streams) *cobra.Command {
 			t := listing{format: *format, columns: []string{"Name", "SID", "Enabled", "Password", "UnixUser", "FullName", "Comment"}}
 			for _, u := range users {
 				t.add(u.Name, u.SID.String(), !u.Disabled, !u.PasswordSet.IsZero(), u.UnixUser, u.FullName, u.Comment)
+			}
+			mapped, err := st.Accounts.DomainUsers()
+			if err != nil {
+				return err
+			}
+			for _, u := range mapped {
+				t.add(u.Name, "", true, false, u.UnixUser, "", "of a domain, mapped here")
 			}
 			return t.print(s.Out)
 		})
