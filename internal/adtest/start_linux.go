@@ -105,10 +105,10 @@ func start() (d *Domain, err error) {
 		return nil, err
 	}
 	d.Krb5Conf = filepath.Join(d.dir, "krb5.conf")
-	if err := os.WriteFile(d.Krb5Conf, fmt.Appendf(nil, krb5conf, Realm, Realm, d.Address, DNSName, Realm, DNSName, Realm), 0o644); err != nil {
+	if err := os.WriteFile(d.Krb5Conf, fmt.Appendf(nil, krb5conf, Realm, Realm, d.Address, DNSName, Realm, DNSName, Realm), 0o644); err != nil { // #nosec G306 -- services that gave root up read it
 		return nil, err
 	}
-	if err := os.Chmod(d.dir, 0o711); err != nil { // services that gave root up read krb5.conf
+	if err := os.Chmod(d.dir, 0o711); err != nil { // #nosec G302 -- services that gave root up look into it
 		return nil, err
 	}
 	return d, d.run()
