@@ -12,6 +12,7 @@ import (
 
 	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/internal/hosts"
+	"github.com/casementhq/casement/internal/statefolder"
 	"github.com/casementhq/casement/wsman/wsmanclient"
 )
 
@@ -156,15 +157,9 @@ func dialLocal(o Options) (*Connection, error) {
 // DefaultStateDir is the folder of this machine's service: /var/lib/casement
 // for root, else casement in $XDG_STATE_HOME or ~/.local/state.
 func DefaultStateDir() (string, error) {
-	if os.Geteuid() == 0 {
-		return "/var/lib/casement", nil
-	}
-	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "casement"), nil
-	}
-	home, err := os.UserHomeDir()
+	dir, err := statefolder.Default()
 	if err != nil {
-		return "", fmt.Errorf("casement: find the state folder: %w", err)
+		return "", fmt.Errorf("casement: %w", err)
 	}
-	return filepath.Join(home, ".local", "state", "casement"), nil
+	return dir, nil
 }

@@ -61,8 +61,8 @@ type Call struct {
 type ServerOptions struct {
 	// Acceptor makes the acceptor for one exchange. An error refuses the provider; nil knows none.
 	Acceptor func(t AuthType, peer net.Addr) (auth.Acceptor, error)
-	// Admit is asked for each connection before anything is read; an error closes it. Nil admits all.
-	Admit func(peer net.Addr) error
+	// Admit is asked for each connection before anything is read; an error resets it. Nil admits all.
+	Admit func(local, peer net.Addr) error
 	// Lookup finds an interface that is not registered; nil knows none. It has to give the same *Interface each time.
 	Lookup func(SyntaxID) *Interface
 	// PrincipalName answers the management interface's question for the server's name with a provider; nil or "" knows none.
@@ -245,8 +245,11 @@ func (s *Server) isClosed() bool {
 func (s *Server) ServeConn(nc net.Conn) {
 	peer := nc.RemoteAddr()
 	if s.opts.Admit != nil {
-		if err := s.opts.Admit(peer); err != nil {
+		if err := s.opts.Admit(nc.LocalAddr(), peer); err != nil {
 			s.opts.Log.Debug("rpc: connection refused", "peer", peer, "err", err)
+			if t, ok := nc.(*net.TCPConn); ok {
+				_ = t.SetLinger(0) // a reset: the peer learns at once
+			}
 			nc.Close()
 			return
 		}

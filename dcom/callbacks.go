@@ -28,7 +28,7 @@ type CallbackOptions struct {
 	// Access is asked before each call; nil permits all.
 	Access func(ctx context.Context, call *dcerpc.Call) error
 	// Admit is asked for each connection, for example whether it comes from the machine that was given a reference; nil admits all.
-	Admit func(peer net.Addr) error
+	Admit func(local, peer net.Addr) error
 	// Log takes what happens; nil discards it.
 	Log *slog.Logger
 }

@@ -3,6 +3,7 @@ package dcom
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 
@@ -120,8 +121,19 @@ func (ch *channel) negotiate(ctx context.Context, iid security.GUID) (*dcerpc.Bi
 	err = waiting(ctx, err, "the answer to the bind from "+ch.conn.RemoteAddr().String(), adviceSilent)
 	if err == nil {
 		ch.bound[iid] = b
+		return b, nil
+	}
+	// A firewall that speaks for the host resets what is connected already. Windows takes that for a host that is not there.
+	if len(ch.bound) == 0 && isReset(err) {
+		err = &Error{HRESULT: FromWin32(RPC_S_SERVER_UNAVAILABLE), Err: fmt.Errorf("the host ended the connection before anything was said; does its firewall let this port through? %w", err)}
 	}
 	return b, err
+}
+
+// isReset tells whether a connection ended by something else than the two programs at its ends.
+func isReset(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && !op.Timeout() && !errors.Is(err, net.ErrClosed)
 }
 
 // untilClosed ends a context with Close, for what nobody else would end.

@@ -183,5 +183,27 @@ func (f *Filter) Verdict(t Traffic) Verdict {
 	return Verdict{Allowed: byDefault == Allow, Why: ByDefault}
 }
 
+// Open reports whether some other machine may reach a part at a port, as far as can be
+// told without knowing which.
+func (f *Filter) Open(p Part, port uint16) bool {
+	t := Traffic{Part: p, Dir: In, Protocol: TCP, Local: netip.AddrPortFrom(netip.Addr{}, port)}
+	switch {
+	case !f.settings.Enabled:
+		return true
+	case f.settings.Shielded:
+		return false
+	}
+	for i := range f.in {
+		r := &f.in[i]
+		switch m := r.match(&t, netip.Addr{}, netip.Addr{}, nil); {
+		case r.block && m == yes:
+			return false
+		case !r.block && m != no && !r.unknown:
+			return true
+		}
+	}
+	return f.settings.Inbound == Allow
+}
+
 // plain is an address without what rules do not know.
 func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }

@@ -191,6 +191,30 @@ func TestAddressesAndProfiles(t *testing.T) {
 	}
 }
 
+// Open tells whether anybody at all may come in.
+func TestOpen(t *testing.T) {
+	for _, c := range []struct {
+		rule string
+		want bool
+	}{
+		{"{r}:v2.31|Action=Allow|Active=FALSE|Dir=In|Name=r|", false}, {"{r}:v2.31|Action=Allow|Active=TRUE|Dir=In|Name=r|", true},
+		{"{r}:v2.31|Action=Allow|Active=TRUE|Dir=In|RA4=10.0.0.1|Name=r|", true}, {"{r}:v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5985|Name=r|", true},
+		{"{r}:v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5986|Name=r|", false}, {"{r}:v2.31|Action=Allow|Active=TRUE|Dir=In|IF=x|Name=r|", false},
+	} {
+		if got := Compile(hive(t, c.rule).Snapshot(), nil).Open(WinRM(), 5985); got != c.want {
+			t.Errorf("%s: %v", c.rule, got)
+		}
+	}
+	h := hive(t, "{a}:v2.31|Action=Allow|Active=TRUE|Dir=In|Name=r|", "{b}:v2.31|Action=Block|Active=TRUE|Dir=In|Name=r|")
+	if Compile(h.Snapshot(), nil).Open(WinRM(), 5985) {
+		t.Error("open though all is blocked")
+	}
+	update(t, h, func(tx *registry.Tx) error { return Set(tx, Private, SettingState, 0) })
+	if !Compile(h.Snapshot(), nil).Open(WinRM(), 5985) {
+		t.Error("shut though the firewall is off")
+	}
+}
+
 // Block beats allow ([MS-FASP] 2.2.34); the profile's state and its defaults ([MS-FASP] 2.2.38).
 func TestOrder(t *testing.T) {
 	h := hive(t, "{a}:v2.31|Action=Allow|Active=TRUE|Dir=In|Name=allow|", "{z}:v2.31|Action=Block|Active=TRUE|Dir=In|Protocol=6|LPort=5985|Name=block|",

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -61,6 +62,31 @@ func TestEnableWinRM(t *testing.T) {
 	}
 	if err := h.Update(func(tx *registry.Tx) error { _, err := EnableWinRM(tx, "FTP", Domain); return err }); err == nil {
 		t.Error("transport FTP was accepted")
+	}
+}
+
+// Another port than the standard one gets a rule in WinRM's group.
+func TestAllowWinRMPort(t *testing.T) {
+	h := open(t)
+	update(t, h, func(tx *registry.Tx) error {
+		if err := AllowWinRMPort(tx, "HTTP", "5985", Private); err != nil {
+			return err
+		}
+		return AllowWinRMPort(tx, "https", "8443", Private)
+	})
+	to := toWinRM
+	if v := verdict(h, to); v.Allowed {
+		t.Errorf("the standard port has a rule: %v", v)
+	}
+	to.Local = netip.MustParseAddrPort("192.0.2.1:8443")
+	if v := verdict(h, to); !v.Allowed || !Enabled(rules(t, h), GroupWinRM, Private) {
+		t.Errorf("port 8443: %v", v)
+	}
+	update(t, h, func(tx *registry.Tx) error {
+		return tx.Set(KeyPresent, PresentName, registry.SZ("Public"))
+	})
+	if v := verdict(h, to); v.Allowed {
+		t.Errorf("on a public network: %v", v)
 	}
 }
 

@@ -139,7 +139,11 @@ func (s *State) ensureListener(w wantedListener, b *Bootstrapped) error {
 // address that would be in its way: of two with the same port only one
 // receives.
 func (w wantedListener) expose(tx *registry.Tx, live *settings.Snapshot, port string) ([]settings.Change, error) {
-	if _, err := firewall.EnableWinRM(tx, w.transport, NetworkProfile(live.Reader)); err != nil {
+	profile := NetworkProfile(live.Reader)
+	if _, err := firewall.EnableWinRM(tx, w.transport, profile); err != nil {
+		return nil, err
+	}
+	if err := firewall.AllowWinRMPort(tx, w.transport, port, profile); err != nil {
 		return nil, err
 	}
 	for _, l := range live.Listeners {

@@ -15,6 +15,7 @@ import (
 	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcerpc/epm"
 	"github.com/casementhq/casement/dcom"
+	"github.com/casementhq/casement/firewall"
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/wmi/wmiserver"
 )
@@ -50,14 +51,14 @@ func (s *Service) serveDCOM(p dcomPorts, people *people) (io.Closer, error) {
 		activator.Register(clsid, class)
 	}
 
-	options := dcerpc.ServerOptions{Acceptor: people.rpc, Log: s.log}
+	options := dcerpc.ServerOptions{Acceptor: people.rpc, Admit: s.admit(firewall.EndpointMapper()), Log: s.log}
 	d.rpc[0] = dcerpc.NewServer(options)
 	var mapper epm.Mapper
 	for _, i := range append(activator.Interfaces(), d.resolver.Interface(), mapper.Interface()) {
 		d.rpc[0].Register(i)
 		mapper.Register(epm.Endpoint{Interface: i.ID, Port: p.Resolver.Addr().(*net.TCPAddr).AddrPort().Port()})
 	}
-	options.Lookup = d.exporter.Lookup
+	options.Lookup, options.Admit = d.exporter.Lookup, s.admit(firewall.WMI())
 	d.rpc[1] = dcerpc.NewServer(options)
 	d.run(d.rpc[0], p.Resolver, s.log)
 	d.run(d.rpc[1], p.WMI, s.log)
@@ -68,7 +69,10 @@ func (s *Service) serveDCOM(p dcomPorts, people *people) (io.Closer, error) {
 func (s *Service) wmiOptions(gate *dcomGate) wmiserver.Options {
 	o := wmiserver.Options{
 		Opener: s.CIM, Caller: gate.caller, Logger: s.log,
-		Callbacks: wmiserver.Callbacks{Anonymous: func() bool { return s.State.Snapshot().Callbacks.AnonymousRetry() }},
+		Callbacks: wmiserver.Callbacks{
+			Anonymous: func() bool { return s.State.Snapshot().Callbacks.AnonymousRetry() },
+			Dial:      s.gate.Dial(firewall.WMI(), new(net.Dialer).DialContext),
+		},
 	}
 	if s.objects != nil {
 		o.ServerName, o.Repository = s.objects.Server(), repositoryFiles{s.objects}

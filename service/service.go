@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/firewall"
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/shell"
@@ -49,6 +50,7 @@ type Service struct {
 	CIM     cim.Opener
 	objects *objects // nil where something stands in
 	dcom    *dcomHost
+	gate    *firewall.Gate
 	log     *slog.Logger
 }
 
@@ -62,6 +64,7 @@ func New(state *State, o Options) (*Service, error) {
 	}
 	s := &Service{State: state, CIM: o.Opener, log: o.Logger}
 	people := &people{store: state.Accounts, state: state}
+	s.gate = newGate(state, o.Logger)
 	s.dcom = newDCOMHost(state, o, func(p dcomPorts) (io.Closer, error) { return s.serveDCOM(p, people) })
 	if s.CIM == nil {
 		var err error
@@ -92,6 +95,7 @@ func New(state *State, o Options) (*Service, error) {
 		OSVersion:      osVersion(),
 		SOAPTrace:      o.SOAPTrace,
 		Logger:         o.Logger,
+		Admit:          func(local, remote net.Addr) bool { return s.gate.Admit(firewall.WinRM(), local, remote) == nil },
 	})
 	return s, nil
 }

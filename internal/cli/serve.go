@@ -90,7 +90,8 @@ A state folder that is new has no listener, as on a Windows client: 'winrm
 quickconfig' makes one while the service runs, and 'casement up' does more. With
 --role server a machine is manageable from its first start, as Windows Server
 is: it listens for HTTP on all addresses and opens the firewall for that, and it
-serves WMI over DCOM on port 135 and one more of all addresses.
+serves WMI over DCOM on port 135 and one more of all addresses, which the
+firewall keeps shut until its group for WMI is enabled.
 
 Exit codes: 0 ended by Ctrl-C or SIGTERM, 1 it could not serve, 2 wrong command line.`,
 		Example: "  casement serve\n  casement serve --role server\n  casement serve --defaults documented",
@@ -124,7 +125,8 @@ func runServe(ctx context.Context, s Streams, f serveFlags) error {
 	if err := prepare(dir, f, log, nil); err != nil {
 		return err
 	}
-	return serve(ctx, s, dir, f, log, func(*service.Service) error {
+	return serve(ctx, s, dir, f, log, func(svc *service.Service) error {
+		sayShut(s.Out, svc)
 		_, err := fmt.Fprintf(s.Out, "Serving the state in %s. Ctrl-C ends it.\n", dir)
 		return err
 	})

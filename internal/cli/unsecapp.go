@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/casementhq/casement/firewall"
 	"github.com/casementhq/casement/wmi/wmiclient"
 	"github.com/spf13/cobra"
 )
@@ -57,8 +58,8 @@ Ctrl-C or SIGTERM. Hosts then call one program, at port 135 and one more that st
 firewall can let in; the programs need no port, and no right to port 135. The ports are open only
 while there is a sink, and only for the machines that were given one.
 
-Who may call is decided here: --anonymous and the registry of the state folder, as for 'watch
---async'. As root it serves all users of the machine, else the one who runs it.
+Who may call is decided here: --anonymous, the firewall and the registry of the state folder, as for
+'watch --async'. The firewall's group "Windows Management Instrumentation (WMI)" lets calls in. As root it serves all users of the machine, else the one who runs it.
 
 Exit codes: 0 ended by Ctrl-C or SIGTERM, 1 it could not serve, 2 wrong command line.`,
 		Example: "  sudo casement unsecapp --anonymous\n  casement watch dcom://web1 --async --unsecapp 'SELECT * FROM Win32_ProcessStartTrace'",
@@ -81,7 +82,7 @@ Exit codes: 0 ended by Ctrl-C or SIGTERM, 1 it could not serve, 2 wrong command 
 			return err
 		}
 		o := f.options(stateFolder(*state), s.Err)
-		o.Address, o.Logger = address, (&serveFlags{}).logger(s.Err)
+		o.Address, o.Logger, o.Program = address, (&serveFlags{}).logger(s.Err), firewall.ProgramUnsecapp
 		fmt.Fprintf(s.Out, "Programs find this one at %s; hosts call it at port %d, and at 135 where that can be had. Ctrl-C ends it.\n", socket, f.port)
 		return wmiclient.NewSinks(o).ServeUnsecapp(ctx, l)
 	}

@@ -36,6 +36,9 @@ and HTTPS on the loopback address, where it serves WMI over DCOM too. It also en
 file, so that the commands that it prints work as they stand. What is there
 already stays as it is.
 
+With --listen the firewall is opened for WinRM and not for WMI over DCOM, as on
+Windows; what opens it is printed.
+
 As an ordinary user it serves that user alone. As root it leaves a small helper
 behind and serves as the system user casement, or nobody; with sudo the entry
 goes to the hosts file of who called sudo.
@@ -119,6 +122,7 @@ func announce(w io.Writer, svc *service.Service, name string, made service.Boots
 	for _, n := range made.Notes {
 		fmt.Fprintln(w, n)
 	}
+	sayShut(w, svc)
 	if name != "" {
 		self := invocation()
 		fmt.Fprintf(w, "\nIn another terminal:\n\n  %s query %s 'SELECT Caption, Version, LastBootUpTime FROM Win32_OperatingSystem'\n"+

@@ -36,8 +36,10 @@ func (f *asyncFlags) flags(c *cobra.Command) {
 
 const asyncHelp = `
 
-With --async the host calls this machine: port 135, where that can be had, and one more, which a
-firewall here must let in; with --unsecapp it calls 'casement unsecapp', whose ports stay the same.
+With --async the host calls this machine: port 135, where that can be had, and one more. The firewall
+of this machine must let it in ('casement firewall', the rules of the state folder): to 135 by the
+group "Windows Management Instrumentation (WMI)", to the other port by a rule for this program. With
+--unsecapp it calls 'casement unsecapp', whose ports stay the same and which that group lets in.
 Without a common domain it calls without authentication, which it must permit (AllowAnonymousCallback
 1, UnsecAppAccessControlDefault 0) and this machine too: --anonymous, or Remote Access for ANONYMOUS
 LOGON in MachineAccessRestriction. Whoever can send from the host's address and guesses random
@@ -59,14 +61,14 @@ func (f *asyncFlags) options(dir string, stderr io.Writer) wmiclient.SinkOptions
 	var mu sync.Mutex
 	said := map[string]bool{}
 	rule := &sinkRule{dir: dir, admitted: f.anonymous}
-	return wmiclient.SinkOptions{Port: f.port,
+	return wmiclient.SinkOptions{Port: f.port, Firewall: folderFirewall(dir),
 		Anonymous: rule.check,
 		Refused: func(peer net.Addr, err error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if reason := err.Error(); !said[reason] && len(said) < 16 {
 				said[reason] = true
-				fmt.Fprintf(stderr, "casement: a call from %s is refused: %s%s\n", peer, printable(reason), anonymousHint(err))
+				fmt.Fprintf(stderr, "casement: a call from %s is refused: %s%s%s\n", peer, printable(reason), anonymousHint(err), firewallHint(dir, err))
 			}
 		}}
 }

@@ -17,7 +17,9 @@ import (
 
 	"github.com/casementhq/casement"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/firewall"
 	"github.com/casementhq/casement/internal/testlog"
+	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/service"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wmi/wmiclient"
@@ -39,7 +41,48 @@ type twoHosts struct {
 	password string
 }
 
+// newTwoHosts has the firewall of both let in what the table needs: WMI, and at A the programs of this test.
 func newTwoHosts(t *testing.T) *twoHosts {
+	t.Helper()
+	h := freshTwoHosts(t)
+	h.anonymousCallback(true)
+	h.remoteAccess(true)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range []string{h.as, h.bs} {
+		h.rules(state, func(tx *registry.Tx) error {
+			if _, err := firewall.SetGroup(tx, firewall.GroupWMI, true); err != nil || state == h.bs {
+				return err
+			}
+			for i, program := range []string{built.path, self} {
+				r := firewall.Rule{ID: fmt.Sprintf("{%d}", i), Name: "sinks", Action: firewall.Allow, Active: true, Dir: firewall.In, Protocol: firewall.TCP, Program: program}
+				if err := firewall.Put(tx, r); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return h
+}
+
+// rules changes the rules of a machine, of a running service too.
+func (h *twoHosts) rules(state string, change func(tx *registry.Tx) error) {
+	h.t.Helper()
+	hive, err := registry.Open(filepath.Join(state, "hive.reg"), registry.Options{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer hive.Close()
+	if err := hive.Update(change); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// freshTwoHosts are as they come.
+func freshTwoHosts(t *testing.T) *twoHosts {
 	t.Helper()
 	needRoot(t)
 	h := &twoHosts{t: t, p: self(t), a: newNetns(t, "198.51.100.1"), b: newNetns(t, "198.51.100.2")}
@@ -58,8 +101,6 @@ func newTwoHosts(t *testing.T) *twoHosts {
 	if h.service.field("DCOM") != "dcom://"+h.b.address+":135" {
 		t.Fatalf("it says %s", &h.service.out)
 	}
-	h.anonymousCallback(true)
-	h.remoteAccess(true)
 	return h
 }
 
@@ -496,7 +537,8 @@ func asyncThirdHost(t *testing.T) {
 		t.Fatalf("the third host cannot be reached from the service: %v, %d", err, dialled.Load())
 	}
 	since := h.mark()
-	sinks := wmiclient.NewSinks(wmiclient.SinkOptions{Address: h.a.address, Anonymous: func() error { return nil }, Listen: h.a.listen,
+	gate := firewall.NewGate(firewall.GateOptions{Snapshot: firewall.FolderSnapshot(h.as)})
+	sinks := wmiclient.NewSinks(wmiclient.SinkOptions{Address: h.a.address, Firewall: gate, Anonymous: func() error { return nil }, Listen: h.a.listen,
 		Advertise: []string{fmt.Sprintf("%s[%d]", third.address, elsewhere)}})
 	c, err := casement.Dial(t.Context(), "dcom://"+h.b.address, casement.Options{User: "Administrator", Password: h.password, HostsFile: "-",
 		DialContext: h.a.dial, DCOM: casement.DCOMOptions{Sinks: sinks}})

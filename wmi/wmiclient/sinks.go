@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcom"
+	"github.com/casementhq/casement/firewall"
 	"github.com/casementhq/casement/wmi"
 )
 
@@ -37,6 +39,11 @@ type SinkOptions struct {
 	// Unsecapp is the Unix socket of a program that hosts the sinks ([Sinks.ServeUnsecapp]). It decides who may call, and where: of the other options
 	// only Queue and Logger count then. Default: this process hosts them itself.
 	Unsecapp string
+	// Firewall decides about each connection that comes in. Default: the rules in the state folder of the user, where nothing comes in from outside
+	// by default.
+	Firewall *firewall.Gate
+	// Program is the one that listens, as rules of the firewall name it. Default: the path of this process's executable file.
+	Program string
 	// Listen opens the ports; the default is a net.ListenConfig.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
 	// Refused is told of each call that is refused and why; nil is not.
@@ -89,6 +96,12 @@ func NewSinks(o SinkOptions) *Sinks {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Firewall == nil {
+		o.Firewall = ownFirewall(o.Logger)
+	}
+	if o.Program == "" {
+		o.Program, _ = os.Executable() // "" fits no rule for a program
 	}
 	return &Sinks{o: o, peers: map[netip.Addr]*sinkPeer{}}
 }
@@ -226,8 +239,11 @@ func portOf(l net.Listener) uint16 {
 
 var errStranger = errors.New("this machine was given no sink")
 
-// admit takes connections of machines that have a sink.
-func (k *Sinks) admit(peer net.Addr) error {
+// admit takes connections of machines that have a sink, as far as the firewall lets them in.
+func (k *Sinks) admit(local, peer net.Addr) error {
+	if err := k.o.Firewall.Admit(k.part(local), local, peer); err != nil {
+		return k.refused(peer, err)
+	}
 	at, err := netip.ParseAddrPort(peer.String())
 	if err == nil {
 		k.mu.Lock()

@@ -143,6 +143,9 @@ func (t *trackedListener) Accept() (net.Conn, error) {
 			}
 		}
 		if t.server.o.Admit != nil && !t.server.o.Admit(c.LocalAddr(), c.RemoteAddr()) {
+			if tcp, ok := c.(*net.TCPConn); ok {
+				_ = tcp.SetLinger(0) // a reset: the peer learns at once
+			}
 			c.Close()
 			continue
 		}

@@ -67,7 +67,8 @@ type Options struct {
 	RemoteWMIUsers security.SID
 	// Listen opens a listening socket. Default: net.Listen.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
-	// Admit says whether an address may reach a listener: gate 1. Default: yes.
+	// Admit says whether an address may reach a listener: gate 1. A connection that
+	// may not is reset. Default: yes.
 	Admit func(local, remote net.Addr) bool
 	// CertMapping creates (or else changes) a certificate mapping and returns its
 	// elements; nil refuses.
