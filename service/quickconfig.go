@@ -23,6 +23,7 @@ const (
 	codeQuickNoExceptions   uint32 = 0x80338116
 	codeQuickNoLocalChanges uint32 = 0x80338117
 	codeQuickPublic         uint32 = 0x80338169
+	codeRemoteDisabled      uint32 = 0x803381DD
 )
 
 // NetworkProfile is the present network profile of this machine, Private where
@@ -49,6 +50,10 @@ type QuickConfig struct {
 type QuickConfigOptions struct {
 	Transport string // HTTP (default) or HTTPS
 	Force     bool   // also where the network is public
+
+	// manager is Configure-SMRemoting -enable: the schemes that Server Manager
+	// needs, and User Account Control stays as it is. See spec section 9.
+	manager bool
 }
 
 // QuickPlan is what quickconfig would do.
@@ -67,9 +72,13 @@ const (
 	textStart    = "Start the WinRM service."
 	textFirewall = "Enable the WinRM firewall exception."
 	textFilter   = "Configure LocalAccountTokenFilterPolicy to grant administrative rights remotely to local users."
+	textAccess   = "Enable remote access to the WinRM service."
+	textSchemes  = "Enable Kerberos and Negotiate authentication of the WinRM service."
 	doneEnable   = "WinRM service type changed to delayed auto start."
 	doneStart    = "WinRM service started."
 	doneFirewall = "WinRM firewall exception enabled."
+	doneAccess   = "Remote access to the WinRM service enabled."
+	doneSchemes  = "Kerberos and Negotiate authentication of the WinRM service enabled."
 	doneFilter   = "Configured LocalAccountTokenFilterPolicy to grant administrative rights remotely to local users."
 )
 
@@ -85,7 +94,7 @@ func refuse(code uint32, format string, args ...any) error {
 // refusal is a *settings.Error: 5 for who is neither root nor the owner of the
 // state folder, 0x80338115 where HTTPS has no usable certificate, 0x80338116
 // and 0x80338117 where policy keeps the firewall shut, 0x80338169 on a public
-// network without Force.
+// network without Force, 0x803381DD where policy forbids remote access.
 func (q *QuickConfig) Plan(ctx context.Context, o QuickConfigOptions) (QuickPlan, error) {
 	if o.Transport == "" {
 		o.Transport = "HTTP"
@@ -99,6 +108,9 @@ func (q *QuickConfig) Plan(ctx context.Context, o QuickConfigOptions) (QuickPlan
 		return p, refusedAccess(err)
 	}
 	live, host, print, err := q.look(dir, o)
+	if err == nil {
+		err = remoteAccessPolicy(live)
+	}
 	if err != nil {
 		return p, err
 	}
@@ -204,6 +216,8 @@ func answers(ctx context.Context, socket string) bool {
 // wants is what is missing in the configuration.
 type wants struct {
 	listener, enable, firewall, filter bool
+	access                             bool     // the switch of the machine is off
+	schemes                            []string // of Service/Auth that are off
 	profile                            firewall.Profile
 	thumbprint                         string
 }
@@ -218,6 +232,12 @@ func (w wants) actions(o QuickConfigOptions) []string {
 	}
 	if w.firewall {
 		list = append(list, textFirewall)
+	}
+	if w.access {
+		list = append(list, textAccess)
+	}
+	if len(w.schemes) > 0 {
+		list = append(list, textSchemes)
 	}
 	if w.filter {
 		list = append(list, textFilter)
@@ -236,6 +256,12 @@ func (w wants) reports(o QuickConfigOptions) []string {
 	if w.firewall {
 		list = append(list, doneFirewall)
 	}
+	if w.access {
+		list = append(list, doneAccess)
+	}
+	if len(w.schemes) > 0 {
+		list = append(list, doneSchemes)
+	}
 	if w.filter {
 		list = append(list, doneFilter)
 	}
@@ -244,7 +270,13 @@ func (w wants) reports(o QuickConfigOptions) []string {
 
 // missing compares the configuration with what remote management needs.
 func (q *QuickConfig) missing(live *settings.Snapshot, host settings.Host, o QuickConfigOptions, print string) (wants, error) {
-	w := wants{profile: NetworkProfile(live.Reader), thumbprint: print, filter: live.FilterTokens, listener: true}
+	w := wants{profile: NetworkProfile(live.Reader), thumbprint: print, listener: true}
+	_, src, _ := live.Reader.Value(settings.KeyUAC, "LocalAccountTokenFilterPolicy")
+	w.filter = live.FilterTokens && !o.manager && src != registry.SourceGPO
+	w.access = !live.WinRM.Service.AllowRemoteAccess && live.WinRM.Source(accessSetting) != registry.SourceGPO
+	if o.manager {
+		w.schemes = missingSchemes(live)
+	}
 	for _, l := range live.Listeners {
 		if l.Address == "*" && strings.EqualFold(l.Transport, o.Transport) {
 			w.listener, w.enable = false, !l.Enabled
@@ -267,7 +299,7 @@ func (q *QuickConfig) missing(live *settings.Snapshot, host settings.Host, o Qui
 	if !w.firewall {
 		return w, nil
 	}
-	if err := firewallPolicy(live.Reader, w.profile); err != nil {
+	if err := firewallPolicy(tree, w.profile); err != nil {
 		return w, err
 	}
 	if w.profile == firewall.Public && !o.Force {
@@ -284,20 +316,12 @@ func (q *QuickConfig) log() *slog.Logger {
 }
 
 // firewallPolicy refuses where Group Policy forbids the exception.
-func firewallPolicy(r settings.Reader, p firewall.Profile) error {
-	name := map[firewall.Profile]string{firewall.Domain: "DomainProfile", firewall.Private: "StandardProfile", firewall.Public: "PublicProfile"}[p]
-	key := `HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\` + name
-	number := func(value string) (uint64, bool) {
-		v, _, ok := r.Value(key, value)
-		if !ok {
-			return 0, false
-		}
-		return v.Uint()
-	}
-	if n, ok := number("DoNotAllowExceptions"); ok && n == 1 {
+func firewallPolicy(tree *registry.Tree, p firewall.Profile) error {
+	set, _ := firewall.LoadSettings(tree, p) // what is damaged counts as its closed form
+	if set.Shielded && set.Sources[firewall.SettingShielded] == registry.SourceGPO {
 		return refuse(codeQuickNoExceptions, "policy permits no exceptions of the firewall for %s networks (DoNotAllowExceptions)", p)
 	}
-	if n, ok := number("AllowLocalPolicyMerge"); ok && n == 0 {
+	if !set.LocalRules {
 		return refuse(codeQuickNoLocalChanges, "policy ignores local firewall rules for %s networks (AllowLocalPolicyMerge); the exception must be made there", p)
 	}
 	return nil
@@ -337,12 +361,22 @@ func (q *QuickConfig) Apply(ctx context.Context, p QuickPlan) ([]string, error) 
 	return append(unit, done...), nil
 }
 
+// configure opens the state folder and does what is missing there. What policy
+// forbids it does not.
 func (q *QuickConfig) configure(dir string, o QuickConfigOptions) ([]string, error) {
 	state, err := OpenState(dir, StateOptions{Create: true, Logger: q.Logger})
 	if err != nil {
 		return nil, err
 	}
 	defer state.Close()
+	if err := remoteAccessPolicy(state.Snapshot()); err != nil {
+		return nil, err
+	}
+	return q.configureState(state, o)
+}
+
+// configureState does what is missing in an open state folder.
+func (q *QuickConfig) configureState(state *State, o QuickConfigOptions) (done []string, err error) {
 	host := state.Host()
 	print := ""
 	if o.Transport == "HTTPS" {
@@ -350,7 +384,6 @@ func (q *QuickConfig) configure(dir string, o QuickConfigOptions) ([]string, err
 			return nil, err
 		}
 	}
-	var done []string
 	err = state.Hive.Update(func(tx *registry.Tx) error {
 		live := state.Snapshot()
 		w, err := q.missing(live, host, o, print)
@@ -372,6 +405,14 @@ func (w wants) apply(tx *registry.Tx, live *settings.Snapshot, host settings.Hos
 		if err := settings.Apply(tx, []settings.Change{settings.SetLocalAccountTokenFilterPolicy(true)}); err != nil {
 			return err
 		}
+	}
+	if w.access {
+		if err := settings.Apply(tx, []settings.Change{settings.SetAllowRemoteAccess(true)}); err != nil {
+			return err
+		}
+	}
+	if err := w.enableSchemes(tx, live); err != nil {
+		return err
 	}
 	if w.firewall {
 		if _, err := firewall.EnableWinRM(tx, o.Transport, w.profile); err != nil {

@@ -31,6 +31,7 @@ type setting struct {
 	rule       rule
 	check      func(string) (string, string) // canonical form, or what is wrong
 	closed     bool                          // a damaged value counts as empty, not as the default
+	local      bool                          // the hive can hold it although WinRM does not write it
 	reg        string                        // local value name, "" is name; "-" is none
 	pol        policy
 }
@@ -79,7 +80,7 @@ func (s *setting) load(r Reader, d Defaults) (string, registry.Source, []Problem
 	if s.pol.name != "" {
 		key := KeyPolicy + `\` + s.pol.key
 		v, _, ok := r.Value(key, s.pol.name)
-		if !ok && s.closed && s.gateOpen(r, key) {
+		if !ok && s.closed && s.pol.gate != "" && s.gateOpen(r, key) {
 			return "", registry.SourceGPO, nil // a filter that the policy leaves blank
 		}
 		if ok && s.gateOpen(r, key) {
@@ -93,7 +94,7 @@ func (s *setting) load(r Reader, d Defaults) (string, registry.Source, []Problem
 			}
 		}
 	}
-	if s.rule != writable || s.valueName() == "-" {
+	if s.rule != writable && !s.local || s.valueName() == "-" {
 		return fallback, registry.SourceNone, bad
 	}
 	v, src, ok := r.Value(s.key(), s.valueName())

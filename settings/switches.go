@@ -26,6 +26,12 @@ func SetLocalAccountTokenFilterPolicy(on bool) Change {
 	return Change{Key: KeyUAC, Name: "LocalAccountTokenFilterPolicy", Value: dwordBool(on)}
 }
 
+// SetAllowRemoteAccess is the change that switches Service/AllowRemoteAccess on this
+// machine: whether WinRM answers other machines at all. Group Policy stands above it.
+func SetAllowRemoteAccess(on bool) Change {
+	return Change{Key: KeyWSMAN + `\Service`, Name: "AllowRemoteAccess", Value: dwordBool(on)}
+}
+
 // Callbacks holds the rules for asynchronous callbacks of WMI over DCOM.
 type Callbacks struct {
 	AllowAnonymous bool // AllowAnonymousCallback, DWORD; absent is false

@@ -102,7 +102,7 @@ var schema = []setting{
 	{elem: "Service", name: "CertificateThumbprint", text: func(w *WinRM) *string { return &w.Service.CertificateThumbprint },
 		check: checkThumbprint},
 	{elem: "Service", name: "AllowRemoteAccess", flag: func(w *WinRM) *bool { return &w.Service.AllowRemoteAccess },
-		current: "true", rule: readOnly, pol: service("AllowAutoConfig")},
+		current: "true", rule: readOnly, local: true, closed: true, pol: service("AllowAutoConfig")},
 
 	{elem: "Winrs", name: "AllowRemoteShellAccess", flag: func(w *WinRM) *bool { return &w.Winrs.AllowRemoteShellAccess },
 		current: "true", pol: winrs("AllowRemoteShellAccess")},

@@ -56,7 +56,7 @@ type Service struct {
 	EnableCompatibilityHTTPListener  bool   // also port 80; default false
 	EnableCompatibilityHTTPSListener bool   // also port 443; default false
 	CertificateThumbprint            string // certificate for CredSSP; default empty
-	AllowRemoteAccess                bool   // false: policy refuses all remote requests
+	AllowRemoteAccess                bool   // false: policy, or the switch of this machine, refuses all remote requests
 }
 
 // Winrs is winrm/config/winrs. See [MS-WSMV] 2.2.4.42.

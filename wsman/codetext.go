@@ -289,7 +289,7 @@ var codeTexts = map[Code]string{
 	CodeShellDisconnected:                "The shell is disconnected. Reconnect to it first.",
 	CodeDisconnectNotSupported:           "This kind of shell cannot be disconnected.",
 	CodeCommandTerminated:                "The command was terminated.",
-	CodeRemoteAccessDisabled:             "Group Policy does not permit remote access to this service.",
+	CodeRemoteAccessDisabled:             "Remote access to this service is switched off, by Group Policy or on that machine.",
 	CodeStreamDisconnected:               "The output stream was disconnected.",
 	CodeIdleTimeoutOutOfBounds:           "The idle timeout is below 60 seconds or above the maximum that the service permits (MaxIdleTimeoutms).",
 	CodeIdentifyNotSupported:             "The server does not support Identify.",

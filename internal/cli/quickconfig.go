@@ -12,7 +12,7 @@ type quickConfig struct{ service.QuickConfig }
 
 // Plan implements winrmtool.QuickConfig.
 func (q *quickConfig) Plan(ctx context.Context, o winrmtool.QuickConfigOptions) (winrmtool.QuickPlan, error) {
-	p, err := q.QuickConfig.Plan(ctx, service.QuickConfigOptions(o))
+	p, err := q.QuickConfig.Plan(ctx, service.QuickConfigOptions{Transport: o.Transport, Force: o.Force})
 	return winrmtool.QuickPlan{Running: p.Running, Actions: p.Actions, Notes: p.Notes, Detail: p}, err
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wsman"
 	"github.com/casementhq/casement/wsman/internal/soap"
@@ -171,7 +172,7 @@ func (c *call) handle(ctx context.Context) (header wsman.Header, body wsman.Body
 		c.limit = min(c.limit, int(min(c.msg.MaxEnvelopeSize, 1<<30)))
 	}
 	if !c.local && !c.snap.WinRM.Service.AllowRemoteAccess {
-		return header, nil, wsman.NewFault(wsman.CodeRemoteAccessDisabled, "")
+		return header, nil, remoteAccessDisabled(c.snap.WinRM)
 	}
 	if c.msg.CompressionType != "" {
 		// A client that asks for it expects compressed streams.
@@ -376,4 +377,12 @@ func (c *call) fault(err error) *wsman.Fault {
 		return &copied
 	}
 	return faultOf(err)
+}
+
+// remoteAccessDisabled says who switched remote requests off.
+func remoteAccessDisabled(w *settings.WinRM) *wsman.Fault {
+	if w.Source("Service/AllowRemoteAccess") == registry.SourceGPO {
+		return wsman.NewFault(wsman.CodeRemoteAccessDisabled, "Group Policy does not permit remote access to this service")
+	}
+	return wsman.NewFault(wsman.CodeRemoteAccessDisabled, "remote management of this machine is switched off; Configure-SMRemoting.exe -enable there switches it on")
 }
