@@ -12,6 +12,7 @@ import (
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cimom/repository"
+	"github.com/casementhq/casement/internal/audit"
 	"github.com/casementhq/casement/security"
 )
 
@@ -108,7 +109,7 @@ func New(o Options) *Manager {
 	if m.changed == nil {
 		m.changed = func(string) {}
 	}
-	m.audit = auditor{log: m.log, now: time.Now, accesses: map[access]*repeats{}}
+	m.audit = auditor{audit.New(m.log)}
 	if m.server == "" {
 		host, _ := os.Hostname()
 		host, _, _ = strings.Cut(host, ".")

@@ -241,7 +241,7 @@ func (a *Activator) permit(ctx context.Context, want Activation) error {
 		return nil
 	}
 	if err := a.opts.Permit(ctx, want); err != nil {
-		a.opts.Log.Info("dcom: activation refused", "peer", want.Call.Peer, "identity", want.Call.Security.Identity().String(), "class", want.CLSID.String(), "err", err)
+		a.opts.Log.Debug("dcom: activation refused", "peer", want.Call.Peer, "identity", want.Call.Security.Identity().String(), "class", want.CLSID.String(), "err", err)
 		return &Error{HRESULT: E_ACCESSDENIED}
 	}
 	return nil

@@ -446,7 +446,7 @@ func (x *Exporter) serve(ctx context.Context, rpc *dcerpc.Call) error {
 	remote := iid == IIDRemUnknown || iid == IIDRemUnknown2
 	if x.opts.Access != nil {
 		if err := x.opts.Access(ctx, rpc); err != nil {
-			x.opts.Log.Info("dcom: access refused", "peer", rpc.Peer, "identity", rpc.Security.Identity().String(), "err", err)
+			x.opts.Log.Debug("dcom: access refused", "peer", rpc.Peer, "identity", rpc.Security.Identity().String(), "err", err)
 			if remote {
 				return fault(E_ACCESSDENIED)
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/casementhq/casement/dcerpc/epm"
 	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/firewall"
+	"github.com/casementhq/casement/internal/audit"
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/wmi/wmiserver"
 )
@@ -36,7 +37,7 @@ func (s *Service) serveDCOM(p dcomPorts, people *people) (io.Closer, error) {
 	endpoint := func(l net.Listener) dcom.Endpoint {
 		return dcom.Endpoint{Addr: l.Addr().(*net.TCPAddr).AddrPort(), HostName: bindingName(p.Address), Advertise: now.Bindings}
 	}
-	gate := &dcomGate{state: s.State, people: people, log: s.log}
+	gate := &dcomGate{state: s.State, people: people, log: s.log, audit: audit.New(s.log)}
 	d := &dcomServers{}
 	d.resolver = dcom.NewResolver(dcom.ResolverOptions{
 		Endpoint: endpoint(p.Resolver), Log: s.log,
@@ -126,6 +127,7 @@ type dcomGate struct {
 	state  *State
 	people *people
 	log    *slog.Logger
+	audit  *audit.Log
 }
 
 // token is the token of who calls, made once for each identity of a connection.
@@ -174,10 +176,9 @@ func (g *dcomGate) access(ctx context.Context, call *dcerpc.Call) error {
 	if err != nil {
 		return err
 	}
-	err = g.state.Snapshot().DCOM.CheckAccess(t)
-	if err != nil {
-		g.log.Warn("a call over DCOM is refused", "user", t.UserName, "sid", t.User, "remote", call.Peer, "error", err)
-	}
+	d := g.state.Snapshot().DCOM
+	err = d.CheckAccess(t)
+	g.record(ctx, gateRecord{call: call, token: t, err: err, refused: "a call over DCOM is refused", audited: d.AuditsAccess(t, err == nil)})
 	return err
 }
 
@@ -193,11 +194,10 @@ func (g *dcomGate) activation(ctx context.Context, a dcom.Activation) error {
 	if err != nil {
 		return err
 	}
-	err = g.state.Snapshot().DCOM.CheckActivation(t)
-	if err != nil {
-		g.log.Warn("an activation over DCOM is refused", "event", eventActivationDenied, "user", t.UserName, "sid", t.User,
-			"remote", a.Call.Peer, "class", a.CLSID, "filtered", t.Filtered, "error", err)
-	}
+	d := g.state.Snapshot().DCOM
+	err = d.CheckActivation(t)
+	g.record(ctx, gateRecord{call: a.Call, token: t, err: err, refused: "an activation over DCOM is refused", event: eventActivationDenied,
+		class: a.CLSID, audited: d.AuditsActivation(t, err == nil)})
 	return err
 }
 

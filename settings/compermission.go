@@ -38,6 +38,12 @@ func (p *Permission) allows(t *security.Token, right uint32) error {
 	return nil
 }
 
+// audits tells whether the SACL asks for a record of an outcome; an entry with
+// COMExecute alone means every right.
+func (p *Permission) audits(t *security.Token, rights uint32, granted bool) bool {
+	return len(security.Audit(p.Descriptor, t, rights|COMExecute, granted, security.GenericMapping{})) > 0
+}
+
 // COMAccessError says which descriptor of DCOM refused which right. It matches
 // security.ErrAccessDenied. It is for the log: the peer gets E_ACCESSDENIED.
 type COMAccessError struct {

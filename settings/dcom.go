@@ -172,6 +172,18 @@ func (d *DCOM) CheckAccess(t *security.Token) error {
 	return d.WMI.Access.allows(t, COMExecuteRemote)
 }
 
+// AuditsActivation and AuditsAccess tell whether a descriptor that was asked wants a
+// record of what came of it.
+func (d *DCOM) AuditsActivation(t *security.Token, granted bool) bool {
+	const rights = COMExecuteRemote | COMActivateRemote
+	return d.LaunchLimit.audits(t, rights, granted) || d.WMI.Launch.audits(t, rights, granted)
+}
+
+// AuditsAccess is documented with AuditsActivation.
+func (d *DCOM) AuditsAccess(t *security.Token, granted bool) bool {
+	return d.AccessLimit.audits(t, COMExecuteRemote, granted) || d.WMI.Access.audits(t, COMExecuteRemote, granted)
+}
+
 // CheckAnonymousCallback reports whether somebody without an identity may call
 // objects of this machine from another one, as a host without trust does that calls
 // back: the limit must grant ANONYMOUS LOGON Remote Access. The error is a

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/casementhq/casement/internal/audit"
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/wsman"
 	"github.com/casementhq/casement/wsman/wscim"
@@ -31,6 +32,12 @@ func access(op operation, uri string) uint32 {
 		return genericWrite
 	}
 	return genericExecute
+}
+
+// audited is what makes two accesses one in the record.
+type audited struct {
+	resource string
+	access   uint32
 }
 
 // authorize is gate 5: the descriptor of the resource URI, or RootSDDL,
@@ -79,7 +86,10 @@ func (c *call) authorizeBy(ctx context.Context, text string, desired uint32, op 
 		if err == nil && (op == opReceive || op == opSend) {
 			level = slog.LevelDebug // the command was audited; its input and output come by the thousand
 		}
-		c.server.log.Log(ctx, level, "audit", "user", c.identity, "uri", uri, "action", c.msg.Action, "access", desired, "granted", err == nil)
+		c.server.audit.Write(ctx, audit.Entry{
+			Level: level, User: c.caller.Token, Address: c.caller.Address, What: audited{clip(c.resource.name), desired}, Granted: err == nil,
+			Attrs: []any{"uri", clip(uri), "action", clip(c.msg.Action), "access", security.FormatRights(desired)},
+		})
 	}
 	if err != nil {
 		f := wsman.NewFault(wsman.CodeAccessDenied, "Access is denied.").WithSubcode("w:AccessDenied", wsman.Sender)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/internal/audit"
 	"github.com/casementhq/casement/quota"
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/security"
@@ -86,6 +87,7 @@ type Options struct {
 type Server struct {
 	o      Options
 	log    *slog.Logger
+	audit  *audit.Log
 	trace  *soapTrace
 	ledger *quota.Ledger
 	shells *shellhost.Host
@@ -120,7 +122,7 @@ func New(o Options) *Server {
 	if o.OSVersion == "" {
 		o.OSVersion = "0.0.0"
 	}
-	s := &Server{o: o, log: o.Logger, trace: newSOAPTrace(o.SOAPTrace), open: map[endpoint]*listening{}, refusing: make(chan struct{}, maxRefusing)}
+	s := &Server{o: o, log: o.Logger, audit: audit.New(o.Logger), trace: newSOAPTrace(o.SOAPTrace), open: map[endpoint]*listening{}, refusing: make(chan struct{}, maxRefusing)}
 	s.cim.dmtf.DMTF = true
 	s.base, s.cancel = context.WithCancel(context.Background())
 	s.ledger = quota.New(quota.Options{Limits: s.limits, Plugin: s.pluginLimits})

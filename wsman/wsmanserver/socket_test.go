@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/casementhq/casement/casementtest"
 	"github.com/casementhq/casement/internal/testlog"
@@ -111,6 +112,14 @@ func TestAudit(t *testing.T) {
 	// writing and executing.
 	if text := log.String(); !strings.Contains(text, "audit") || !strings.Contains(text, "plain") || !strings.Contains(text, "granted=false") {
 		t.Errorf("the refused access is not in the log:\n%s", text)
+	}
+	// Who asks again and again is written down once a second.
+	begin := time.Now()
+	for range 50 {
+		w.as("plain", "Secret-1-word").do(request{action: get, uri: nsConfig}).wantFault("plain", "w:AccessDenied", "", 5)
+	}
+	if n := strings.Count(log.String(), "granted=false"); n > 2+int(time.Since(begin)/time.Second) {
+		t.Errorf("51 refusals within %v: %d lines", time.Since(begin), n)
 	}
 	w.set("MaxTimeoutms", "50000")
 	if text := log.String(); !strings.Contains(text, "granted=true") {

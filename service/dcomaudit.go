@@ -1,0 +1,55 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/casementhq/casement/dcerpc"
+	"github.com/casementhq/casement/internal/audit"
+	"github.com/casementhq/casement/security"
+)
+
+// gateRecord is what came of a question to a descriptor of DCOM.
+type gateRecord struct {
+	call    *dcerpc.Call
+	token   *security.Token
+	class   security.GUID // of an activation
+	err     error
+	refused string // what is said of a refusal
+	event   int    // its number on Windows, 0 for none
+	audited bool   // an entry of a SACL asks for a line
+}
+
+// gateAccess is what makes two records the same.
+type gateAccess struct {
+	activation bool
+	reason     string
+}
+
+// record writes down a refusal, and what a SACL asks for.
+func (g *dcomGate) record(ctx context.Context, r gateRecord) {
+	if r.err == nil && !r.audited {
+		return
+	}
+	attrs := []any{"protocol", "DCOM"}
+	what := gateAccess{activation: r.class != security.GUID{}}
+	if what.activation {
+		attrs = append(attrs, "class", r.class)
+	}
+	e := audit.Entry{User: r.token, Address: r.call.Peer.String(), Granted: r.err == nil}
+	if r.err != nil {
+		what.reason = r.err.Error()
+		e.Level, e.Message = slog.LevelWarn, r.refused
+		if r.event != 0 {
+			attrs = append(attrs, "event", r.event)
+		}
+		attrs = append(attrs, "filtered", r.token.Filtered, "error", r.err)
+	}
+	e.What, e.Attrs = what, attrs
+	g.audit.Write(ctx, e)
+	if r.err != nil && r.audited {
+		what.reason = "audit"
+		e.Level, e.Message, e.What = slog.LevelInfo, "", what
+		g.audit.Write(ctx, e)
+	}
+}
