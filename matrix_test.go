@@ -152,8 +152,7 @@ func (m *matrix) try(t *testing.T, a attempt) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	switch {
-	case a.way == "dcom":
+	if a.way == "dcom" {
 		return m.activate(ctx, t, a)
 	}
 	return m.bare(ctx, t, a)

@@ -46,7 +46,7 @@ func TestDelegationHidesAndForgets(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		all += fmt.Sprintf(verb, *d) + fmt.Sprintf(verb, d) + fmt.Sprintf(verb, struct{ D Delegation }{*d})
 	}
-	for _, secret := range []string{"hunter2", string(hash), string(cache), fmt.Sprint(cache)} {
+	for _, secret := range []string{"hunter2", string(hash), string(cache), fmt.Sprintf("%d", cache)} {
 		if strings.Contains(all, secret) {
 			t.Errorf("%q is shown in %s", secret, all)
 		}
