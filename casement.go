@@ -22,6 +22,7 @@ package casement
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"strings"
@@ -41,6 +42,9 @@ type Options struct {
 	User, Password string
 	// NTHash is MD4 of the UTF-16LE password and stands in its place; nil is none.
 	NTHash []byte
+	// Certificate, with its chain and key, is for the scheme Certificate, over
+	// https; User and Password stay empty then, those of the hosts file too.
+	Certificate *tls.Certificate
 	// Scheme is how to authenticate; the default is chosen by rule.
 	Scheme wsmanclient.Scheme
 	// TLS says what is checked of an https server's certificate; the default

@@ -79,7 +79,9 @@ func dialName(name string, o Options) (*Connection, error) {
 	if !ok {
 		return dialURL(name, name, o)
 	}
-	o.takeAccount(e)
+	if o.Certificate == nil {
+		o.takeAccount(e)
+	}
 	if scheme, _, _ := strings.Cut(e.URL, "://"); strings.EqualFold(scheme, "dcom") {
 		host, port, err := dcomHost(e, 0)
 		if err != nil {
@@ -118,7 +120,7 @@ func dialURL(name, endpoint string, o Options) (*Connection, error) {
 	c, err := wsmanclient.New(endpoint, wsmanclient.Options{
 		Scheme:      o.Scheme,
 		Credentials: auth.Credentials{Username: o.User, Password: o.Password, NTHash: o.NTHash},
-		TLS:         o.TLS, Proxy: o.Proxy, OperationTimeout: o.OperationTimeout, Settings: o.Settings,
+		Certificate: o.Certificate, TLS: o.TLS, Proxy: o.Proxy, OperationTimeout: o.OperationTimeout, Settings: o.Settings,
 		Lenient: !o.Strict, Unencrypted: o.Unencrypted, DialContext: o.DialContext, Trace: o.Trace, Logger: o.Logger,
 	})
 	if err != nil {

@@ -86,6 +86,18 @@ func (s *Store) decoyFor(user string) (out [16]byte) {
 	return out
 }
 
+// PasswordMark is a digest of a user's password under a salt. It stays the same for as long as the password does, is
+// no password equivalent, and gives a user who may not sign in no mark at all: the error is a LogonError.
+func (s *Store) PasswordMark(name string, salt []byte) ([]byte, error) {
+	hash, err := s.NTHash("", name)
+	if err != nil {
+		return nil, err
+	}
+	m := hmac.New(sha256.New, salt)
+	m.Write(hash[:])
+	return m.Sum(nil), nil
+}
+
 // VerifyPassword checks a password that came from an address (zero: from this machine), counts failures, and
 // returns the user. The error is a LogonError. It does the same work for unknown users as for known ones and
 // compares in constant time.

@@ -48,14 +48,20 @@ func Thumbprint(cert *x509.Certificate) string {
 // Find loads the certificate with a thumbprint; case and blanks do not matter.
 // It fails with fs.ErrNotExist.
 func (c *Certificates) Find(thumbprint string) (*tls.Certificate, error) {
+	name, err := c.file(thumbprint)
+	if err != nil {
+		return nil, err
+	}
+	return c.load(name)
+}
+
+// file is where the certificate with a thumbprint lies, or would.
+func (c *Certificates) file(thumbprint string) (string, error) {
 	name := strings.ToUpper(strings.ReplaceAll(thumbprint, " ", ""))
-	if len(name) != 40 {
-		return nil, fmt.Errorf("certificate %q: %w", thumbprint, fs.ErrNotExist)
+	if _, err := hex.DecodeString(name); err != nil || len(name) != 40 {
+		return "", fmt.Errorf("certificate %q: %w", thumbprint, fs.ErrNotExist)
 	}
-	if _, err := hex.DecodeString(name); err != nil {
-		return nil, fmt.Errorf("certificate %q: %w", thumbprint, fs.ErrNotExist)
-	}
-	return c.load(filepath.Join(c.dir, name+".pem"))
+	return filepath.Join(c.dir, name+".pem"), nil
 }
 
 func (c *Certificates) load(file string) (*tls.Certificate, error) {
@@ -149,6 +155,20 @@ func (c *Certificates) Add(certPEM, keyPEM []byte) (string, error) {
 		return "", fmt.Errorf("add a certificate: %w", err)
 	}
 	return print, nil
+}
+
+// Remove deletes a certificate and its key. It fails with fs.ErrNotExist.
+func (c *Certificates) Remove(thumbprint string) error {
+	name, err := c.file(thumbprint)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(name); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("certificate %q: %w", thumbprint, fs.ErrNotExist)
+	} else if err != nil {
+		return fmt.Errorf("remove a certificate: %w", err)
+	}
+	return nil
 }
 
 // makeFolder makes the folder of the store where there is none.

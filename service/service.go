@@ -87,6 +87,7 @@ func New(state *State, o Options) (*Service, error) {
 		Negotiate:      people.negotiate,
 		CheckBasic:     people.checkBasic,
 		Token:          people.token,
+		CertMappings:   newCertMappings(state),
 		LocalToken:     people.localToken,
 		Starter:        o.Starter,
 		UnixIdentity:   people.unixIdentity,

@@ -34,12 +34,15 @@ var ErrNoState = errors.New("no Casement state")
 //	Registry.pol         machine policy, optional
 //	accounts.json        local users and groups, mode 0600
 //	certificates/*.pem   certificates of this machine with their keys, mode 0600
+//	authorities.pem      the authorities of client certificates, optional
+//	certmapping.json     digests by which mapped passwords are known, mode 0600
 //	local.sock           where local sessions enter while a service runs
 type State struct {
 	Dir          string
 	Hive         *registry.Hive
 	Accounts     *accounts.Store
 	Certificates *Certificates
+	Authorities  *Authorities
 	Logger       *slog.Logger
 
 	now  func() time.Time
@@ -93,6 +96,7 @@ func OpenState(dir string, o StateOptions) (_ *State, err error) {
 	if s.Certificates, err = OpenCertificates(filepath.Join(dir, "certificates")); err != nil {
 		return nil, err
 	}
+	s.Authorities = OpenAuthorities(filepath.Join(dir, "authorities.pem"))
 	if fresh {
 		err = s.writeFormat() // the last thing, so that a folder with it is whole
 	}
@@ -150,7 +154,7 @@ func (s *State) writeFormat() error {
 // ours tells what a start that was cut short may have left in a new folder.
 func ours(name string) bool {
 	return strings.HasPrefix(name, "hive.reg") || strings.HasPrefix(name, "accounts") || strings.HasPrefix(name, formatName+"-") ||
-		name == "certificates" || name == socketName || strings.HasPrefix(name, "Registry.pol") || name == "unattend.xml"
+		name == "certificates" || name == "authorities.pem" || name == socketName || strings.HasPrefix(name, "Registry.pol") || name == "unattend.xml"
 }
 
 func checkFormat(dir, text string) error {

@@ -1,14 +1,28 @@
 package settings
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
+
+// ClientCertificate is what mappings look at in a certificate that was verified.
+type ClientCertificate struct {
+	// Issuers are the thumbprints of the certificates that signed it: one, but for
+	// authorities that were certified twice.
+	Issuers []string
+	// Subjects are its names.
+	Subjects []string
+}
 
 // MatchCertMapping returns the mapping that holds for a client certificate and a
 // resource URI: of the enabled ones that match, those with the longest Subject, of these
 // the one with the longest URI. ok is false when none matches or two are equal; the
 // request is then refused. See [MS-WSMV] 3.1.4.1.35.
-func MatchCertMapping(list []CertMapping, issuer, subject, uri string) (m CertMapping, ok bool) {
+func MatchCertMapping(list []CertMapping, cert ClientCertificate, uri string) (m CertMapping, ok bool) {
 	for _, c := range list {
-		if !c.Enabled || !strings.EqualFold(c.Issuer, issuer) || !matchSubject(c.Subject, subject) || !matchURI(c.URI, uri) {
+		if !c.Enabled || !matchURI(c.URI, uri) ||
+			!slices.ContainsFunc(cert.Issuers, func(i string) bool { return strings.EqualFold(c.Issuer, i) }) ||
+			!slices.ContainsFunc(cert.Subjects, func(s string) bool { return matchSubject(c.Subject, s) }) {
 			continue
 		}
 		switch {

@@ -19,17 +19,18 @@ func TestMatchCertMapping(t *testing.T) {
 		{issuer, "bob@example.org", "http://r/1", "bob"}, // the longest Subject goes before the longest URI
 		{"0000000000000000000000000000000000000000", "bob@example.org", "http://r/1", ""},
 	} {
-		m, ok := MatchCertMapping(list, row.issuer, row.subject, row.uri)
+		m, ok := MatchCertMapping(list, ClientCertificate{Issuers: []string{row.issuer}, Subjects: []string{row.subject}}, row.uri)
 		if ok != (row.want != "") || m.UserName != row.want {
 			t.Errorf("%+v: %q %v", row, m.UserName, ok)
 		}
 	}
+	alice := ClientCertificate{Issuers: []string{issuer}, Subjects: []string{"a@e.org"}}
 	equal := []CertMapping{entry("*e.org", "http://r/*", "1"), entry("*e.org", "http://r/1", "2")}
 	equal[1].URI = "http://r/*"
-	if m, ok := MatchCertMapping(equal, issuer, "a@e.org", "http://r/1"); ok {
+	if m, ok := MatchCertMapping(equal, alice, "http://r/1"); ok {
 		t.Errorf("62: %+v decides among equals", m)
 	}
-	if m, ok := MatchCertMapping(append(equal, entry("a@e.org", "*", "3")), issuer, "a@e.org", "http://r/1"); !ok || m.UserName != "3" {
+	if m, ok := MatchCertMapping(append(equal, entry("a@e.org", "*", "3")), alice, "http://r/1"); !ok || m.UserName != "3" {
 		t.Errorf("a more specific third one: %+v %v", m, ok)
 	}
 }

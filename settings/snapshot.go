@@ -8,6 +8,8 @@ type Snapshot struct {
 	Listeners []Listener
 	Plugins   []Plugin
 	Security  SecurityTable
+	// CertMappings are those of client certificates to local accounts.
+	CertMappings []CertMapping
 	// FilterTokens is false where LocalAccountTokenFilterPolicy gives local
 	// administrators their full token over the network.
 	FilterTokens bool
@@ -28,6 +30,8 @@ func LoadSnapshot(r Reader) *Snapshot {
 	s.Plugins, p = Plugins(r)
 	note(p)
 	s.Security, p = LoadSecurity(r, s.Plugins)
+	note(p)
+	s.CertMappings, p = CertMappings(r)
 	note(p)
 	s.DCOM, p = LoadDCOM(r)
 	note(p)

@@ -37,6 +37,7 @@ and a prompt, from CASEMENT_USER and CASEMENT_PASSWORD, from the hosts file, or 
 // remote are the flags by which a host is reached.
 type remote struct {
 	user, auth, ca, pin, proxy string
+	cert, key                  string // files of the user's certificate
 	insecure, keyring          bool
 	unencrypted                bool
 	authLevel, impersonation   string
@@ -52,7 +53,9 @@ type remote struct {
 func (r *remote) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVarP(&r.user, "user", "u", "", `user, DOMAIN\user or user@realm; the password is asked for`)
-	f.StringVar(&r.auth, "auth", "", "Negotiate or Basic (default: chosen by rule)")
+	f.StringVar(&r.auth, "auth", "", "Negotiate, Basic or Certificate (default: chosen by rule)")
+	f.StringVar(&r.cert, "cert", "", "over https: PEM file of a certificate that says who the user is; no password is asked for")
+	f.StringVar(&r.key, "key", "", "PEM file of the key of --cert (default: that file)")
 	f.BoolVar(&r.keyring, "keyring", false, "take the password from the keyring, and keep one that was asked for there")
 	f.StringVar(&r.ca, "ca", "", "PEM file of the authorities that an https server's certificate must come from")
 	f.StringVar(&r.pin, "pin", "", "SHA-256 of the server's certificate, in place of all other checks of it")
@@ -138,6 +141,12 @@ func (r *remote) open(s Streams, hosts ...string) (*dialer, error) {
 	if d.base.TLS, err = r.tls(s); err != nil {
 		return nil, err
 	}
+	if d.base.Certificate, err = r.certificate(); err != nil {
+		return nil, err
+	}
+	if d.base.Certificate != nil {
+		d.base.Scheme = wsmanclient.Certificate
+	}
 	if r.soap != "" {
 		if d.file, err = os.OpenFile(r.soap, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil {
 			return nil, fmt.Errorf("--trace-soap wants a new file: %w", err)
@@ -162,11 +171,13 @@ func (d *dialer) close() error {
 // dial names a host and finds the account for it.
 func (d *dialer) dial(ctx context.Context, host string) (*casement.Connection, error) {
 	o := d.base
-	account, err := d.accounts.account(host)
-	if err != nil {
-		return nil, err
+	if o.Certificate == nil {
+		account, err := d.accounts.account(host)
+		if err != nil {
+			return nil, err
+		}
+		o.User, o.Password = account.user, account.password
 	}
-	o.User, o.Password = account.user, account.password
 	if bareHost(host) == "." {
 		d.mu.Lock()
 		err := d.here(ctx, &o)
@@ -181,14 +192,16 @@ func (d *dialer) dial(ctx context.Context, host string) (*casement.Connection, e
 
 func schemeOf(name string) (wsmanclient.Scheme, error) {
 	switch name {
-	case "", "Negotiate", "Basic", "None":
+	case "", "Negotiate", "Basic", "Certificate", "None":
 		return wsmanclient.Scheme(name), nil
 	case "negotiate", "ntlm":
 		return wsmanclient.Negotiate, nil
 	case "basic":
 		return wsmanclient.Basic, nil
+	case "certificate":
+		return wsmanclient.Certificate, nil
 	}
-	return "", usageError("--auth %s: want Negotiate or Basic", name)
+	return "", usageError("--auth %s: want Negotiate, Basic or Certificate", name)
 }
 
 // dcom reads the flags that are for DCOM.

@@ -52,6 +52,7 @@ func (r *remote) fits(hosts []string) error {
 		use   string
 	}{
 		{r.pin != "", "--pin", overWinRM, "DCOM has no certificates"},
+		{r.cert != "", "--cert", overWinRM, "DCOM has no certificates"},
 		{r.ca != "", "--ca", overWinRM, "DCOM has no certificates"},
 		{r.insecure, "--insecure-skip-verify", overWinRM, "DCOM has no certificates"},
 		{r.soap != "", "--trace-soap", overWinRM, "--trace shows the calls of DCOM"},

@@ -53,6 +53,12 @@ func (c *connector) Remote(_ context.Context, o winrmtool.RemoteOptions) (*wsman
 		set := c.Client()
 		return &set
 	}
+	if o.Certificate != "" {
+		var err error
+		if o.Options.Certificate, err = userCertificate(c.state, o.Certificate); err != nil {
+			return nil, err
+		}
+	}
 	return wsmanclient.New(o.Endpoint, o.Options)
 }
 

@@ -35,7 +35,7 @@ func (t *Tool) open(ctx context.Context, c *Command) (*wsmanclient.Client, error
 	if err != nil {
 		return nil, err
 	}
-	return t.Connector.Remote(ctx, RemoteOptions{Endpoint: at, Options: o})
+	return t.Connector.Remote(ctx, RemoteOptions{Endpoint: at, Options: o, Certificate: n.Certificate})
 }
 
 func (t *Tool) options(ctx context.Context, c *Command) (wsmanclient.Options, error) {

@@ -27,6 +27,9 @@ type Connector interface {
 type RemoteOptions struct {
 	Endpoint string // [TRANSPORT://]HOST[:PORT][/PREFIX]
 	Options  wsmanclient.Options
+	// Certificate is the thumbprint of the user's certificate, "" for none; the
+	// Connector finds it.
+	Certificate string
 }
 
 // Exit codes of Run.

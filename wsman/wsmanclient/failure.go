@@ -124,6 +124,10 @@ func names(cert *x509.Certificate) string {
 
 // unauthorized explains a 401.
 func (c *Client) unauthorized(e *httpauth.UnauthorizedError) *wsman.Fault {
+	if e.Scheme == httpauth.Certificate {
+		return c.fault(wsman.CodeAccessDenied, c.url.String()+" refused the certificate: its setting Auth/Certificate is false, it does not trust the "+
+			"certificate's issuer, or the certificate is too old or not for the authentication of clients", e)
+	}
 	offered := strings.Join(e.Offered, ", ")
 	if offered == "" {
 		offered = "none"

@@ -15,9 +15,9 @@ import (
 type Scheme string
 
 // The schemes. Automatic is Negotiate where credentials are given or the host
-// is this machine. Digest, Kerberos, Certificate and CredSSP are named by
-// settings and switches but are not built in; an operation with one of them
-// fails and says so.
+// is this machine. Digest, Kerberos and CredSSP are named by settings and
+// switches but are not built in; an operation with one of them fails and says
+// so.
 const (
 	Automatic   Scheme = ""
 	None        Scheme = "None"
@@ -56,6 +56,9 @@ type Options struct {
 	// Credentials of the user. Without any, only the schemes None and, where
 	// it is permitted, Negotiate as the present user could be used.
 	Credentials auth.Credentials
+	// Certificate is the user's certificate with its chain and key, for the
+	// scheme Certificate, which takes no Credentials.
+	Certificate *tls.Certificate
 	// ImplicitCredentials permits Negotiate as the present user over HTTPS
 	// (-defaultCreds).
 	ImplicitCredentials bool

@@ -3,15 +3,19 @@ package wsmanclient
 import (
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wsman"
+	"github.com/casementhq/casement/wsman/internal/httpauth"
 )
 
 // Codes that the rules of a client end with and that package wsman has no
 // constant for.
 const (
 	codeCredentialsNeeded   wsman.Code = 0x803380B0
+	codeCertificateNeeded   wsman.Code = 0x803380B4
+	codeCertificateOverHTTP wsman.Code = 0x803380D8
 	codeDigestDisabled      wsman.Code = 0x803380E0
 	codeCertificateDisabled wsman.Code = 0x803380E3
 	codeKerberosLoopback    wsman.Code = 0x8033810E
+	codeCertificateAndUser  wsman.Code = 0x80338157
 	codeCredSSPDisabled     wsman.Code = 0x803381A2
 	codeDefaultAuthAddress  wsman.Code = 0x803381BB
 )
@@ -24,8 +28,11 @@ type plan struct {
 
 // wire is the scheme's name for HTTP, empty for none.
 func (p plan) wire() string {
-	if p.scheme == None {
+	switch p.scheme {
+	case None:
 		return ""
+	case Certificate:
+		return httpauth.Certificate
 	}
 	return string(p.scheme)
 }
@@ -96,7 +103,9 @@ func (c *Client) choose(host string, set *settings.Client) (Scheme, error) {
 			why = "the present user's own credentials are not available here"
 		}
 		return "", c.fault(wsman.CodeExplicitCredentialsRequired, why+"; give user and password for "+host, nil)
-	case Kerberos, Certificate, CredSSP:
+	case Certificate:
+		return o.Scheme, c.certificateGiven()
+	case Kerberos, CredSSP:
 	default:
 		return "", c.fault(wsman.CodeInvalidParameter, "the authentication scheme "+string(o.Scheme)+
 			" is not known; use Negotiate or Basic", nil)
@@ -127,7 +136,10 @@ func (c *Client) available(scheme Scheme, host string, set *settings.Client) err
 	case Digest:
 		return absent(codeDigestDisabled, off(set.Auth.Digest, codeDigestDisabled))
 	case Certificate:
-		return absent(codeCertificateDisabled, off(set.Auth.Certificate, codeCertificateDisabled))
+		if err := off(set.Auth.Certificate, codeCertificateDisabled); err != nil || c.url.Scheme == "https" {
+			return err
+		}
+		return c.fault(codeCertificateOverHTTP, "a certificate can be used over https only; write https://"+host, nil)
 	case CredSSP:
 		return absent(codeCredSSPDisabled, off(set.Auth.CredSSP, codeCredSSPDisabled))
 	}

@@ -2,6 +2,7 @@ package wsmanclient_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"strings"
@@ -23,6 +24,7 @@ func TestClientRules(t *testing.T) {
 	scheme := func(s wsmanclient.Scheme) func(*wsmanclient.Options) {
 		return func(o *wsmanclient.Options) { o.Scheme = s }
 	}
+	certificate := func(o *wsmanclient.Options) { o.Certificate = &tls.Certificate{Certificate: [][]byte{{0}}} }
 	lenient := func(o *wsmanclient.Options) { o.Lenient = true }
 	unencrypted := func(o *wsmanclient.Options) { o.Unencrypted = true }
 	implicit := func(o *wsmanclient.Options) { o.ImplicitCredentials = true }
@@ -66,10 +68,14 @@ func TestClientRules(t *testing.T) {
 		{"Digest switched off", "https://srv", none, list{user, scheme(wsmanclient.Digest)}, 0x803380E0},
 		{"Negotiate switched off", "https://srv", none, list{user}, 0x803380E1},
 		{"Kerberos switched off", "https://srv", none, list{user, scheme(wsmanclient.Kerberos)}, 0x803380E2},
-		{"Certificate switched off", "https://srv", none, list{scheme(wsmanclient.Certificate)}, 0x803380E3},
+		{"Certificate switched off", "https://srv", none, list{scheme(wsmanclient.Certificate), certificate}, 0x803380E3},
+		{"Certificate over http", "http://srv", clear, list{scheme(wsmanclient.Certificate), certificate}, 0x803380D8},
+		{"Certificate over http to this machine", "http://localhost", clear, list{scheme(wsmanclient.Certificate), certificate}, 0x803380D8},
+		{"Certificate without one", "https://srv", all, list{scheme(wsmanclient.Certificate)}, 0x803380B4},
+		{"Certificate and a password", "https://srv", all, list{scheme(wsmanclient.Certificate), certificate, user}, 0x80338157},
+		{"Certificate", "https://srv", all, list{scheme(wsmanclient.Certificate), certificate}, 0},
 		{"CredSSP switched off", "https://srv", none, list{user, scheme(wsmanclient.CredSSP)}, 0x803381A2},
 		{"Digest is not built in", "https://srv", all, list{user, scheme(wsmanclient.Digest)}, 0x803380E0},
-		{"Certificate is not built in", "https://srv", all, list{scheme(wsmanclient.Certificate)}, 0x803380E3},
 		{"CredSSP is not built in", "https://srv", all, list{user, scheme(wsmanclient.CredSSP)}, 0x803381A2},
 		{"Kerberos to an address", "https://192.0.2.1", all, list{user, scheme(wsmanclient.Kerberos)}, 0x8033810B},
 		{"Kerberos to loopback", "http://localhost", all, list{user, scheme(wsmanclient.Kerberos)}, 0x8033810E},

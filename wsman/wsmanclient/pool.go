@@ -87,6 +87,9 @@ func (c *Client) newConn(ctx context.Context, p plan, header http.Header) (*conn
 	if err != nil {
 		return nil, err
 	}
+	if p.scheme == Certificate {
+		tlsConfig = c.withCertificate(tlsConfig)
+	}
 	o := httpauth.ClientOptions{URL: c.url, Scheme: p.wire(), NewInitiator: c.initiator, Credentials: c.opts.Credentials,
 		Plain: p.plain, Dial: c.connect, TLS: tlsConfig, Header: header, Trace: k.hooks(),
 		MaxResponse: max(int(c.opts.MaxEnvelopeSize), 64<<10) * 2}

@@ -15,6 +15,7 @@ import (
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wsman"
+	"github.com/casementhq/casement/wsman/internal/httpauth"
 	"github.com/casementhq/casement/wsman/internal/soap"
 	"github.com/casementhq/casement/wsman/winrs"
 )
@@ -29,6 +30,7 @@ type call struct {
 	contentType string
 	caller      cim.Caller
 	identity    auth.Identity
+	mapper      httpauth.Mapper // of a client certificate: caller and identity are not known yet
 	local       bool
 	uid         uint32 // of a local caller
 	machine     string // the host that the client addressed
@@ -147,6 +149,9 @@ func (c *call) handle(ctx context.Context) (header wsman.Header, body wsman.Body
 	c.msg, err = wsman.Decode(c.body, charsetOf(c.contentType))
 	if c.msg != nil {
 		c.encoding = c.msg.Encoding()
+	}
+	if err == nil && c.mapper != nil {
+		err = c.mapped(ctx)
 	}
 	if err != nil {
 		return header, nil, err

@@ -126,69 +126,6 @@ func (c *call) listFilter() (*wsman.Enumerate, error) {
 	return m, nil
 }
 
-// certMappingResource serves winrm/config/service/certmapping: it shows and
-// removes mappings; making them comes with certificate authentication. See
-// [MS-WSMV] 3.1.4.1.29.3.
-func (c *call) certMappingResource(ctx context.Context, op operation) (wsman.Body, error) {
-	const uri = settings.URICertMapping
-	env := settings.CertMappingEnv{LocalSession: c.local}
-	switch op {
-	case opGet:
-		m, err := settings.FindCertMapping(c.server.snapshot().Reader, c.selectors())
-		if err != nil {
-			return nil, err
-		}
-		return fieldsBody(uri, "CertMapping", m.Fields()), nil
-	case opEnumerate:
-		m, err := c.listFilter()
-		if err != nil {
-			return nil, err
-		}
-		all, _ := settings.CertMappings(c.server.snapshot().Reader)
-		var items [][]byte
-		for _, cm := range all {
-			item, err := itemXML(m.Mode, fieldsBody(uri, "CertMapping", cm.Fields()), wsman.EPR{
-				Address: wsman.Anonymous, ResourceURI: uri,
-				Selectors: wsman.SelectorSet{{Name: "Issuer", Value: cm.Issuer}, {Name: "Subject", Value: cm.Subject}, {Name: "URI", Value: cm.URI}},
-			})
-			if err != nil {
-				return nil, err
-			}
-			items = append(items, item)
-		}
-		return c.startList(ctx, m, items)
-	case opPull:
-		return c.pull(ctx)
-	case opRelease:
-		return c.releaseEnumeration()
-	case opDelete:
-		return nil, c.update(func(snap *settings.Snapshot) ([]settings.Change, error) {
-			_, changes, err := settings.DeleteCertMapping(snap.Reader, env, c.selectors())
-			return changes, err
-		})
-	case opCreate, opPut:
-		body, err := c.readFields("CertMapping")
-		if err != nil {
-			return nil, err
-		}
-		if c.server.o.CertMapping == nil {
-			if c.local {
-				return nil, wsman.NewFault(wsman.CodeNoLocalCertMapping, "")
-			}
-			return nil, wsman.NewFault(wsman.CodeActionNotSupported, "this service keeps no certificate mappings")
-		}
-		fields, err := c.server.o.CertMapping(op == opCreate, c.local, c.selectors(), body)
-		if err != nil {
-			return nil, err
-		}
-		if op == opCreate {
-			return c.created(), nil
-		}
-		return fieldsBody(uri, "CertMapping", fields), nil
-	}
-	return nil, wsman.NewFault(wsman.CodeActionNotSupported, "")
-}
-
 // pluginResource serves winrm/config/plugin. See [MS-WSMV] 3.1.4.1.29.6.
 func (c *call) pluginResource(ctx context.Context, op operation) (wsman.Body, error) {
 	name, ok := c.msg.Selectors.Get("Name")

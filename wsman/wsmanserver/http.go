@@ -70,7 +70,10 @@ func (s *Server) serveHTTP(l *listening, w http.ResponseWriter, r *http.Request)
 		ex.Fail(http.StatusUnauthorized)
 		return
 	}
-	token, err := s.o.Token(r.Context(), ex.Identity)
+	var token *security.Token
+	if ex.Mapper == nil {
+		token, err = s.o.Token(r.Context(), ex.Identity)
+	}
 	if err != nil {
 		s.log.Info("an identity has no token", "identity", ex.Identity, "error", err)
 		ex.Fail(http.StatusUnauthorized)
@@ -80,7 +83,7 @@ func (s *Server) serveHTTP(l *listening, w http.ResponseWriter, r *http.Request)
 		server: s, snap: snap, body: body, contentType: ex.ContentType,
 		caller: cim.Caller{Token: token, Remote: true, Address: r.RemoteAddr, Protection: protection(ex, r),
 			Impersonation: cim.ImpersonationImpersonate},
-		identity: ex.Identity, machine: hostOnly(r.Host), chunked: r.ContentLength < 0,
+		identity: ex.Identity, mapper: ex.Mapper, machine: hostOnly(r.Host), chunked: r.ContentLength < 0,
 	}
 	status, answer, done := call.serve(r.Context())
 	defer done()
@@ -191,11 +194,8 @@ func (s *Server) identifyUnauthenticated(l *listening, w http.ResponseWriter, r 
 	}
 	m, err := wsman.Decode(body, charsetOf(r.Header.Get("Content-Type")))
 	if err != nil || !m.IsIdentify() || m.End() != nil {
-		for _, scheme := range l.auth.Schemes(r) {
-			w.Header().Add("WWW-Authenticate", scheme)
-		}
 		w.Header().Set("Connection", "close")
-		w.WriteHeader(http.StatusUnauthorized)
+		l.auth.Unauthorized(w, r)
 		return
 	}
 	c := &call{msg: m, encoding: m.Encoding()}

@@ -101,9 +101,7 @@ func (s *Server) openEndpoint(ctx context.Context, e endpoint) error {
 	l.http = s.httpServer(l)
 	var accept net.Listener = &trackedListener{Listener: l.net, server: s}
 	if e.secure {
-		accept = tls.NewListener(accept, &tls.Config{
-			Certificates: []tls.Certificate{*l.cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-		})
+		accept = tls.NewListener(accept, s.tlsConfig(l.cert))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -71,9 +71,8 @@ type Options struct {
 	// Admit says whether an address may reach a listener: gate 1. A connection that
 	// may not is reset. Default: yes.
 	Admit func(local, remote net.Addr) bool
-	// CertMapping creates (or else changes) a certificate mapping and returns its
-	// elements; nil refuses.
-	CertMapping func(create, local bool, selectors, body []settings.NameValue) ([]settings.Field, error)
+	// CertMappings maps client certificates to accounts; nil serves none.
+	CertMappings CertMappings
 	// OSVersion is the version that an authenticated Identify tells, "0.0.0".
 	OSVersion string
 	// SOAPTrace takes every envelope that comes after authentication and every
@@ -322,10 +321,14 @@ func (s *Server) authenticator(l *listening) *httpauth.Server {
 			if service.Auth.Basic && s.o.CheckBasic != nil && (r.TLS != nil || service.AllowUnencrypted) {
 				list = append(list, httpauth.Basic)
 			}
+			if service.Auth.Certificate && r.TLS != nil {
+				list = append(list, httpauth.Certificate)
+			}
 			return list
 		},
-		Acceptors: map[string]func(httpauth.ConnInfo) auth.Acceptor{},
-		Logger:    s.log,
+		CheckCertificate: s.certificates(),
+		Acceptors:        map[string]func(httpauth.ConnInfo) auth.Acceptor{},
+		Logger:           s.log,
 	}
 	if s.o.Negotiate != nil {
 		a.Acceptors[httpauth.Negotiate] = func(c httpauth.ConnInfo) auth.Acceptor {

@@ -18,7 +18,7 @@ func (c *ClientConn) exchange(ctx context.Context, m *Message) (*Response, error
 		contentType = soapMediaType
 	}
 	switch {
-	case c.opts.Scheme == "" || c.opts.Scheme == Basic:
+	case c.opts.Scheme == "", c.opts.Scheme == Basic, c.opts.Scheme == Certificate:
 		return c.direct(contentType, m.Body)
 	case c.seal:
 		return c.sealed(ctx, contentType, m.Body)
@@ -26,10 +26,13 @@ func (c *ClientConn) exchange(ctx context.Context, m *Message) (*Response, error
 	return c.open(ctx, contentType, m.Body)
 }
 
-// direct sends a message with a password, or without any proof.
+// direct sends a message with a password, on the strength of a TLS handshake, or without any proof.
 func (c *ClientConn) direct(contentType string, body []byte) (*Response, error) {
 	authorization := ""
-	if c.opts.Scheme == Basic {
+	switch c.opts.Scheme {
+	case Certificate:
+		authorization = Certificate
+	case Basic:
 		pair := c.opts.Credentials.Username + ":" + c.opts.Credentials.Password
 		authorization = encodeToken(Basic, []byte(pair))
 	}
@@ -198,6 +201,9 @@ func (c *ClientConn) unauthorized(resp *Response, tried bool) error {
 		if s == c.opts.Scheme && tried {
 			err.Err = auth.ErrLogonFailure
 		}
+	}
+	if c.opts.Scheme == Certificate { // it is not offered: it takes no challenge
+		err.Err = auth.ErrLogonFailure
 	}
 	if c.opts.Scheme != "" && !tried {
 		err.Err = fmt.Errorf("the server has forgotten the connection's proof: %w", ErrConnectionLost)

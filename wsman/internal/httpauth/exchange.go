@@ -16,8 +16,10 @@ import (
 type Exchange struct {
 	// Identity is who sent the request.
 	Identity auth.Identity
-	// Scheme is how that was proved: Negotiate, Kerberos, CredSSP or Basic.
+	// Scheme is how that was proved: Negotiate, Kerberos, CredSSP, Basic or Certificate.
 	Scheme string
+	// Mapper completes Identity under Certificate, nil otherwise.
+	Mapper Mapper
 	// Sealed says, after ReadBody, that the body came sealed; the answer then will be, too.
 	Sealed bool
 	// ContentType is, after ReadBody, the media type of the body, of the plaintext if it came sealed.

@@ -3,6 +3,7 @@ package httpauth
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"log/slog"
@@ -33,6 +34,9 @@ type Server struct {
 	Acceptors map[string]func(ConnInfo) auth.Acceptor
 	// CheckBasic verifies a password. It is asked once per connection and password. Nil refuses Basic.
 	CheckBasic func(ctx context.Context, user, password string, remote net.Addr) (auth.Identity, error)
+	// CheckCertificate verifies the client certificates of a TLS connection, of which there is at least one, and returns
+	// who its holder is, which depends on the resource. It is asked with every request. Nil refuses Certificate.
+	CheckCertificate func(shown []*x509.Certificate) (Mapper, error)
 	// Bindings returns the channel bindings of a new connection, under TLS those of the certificate that the
 	// listener presents; nil means none.
 	Bindings func(net.Conn) *auth.ChannelBindings
@@ -71,7 +75,7 @@ func (s *Server) Authenticate(w http.ResponseWriter, r *http.Request) *Exchange 
 		// A request without body only asks for an exchange, also on a connection that has one behind it:
 		// masterzen/winrm asks so before each message, and seals nothing until it gets one.
 		if st.context == nil || r.ContentLength == 0 {
-			s.unauthorized(w, r)
+			s.Unauthorized(w, r)
 			return nil
 		}
 		return &Exchange{Identity: st.context.Identity(), Scheme: st.scheme, st: st, w: w, r: r}
@@ -84,13 +88,17 @@ func (s *Server) Authenticate(w http.ResponseWriter, r *http.Request) *Exchange 
 		return nil
 	case scheme == Basic:
 		return s.basic(w, r, st, credentials)
+	case scheme == Certificate:
+		return s.certificate(w, r, st)
 	}
 	return s.step(w, r, st, scheme, credentials)
 }
 
 func (s *Server) offered(r *http.Request, scheme string) bool {
 	scheme = mechanism(scheme)
-	if scheme != Basic && s.Acceptors[scheme] == nil || scheme == Basic && s.CheckBasic == nil {
+	switch {
+	case scheme == Basic && s.CheckBasic == nil, scheme == Certificate && s.CheckCertificate == nil,
+		scheme != Basic && scheme != Certificate && s.Acceptors[scheme] == nil:
 		return false
 	}
 	for _, name := range s.Schemes(r) {
@@ -172,12 +180,16 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, st *connState, s
 	if s.Logger != nil {
 		s.Logger.InfoContext(r.Context(), "authentication refused", "scheme", scheme, "remote", st.remote, "error", err)
 	}
-	s.unauthorized(w, r)
+	s.Unauthorized(w, r)
 }
 
-func (s *Server) unauthorized(w http.ResponseWriter, r *http.Request) {
+// Unauthorized answers 401 with the schemes that are offered.
+func (s *Server) Unauthorized(w http.ResponseWriter, r *http.Request) {
 	for _, scheme := range s.Schemes(r) {
-		if scheme == Basic {
+		switch scheme {
+		case Certificate: // it takes no challenge
+			continue
+		case Basic:
 			scheme = `Basic realm="WSMAN"`
 		}
 		w.Header().Add("WWW-Authenticate", scheme)
