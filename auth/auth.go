@@ -100,6 +100,12 @@ type VariableSizes interface {
 	SignatureSizes() (sign, seal int)
 }
 
+// A Padder is a Context whose sealed messages end with padding, as Kerberos with RC4 has it outside of RPC. Whoever seals appends Padding
+// zero bytes to the last buffer that is encrypted, and whoever unseals takes as many off; other messages fail.
+type Padder interface {
+	Padding() int
+}
+
 // A Delegator is a Context whose peer handed its own credentials over, by CredSSP or with a forwarded ticket.
 type Delegator interface {
 	// Delegated returns them, nil when there are none. Whoever takes them wipes them.

@@ -53,8 +53,8 @@ var rules = []rule{
 	}, servers},
 	{"3: the tools know servers through service only", false, of(anyOf("internal/cli", "cmd")), servers},
 	{"4: pool, doctor and console use clients only", true, of(anyOf("pool", "doctor", "console")), either(servers, anyOf("cimom", "service", "providers"))},
-	{"7: what is internal/ndr serves dcerpc, dcom and wmi only", false, func(p *pkg) bool {
-		return !either(rpc, anyOf("internal/ndr"))(p.rel())
+	{"7: what is internal/ndr serves dcerpc, dcom, wmi and the PAC of Kerberos only", false, func(p *pkg) bool {
+		return !either(rpc, anyOf("internal/ndr", "auth/krb5"))(p.rel())
 	}, anyOf("internal/ndr")},
 }
 
