@@ -77,7 +77,12 @@ func Builtin() []Rule {
 // Note says in one sentence why a rule guards nothing on this machine, "" where it may
 // guard something. A rule for a program by its own path may.
 func Note(r Rule) string {
+	_, unchecked := compile(&r)
 	switch {
+	case r.Protocol != AnyProtocol && r.Protocol != TCP:
+		return "It guards nothing here: this machine serves TCP alone."
+	case r.Action == ByPass || unchecked != nil && r.Action == Allow:
+		return "It admits nothing here: it has a condition that this machine does not check."
 	case samePart(r.Program, ProgramSystem) && len(r.LocalPorts) > 0 && !slices.ContainsFunc(r.LocalPorts, func(p string) bool { return p != "445" && p != "139" }):
 		return "It guards nothing here: this machine serves no named pipes over the network."
 	case samePart(r.Program, ProgramSvchost) && !slices.ContainsFunc([]string{"", "*", ServiceRPC, ServiceWMI}, func(s string) bool { return strings.EqualFold(r.Service, s) }):

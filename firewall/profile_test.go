@@ -122,4 +122,19 @@ func TestNote(t *testing.T) {
 			t.Errorf("%s: %q", r.ID, Note(r))
 		}
 	}
+	for text, noted := range map[string]bool{
+		"v2.31|Action=Allow|Dir=In|Name=a|":                                false,
+		"v2.31|Action=Allow|Dir=In|Protocol=17|LPort=53|Name=a|":           true,
+		"v2.31|Action=Allow|Dir=In|Protocol=6|IFType=Wireless|Name=a|":     true,
+		"v2.31|Action=Block|Dir=In|Protocol=6|IFType=Wireless|Name=a|":     false, // it blocks more than it says
+		"v2.31|Action=ByPass|Dir=In|Protocol=6|Name=a|":                    true,
+		"v2.31|Action=Allow|Dir=In|Protocol=6|App=/usr/bin/tool|Name=a|":   false,
+		"v2.31|Action=Allow|Dir=In|Protocol=6|LPort=80|RA4=DNS|Name=a|":    true,
+		"v2.31|Action=Allow|Dir=In|Protocol=6|LPort=5985|Edge=TRUE|Name=a": false,
+	} {
+		r, err := ParseRule(text)
+		if err != nil || (Note(r) != "") != noted {
+			t.Errorf("%s: %q, %v", text, Note(r), err)
+		}
+	}
 }

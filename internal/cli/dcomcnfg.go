@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -34,11 +33,7 @@ Exit codes: 0 done, 1 refused or failed, nothing was changed, 2 wrong command li
 
 func init() {
 	subcommands = append(subcommands, newDcomcnfg)
-	personalities["dcomcnfg"] = func(ctx context.Context, s Streams, args []string) error {
-		c := newRoot(s)
-		c.SetArgs(append([]string{"dcomcnfg"}, args...))
-		return c.ExecuteContext(ctx)
-	}
+	stands("dcomcnfg", "dcomcnfg")
 }
 
 func newDcomcnfg(s Streams) *cobra.Command {

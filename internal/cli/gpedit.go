@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,11 +17,7 @@ import (
 
 func init() {
 	subcommands = append(subcommands, newGpedit)
-	personalities["gpedit"] = func(ctx context.Context, s Streams, args []string) error {
-		c := newRoot(s)
-		c.SetArgs(append([]string{"gpedit"}, args...))
-		return c.ExecuteContext(ctx)
-	}
+	stands("gpedit", "gpedit")
 }
 
 const gpeditHelp = `

@@ -21,11 +21,7 @@ machine, or a SID.`
 func init() {
 	listed("wmimgmt", "Windows' WMI Control: the security of namespaces",
 		"wmimgmt.msc is a window on Windows. Here its page Security is the command line of\n'casement wmi sd': get, set, grant, revoke.",
-		func(ctx context.Context, s Streams, args []string) error {
-			c := newRoot(s)
-			c.SetArgs(append([]string{"wmi", "sd"}, args...))
-			return c.ExecuteContext(ctx)
-		})
+		standIn("wmi", "sd"))
 }
 
 func wmiSecurity(s Streams) *cobra.Command {

@@ -22,12 +22,12 @@ var fields = []field{
 	{"description", func(r *firewall.Rule, v string) error { return setText(&r.Description, v) }, func(r *firewall.Rule) string { return r.Description }},
 	{"enable", setEnable, func(r *firewall.Rule) string { return yesNo(r.Active) }},
 	{"dir", setDir, func(r *firewall.Rule) string { return string(r.Dir) }},
-	{"profile", setProfiles, func(r *firewall.Rule) string { return profilesOf(r).String() }},
-	{"localip", setLocalIP, func(r *firewall.Rule) string { return addrs(r.LocalAddrs) }},
-	{"remoteip", setRemoteIP, func(r *firewall.Rule) string { return addrs(r.RemoteAddrs) }},
-	{"protocol", setProtocol, protocol},
-	{"localport", setLocalPort, func(r *firewall.Rule) string { return list(r.LocalPorts) }},
-	{"remoteport", setRemotePort, func(r *firewall.Rule) string { return list(r.RemotePorts) }},
+	{"profile", setProfiles, func(r *firewall.Rule) string { return Profiles(*r).String() }},
+	{"localip", setLocalIP, func(r *firewall.Rule) string { return Addresses(r.LocalAddrs) }},
+	{"remoteip", setRemoteIP, func(r *firewall.Rule) string { return Addresses(r.RemoteAddrs) }},
+	{"protocol", setProtocol, func(r *firewall.Rule) string { return Protocol(*r) }},
+	{"localport", setLocalPort, func(r *firewall.Rule) string { return Ports(r.LocalPorts) }},
+	{"remoteport", setRemotePort, func(r *firewall.Rule) string { return Ports(r.RemotePorts) }},
 	{"edge", setEdge, edge},
 	{"program", setProgram, func(r *firewall.Rule) string { return sameFolder(r.Program) }},
 	{"service", setService, func(r *firewall.Rule) string { return r.Service }},
@@ -177,7 +177,8 @@ func setProfiles(r *firewall.Rule, v string) error {
 	return nil
 }
 
-func profilesOf(r *firewall.Rule) firewall.Profile {
+// Profiles are those that a rule is for.
+func Profiles(r firewall.Rule) firewall.Profile {
 	if r.Profiles == 0 {
 		return firewall.AllProfiles
 	}
@@ -240,7 +241,8 @@ func setICMP(r *firewall.Rule, kind, detail string, hasDetail bool) error {
 	return nil
 }
 
-func protocol(r *firewall.Rule) string {
+// Protocol is the protocol of a rule as netsh shows it.
+func Protocol(r firewall.Rule) string {
 	switch r.Protocol {
 	case firewall.AnyProtocol:
 		return "Any"
@@ -468,15 +470,16 @@ func security(r *firewall.Rule) string {
 	return "NotRequired"
 }
 
-func list(l []string) string {
+// Ports shows the ports of a rule as netsh does.
+func Ports(l []string) string {
 	if len(l) == 0 {
 		return "Any"
 	}
 	return strings.Join(l, ",")
 }
 
-// addrs shows addresses as Windows does: one address is a subnet of one.
-func addrs(l []string) string {
+// Addresses shows the addresses of a rule as netsh does: one address is a subnet of one.
+func Addresses(l []string) string {
 	out := make([]string, len(l))
 	for n, a := range l {
 		switch {
@@ -488,5 +491,5 @@ func addrs(l []string) string {
 		}
 		out[n] = a
 	}
-	return list(out)
+	return Ports(out)
 }

@@ -48,7 +48,7 @@ func (s *selection) matches(r *firewall.Rule) bool {
 	}
 	return !slices.ContainsFunc(s.fields, func(f field) bool {
 		if f.name == "profile" && s.overlap {
-			return profilesOf(r)&profilesOf(&s.want) == 0
+			return Profiles(*r)&Profiles(s.want) == 0
 		}
 		return !strings.EqualFold(f.get(r), f.get(&s.want))
 	})
@@ -66,6 +66,9 @@ type addRule struct{ rule firewall.Rule }
 func (c addRule) run(h *registry.Hive, out io.Writer) error {
 	if err := h.Update(func(tx *registry.Tx) error { return firewall.Put(tx, c.rule) }); err != nil {
 		return err
+	}
+	if note := firewall.Note(c.rule); note != "" {
+		fmt.Fprintln(out, note)
 	}
 	return ok(out)
 }
@@ -155,4 +158,21 @@ func (c deleteRules) run(h *registry.Hive, out io.Writer) error {
 	fmt.Fprintf(out, "\nDeleted %d rule(s).\n", n)
 	remark(h, c.which, out)
 	return ok(out)
+}
+
+// Switch enables or disables the rules of a group or, where no group is called so, of a name, and returns their number.
+// Names compare without case. It fails where there are none, and where all of them are rules of Group Policy.
+func Switch(h *registry.Hive, name string, active bool) (int, error) {
+	rules, _ := firewall.Rules(h.Snapshot())
+	which := selection{group: name}
+	if !slices.ContainsFunc(rules, func(r firewall.Rule) bool { return which.matches(&r) }) {
+		which = selection{want: firewall.Rule{Name: name}, fields: []field{fieldOf("name")}}
+	}
+	return change(h, which, func(tx *registry.Tx, r firewall.Rule) error {
+		if r.Active == active {
+			return nil
+		}
+		r.Active = active
+		return firewall.Put(tx, r)
+	})
 }

@@ -65,14 +65,14 @@ func showRule(out io.Writer, r *firewall.Rule, verbose bool) {
 	}
 	line("Enabled", yesNo(r.Active))
 	line("Direction", string(r.Dir))
-	line("Profiles", profilesOf(r).String())
+	line("Profiles", Profiles(*r).String())
 	line("Grouping", r.Group)
-	line("LocalIP", addrs(r.LocalAddrs))
-	line("RemoteIP", addrs(r.RemoteAddrs))
-	line("Protocol", protocol(r))
+	line("LocalIP", Addresses(r.LocalAddrs))
+	line("RemoteIP", Addresses(r.RemoteAddrs))
+	line("Protocol", Protocol(*r))
 	if r.Protocol == tcp || r.Protocol == udp {
-		line("LocalPort", list(r.LocalPorts))
-		line("RemotePort", list(r.RemotePorts))
+		line("LocalPort", Ports(r.LocalPorts))
+		line("RemotePort", Ports(r.RemotePorts))
 	}
 	showICMP(line, r)
 	line("Edge traversal", edge(r))
