@@ -116,6 +116,12 @@ func (st *state) foreignName(name string) bool {
 	return !known && !strings.EqualFold(domain, "BUILTIN") && !strings.EqualFold(domain, "NT AUTHORITY")
 }
 
+// IsForeignName tells whether a name, DOMAIN\user or user@realm, is one of another domain than this machine.
+func (s *Store) IsForeignName(name string) bool {
+	st, err := s.current()
+	return err == nil && st.foreignName(name)
+}
+
 // DomainUser is an account of a domain that is mapped to a Unix user.
 type DomainUser struct {
 	// Name is DOMAIN\user or user@REALM.

@@ -22,8 +22,9 @@ import (
 // people turns proofs into identities, identities into tokens, and tokens into
 // Unix users.
 type people struct {
-	store *accounts.Store
-	state *State
+	store   *accounts.Store
+	state   *State
+	winbind *winbind
 }
 
 // negotiate is the service's side of Negotiate over HTTP.
@@ -57,6 +58,7 @@ func (g *guarded) ntlm(o ntlm.AcceptorOptions) auth.Acceptor {
 		machine = machineName()
 	}
 	o.Secrets, o.NetBIOSName, o.DNSName = g.secret, machine, hostName()
+	o.PassThrough, o.NetBIOSDomain = g.people.winbind.verifier, g.people.winbind.domain().netBIOS
 	return ntlm.NewAcceptor(o)
 }
 
@@ -67,10 +69,12 @@ type guarded struct {
 	from   netip.Addr
 	name   string // whose proof is under way
 	barred error  // why that proof is not looked at
+	judged func() // ends the judgement of that proof
 }
 
 // secret gives the mechanism what it verifies a proof with.
 func (g *guarded) secret(_ context.Context, domain, name string) ([16]byte, error) {
+	g.judged = g.people.store.Judge()
 	g.name = name
 	if domain != "" {
 		g.name = domain + `\` + name
@@ -87,7 +91,12 @@ func (g *guarded) secret(_ context.Context, domain, name string) ([16]byte, erro
 }
 
 func (g *guarded) Step(ctx context.Context, in []byte) (out []byte, done bool, err error) {
-	defer g.people.store.Judge()()
+	defer func() {
+		if g.judged != nil {
+			g.judged()
+			g.judged = nil
+		}
+	}()
 	out, done, err = g.Acceptor.Step(ctx, in)
 	if g.name != "" {
 		switch {

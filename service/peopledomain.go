@@ -1,13 +1,10 @@
 package service
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"os/user"
 	"strings"
-	"time"
 
 	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/auth"
@@ -62,34 +59,3 @@ func (p *people) domainIdentity(t *security.Token) (shell.Identity, error) {
 	return shell.Identity{}, fmt.Errorf("the account %s of a domain is mapped to no Unix user, and the name service switch knows none: 'casement user map '%s' --unix USER' gives it one", name, name)
 }
 
-// resolveDomainName finds the SID of an account of a domain by asking winbind,
-// where this machine has joined one.
-func resolveDomainName(name string) (sid security.SID, shown string, err error) {
-	text, err := wbinfo("--name-to-sid", name)
-	if err != nil {
-		return sid, "", err
-	}
-	if text, _, _ = strings.Cut(text, " "); text == "" {
-		return sid, "", errors.New("winbind gives no SID")
-	}
-	if sid, err = security.ParseSID(text); err != nil {
-		return sid, "", err
-	}
-	shown, err = wbinfo("--sid-to-name", sid.String())
-	if at := strings.LastIndexByte(shown, ' '); err == nil && at > 0 { // the kind of account is the last word
-		return sid, shown[:at], nil
-	}
-	return sid, name, nil
-}
-
-// wbinfo asks winbind.
-func wbinfo(args ...string) (string, error) {
-	program, err := exec.LookPath("wbinfo")
-	if err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, program, args...).Output() // #nosec G204 -- no shell stands between
-	return strings.TrimSpace(string(out)), err
-}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/internal/adtest"
 	"github.com/casementhq/casement/internal/testlog"
 	"github.com/casementhq/casement/privilege"
 	"github.com/casementhq/casement/shell"
@@ -32,7 +33,9 @@ func TestMain(m *testing.M) {
 	case len(os.Args) == 4 && os.Args[1] == HostCommand:
 		exitWith(ServeProviderHost(context.Background(), os.Args[2], os.Args[3], standardStreams{os.Stdin, os.Stdout}, slog.Default()))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	adtest.Close()
+	os.Exit(code)
 }
 
 func exitWith(err error) {

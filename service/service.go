@@ -63,7 +63,7 @@ func New(state *State, o Options) (*Service, error) {
 		o.Starter = shell.Direct{}
 	}
 	s := &Service{State: state, CIM: o.Opener, log: o.Logger}
-	people := &people{store: state.Accounts, state: state}
+	people := &people{store: state.Accounts, state: state, winbind: newWinbind(state.Accounts)}
 	s.gate = newGate(state, o.Logger)
 	s.dcom = newDCOMHost(state, o, func(p dcomPorts) (io.Closer, error) { return s.serveDCOM(p, people) })
 	if s.CIM == nil {

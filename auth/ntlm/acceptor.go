@@ -21,6 +21,9 @@ type AcceptorOptions struct {
 	// without regard to case; domain may be empty, the machine's name, or that of a domain. For an unknown or
 	// disabled account it returns auth.ErrLogonFailure; any other error is reported beside that one.
 	Secrets func(ctx context.Context, domain, user string) (ntHash [16]byte, err error)
+	// PassThrough gives who verifies the response of an account of a domain; nil where the account is one of Secrets'.
+	// The default has no domains.
+	PassThrough func(domain, user string) Verifier
 	// NetBIOSName is the machine's name, at most 15 characters, in capitals.
 	NetBIOSName string
 	// NetBIOSDomain is the domain of a member machine; empty repeats NetBIOSName, as a workgroup machine does.
@@ -170,7 +173,13 @@ func (a *Acceptor) judge(ctx context.Context, in []byte) error {
 	if err := client.decode(msg.ntResponse[16:]); err != nil {
 		return err
 	}
-	base, err := a.verify(ctx, &msg)
+	var base []byte
+	var err error
+	if elsewhere := a.elsewhere(&msg); elsewhere != nil {
+		base, id.Account, err = a.passThrough(ctx, elsewhere, &msg)
+	} else {
+		base, err = a.verify(ctx, &msg)
+	}
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func (d *Domain) readSIDs() error {
 // run starts the controller and waits until its ports are open.
 func (d *Domain) run() error {
 	cmd := exec.Command("samba", "-s", filepath.Join(d.dir, "etc", "smb.conf"), "-i", "--no-process-group", "-M", "single",
-		"--option=server services=ldap,kdc,cldap,rpc,s3fs")
+		"--option=server services=ldap,kdc,cldap,rpc,s3fs,winbindd")
 	// It ends with us however we end; the signal comes when the thread ends that started it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	var log bytes.Buffer
@@ -196,6 +196,35 @@ func (d *Domain) run() error {
 		}
 	}
 	return nil
+}
+
+// Winbind returns a folder with the programs wbinfo and ntlm_auth, which reach the winbind of the controller itself: they
+// run in a view of the file system where its socket is this machine's.
+func (d *Domain) Winbind(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"wbinfo", "ntlm_auth"} {
+		program, err := exec.LookPath(name)
+		if err != nil {
+			absent(t, name+" is not installed (Debian package winbind)")
+		}
+		script := fmt.Sprintf(`#!/bin/sh
+exec unshare -m sh -c 'mkdir -p /run/samba/winbindd && mount --bind %[1]s/winbindd /run/samba/winbindd &&
+mount --bind %[1]s/state/winbindd_privileged /var/lib/samba/winbindd_privileged && exec "$@"' sh %[2]s "$@"
+`, d.dir, program)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil { // #nosec G306 -- a program
+			t.Fatal(err)
+		}
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		out, err := exec.Command(filepath.Join(dir, "wbinfo"), "--name-to-sid="+NetBIOS+`\`+Operators).CombinedOutput()
+		if err == nil {
+			return dir
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("winbind of the controller does not answer: %v\n%s", err, out)
+		}
+	}
 }
 
 // Login gets a ticket-granting ticket as kinit does, forwardable, and returns the credential cache, which goes with the
