@@ -118,7 +118,7 @@ func check(t testing.TB, err error) {
 // waitListening waits until both listeners answer.
 func (s *Server) waitListening() {
 	s.t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		if len(s.Service.WinRM.Listening()) >= 2 {
 			return
 		}
