@@ -181,3 +181,10 @@ func isWinRM(r Rule, transport string) bool {
 	id := "WINRM-" + strings.ToUpper(transport) + "-In-TCP"
 	return strings.EqualFold(r.ID, id) || strings.EqualFold(r.ID, id+"-NoScope")
 }
+
+// WinRMByPolicy reports whether Group Policy has the built-in rule of WinRM for a
+// transport, HTTP or HTTPS.
+func WinRMByPolicy(s Snapshot, transport string) bool {
+	rules, _ := Rules(s)
+	return slices.ContainsFunc(rules, func(r Rule) bool { return r.Source == registry.SourceGPO && isWinRM(r, transport) })
+}

@@ -291,7 +291,7 @@ func (q *QuickConfig) missing(live *settings.Snapshot, host settings.Host, o Qui
 	if !ok {
 		return w, errors.New("quickconfig: the configuration is not a registry tree")
 	}
-	rules, bad := firewall.Rules(tree)
+	rules, bad := firewall.Effective(tree, w.profile)
 	for _, err := range bad {
 		q.log().Warn("a firewall rule cannot be used", "error", err)
 	}
@@ -299,7 +299,7 @@ func (q *QuickConfig) missing(live *settings.Snapshot, host settings.Host, o Qui
 	if !w.firewall {
 		return w, nil
 	}
-	if err := firewallPolicy(tree, w.profile); err != nil {
+	if err := firewallPolicy(tree, o.Transport, w.profile); err != nil {
 		return w, err
 	}
 	if w.profile == firewall.Public && !o.Force {
@@ -315,14 +315,17 @@ func (q *QuickConfig) log() *slog.Logger {
 	return q.Logger
 }
 
-// firewallPolicy refuses where Group Policy forbids the exception.
-func firewallPolicy(tree *registry.Tree, p firewall.Profile) error {
-	set, _ := firewall.LoadSettings(tree, p) // what is damaged counts as its closed form
-	if set.Shielded && set.Sources[firewall.SettingShielded] == registry.SourceGPO {
-		return refuse(codeQuickNoExceptions, "policy permits no exceptions of the firewall for %s networks (DoNotAllowExceptions)", p)
+// firewallPolicy refuses where the exception would have no effect.
+func firewallPolicy(tree *registry.Tree, transport string, p firewall.Profile) error {
+	set, _ := firewall.LoadSettings(tree, p)
+	if set.Shielded {
+		return refuse(codeQuickNoExceptions, "no exceptions of the firewall are permitted for %s networks (DoNotAllowExceptions)", p)
 	}
 	if !set.LocalRules {
 		return refuse(codeQuickNoLocalChanges, "policy ignores local firewall rules for %s networks (AllowLocalPolicyMerge); the exception must be made there", p)
+	}
+	if firewall.WinRMByPolicy(tree, transport) {
+		return refuse(codeQuickNoLocalChanges, "policy has the rule of the firewall for WinRM and keeps it shut for %s networks; the exception must be made there", p)
 	}
 	return nil
 }

@@ -179,6 +179,11 @@ func TestQuickConfigFirewallPolicy(t *testing.T) {
 		change(t, q.Dir, func(tx *registry.Tx) error { return tx.Set(key, value, registry.DWORD(c.number)) })
 		planCode(t, q, QuickConfigOptions{}, c.code)
 	}
+	q := &QuickConfig{Dir: filepath.Join(t.TempDir(), "state"), Units: &fakeUnits{}}
+	change(t, q.Dir, func(tx *registry.Tx) error {
+		return tx.Set(firewall.KeyPolicy, "WINRM-HTTP-In-TCP-NoScope", registry.SZ("v2.31|Action=Allow|Active=FALSE|Dir=In|Protocol=6|LPort=5985|App=System|Name=WinRM|"))
+	})
+	planCode(t, q, QuickConfigOptions{}, 0x80338117)
 }
 
 // What an administrator set stays; what is absent is written (checklist 2.21).
