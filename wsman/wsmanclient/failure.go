@@ -105,6 +105,8 @@ func (c *Client) explainTLS(err error) *wsman.Fault {
 			" is of an issuer that this machine does not trust; trust the issuer, pin the certificate, or skip the check of the issuer", err)
 	case strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`):
 		return c.fault(codeTLS, c.url.Host+" speaks TLS: it is an https listener; use https://", err)
+	case strings.Contains(err.Error(), "TLS with") && errors.Is(err, syscall.ECONNRESET):
+		return c.fault(codeCannotConnect, "the connection to "+c.url.Host+" was reset before TLS began: does its firewall let this port through?", err)
 	case strings.Contains(err.Error(), "TLS with"):
 		return c.fault(codeTLS, "TLS with "+host+" failed: "+err.Error(), err)
 	}
