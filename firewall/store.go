@@ -182,9 +182,12 @@ func isWinRM(r Rule, transport string) bool {
 	return strings.EqualFold(r.ID, id) || strings.EqualFold(r.ID, id+"-NoScope")
 }
 
-// WinRMByPolicy reports whether Group Policy has the built-in rule of WinRM for a
-// transport, HTTP or HTTPS.
-func WinRMByPolicy(s Snapshot, transport string) bool {
+// WinRMByPolicy reports whether a rule of Group Policy stands in the place of the
+// built-in rule of WinRM for a transport, HTTP or HTTPS, and a profile.
+func WinRMByPolicy(s Snapshot, transport string, p Profile) bool {
 	rules, _ := Rules(s)
-	return slices.ContainsFunc(rules, func(r Rule) bool { return r.Source == registry.SourceGPO && isWinRM(r, transport) })
+	return slices.ContainsFunc(Builtin(), func(b Rule) bool {
+		return isWinRM(b, transport) && b.AppliesTo(p) &&
+			slices.ContainsFunc(rules, func(r Rule) bool { return r.Source == registry.SourceGPO && strings.EqualFold(r.ID, b.ID) })
+	})
 }

@@ -324,7 +324,7 @@ func firewallPolicy(tree *registry.Tree, transport string, p firewall.Profile) e
 	if !set.LocalRules {
 		return refuse(codeQuickNoLocalChanges, "policy ignores local firewall rules for %s networks (AllowLocalPolicyMerge); the exception must be made there", p)
 	}
-	if firewall.WinRMByPolicy(tree, transport) {
+	if firewall.WinRMByPolicy(tree, transport, p) {
 		return refuse(codeQuickNoLocalChanges, "policy has the rule of the firewall for WinRM and keeps it shut for %s networks; the exception must be made there", p)
 	}
 	return nil

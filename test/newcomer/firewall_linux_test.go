@@ -225,7 +225,7 @@ func firewallWinRM(t *testing.T, h *twoHosts) {
 	h.reg(h.bs, "add", `HKLM\SOFTWARE\Casement`, "/v", "NetworkProfile", "/t", "REG_SZ", "/d", "Public", "/f") // 2.20
 	h.ports(map[int]bool{5985: false})
 	h.p.must(t, "winrm", "quickconfig", "-quiet", "-force")
-	h.ports(map[int]bool{5985: false}) // to the local subnet only, and A is in none of B's
+	h.ports(map[int]bool{5985: false})                           // to the local subnet only, and A is in none of B's
 	h.b.ip("addr", "add", h.b.address+"/24", "dev", h.b.link(t)) // addresses are read once a second
 	h.ports(map[int]bool{5985: true})
 	h.answers(plain)
