@@ -22,9 +22,10 @@ import (
 // people turns proofs into identities, identities into tokens, and tokens into
 // Unix users.
 type people struct {
-	store   *accounts.Store
-	state   *State
-	winbind *winbind
+	store      *accounts.Store
+	state      *State
+	winbind    *winbind
+	selfSigned credSSPCertificate
 }
 
 // negotiate is the service's side of Negotiate over HTTP.

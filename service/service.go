@@ -85,6 +85,7 @@ func New(state *State, o Options) (*Service, error) {
 		Configuration:  configuration{state},
 		Opener:         s.CIM,
 		Negotiate:      people.negotiate,
+		CredSSP:        people.credSSP,
 		CheckBasic:     people.checkBasic,
 		Token:          people.token,
 		CertMappings:   newCertMappings(state),

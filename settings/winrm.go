@@ -36,7 +36,8 @@ type Client struct {
 	AllowUnencrypted bool   // default false
 	Auth             Auth
 	DefaultPorts     Ports
-	TrustedHosts     string // see ParseTrustedHosts; default empty
+	TrustedHosts     string     // see ParseTrustedHosts; default empty
+	Delegation       Delegation // policies about CredSSP, not shown in winrm/config
 }
 
 // Service is winrm/config/service. See [MS-WSMV] 2.2.4.36.
@@ -116,5 +117,7 @@ func Load(r Reader, d Defaults) (*WinRM, []Problem) {
 		s.put(w, text)
 		w.sources[i] = src
 	}
-	return w, problems
+	var bad []Problem
+	w.Client.Delegation, bad = LoadDelegation(r)
+	return w, append(problems, bad...)
 }

@@ -36,6 +36,16 @@ func NewInitiator(mechs ...InitiatorMechanism) *Initiator { return &Initiator{me
 // Context implements [auth.Initiator]. The context is that of the chosen mechanism.
 func (i *Initiator) Context() auth.Context { return i.context }
 
+// MechanismContext is the context of the chosen mechanism as soon as the mechanism is done and its token is
+// out, while the acceptor has yet to confirm the negotiation; nil before. CredSSP seals with it in that very
+// message. Everything else takes Context.
+func (i *Initiator) MechanismContext() auth.Context {
+	if !i.innerEnd || !i.named {
+		return nil
+	}
+	return i.inner.Context()
+}
+
 // Step implements [auth.Initiator]. The first call takes no token, or an acceptor's hints. Once the mechanism
 // is done, an empty token says that the acceptor ended without one; this is accepted if the first mechanism
 // was taken. Errors: ErrBadToken, ErrLogonFailure when rejected, ErrMessageAltered for a wrong signature of

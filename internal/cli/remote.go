@@ -53,7 +53,7 @@ type remote struct {
 func (r *remote) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVarP(&r.user, "user", "u", "", `user, DOMAIN\user or user@realm; the password is asked for`)
-	f.StringVar(&r.auth, "auth", "", "Negotiate, Basic or Certificate (default: chosen by rule)")
+	f.StringVar(&r.auth, "auth", "", "Negotiate, CredSSP, Basic or Certificate (default: chosen by rule)")
 	f.StringVar(&r.cert, "cert", "", "over https: PEM file of a certificate that says who the user is; no password is asked for")
 	f.StringVar(&r.key, "key", "", "PEM file of the key of --cert (default: that file)")
 	f.BoolVar(&r.keyring, "keyring", false, "take the password from the keyring, and keep one that was asked for there")
@@ -198,10 +198,12 @@ func schemeOf(name string) (wsmanclient.Scheme, error) {
 		return wsmanclient.Negotiate, nil
 	case "basic":
 		return wsmanclient.Basic, nil
+	case "credssp", "CredSSP":
+		return wsmanclient.CredSSP, nil
 	case "certificate":
 		return wsmanclient.Certificate, nil
 	}
-	return "", usageError("--auth %s: want Negotiate, Basic or Certificate", name)
+	return "", usageError("--auth %s: want Negotiate, CredSSP, Basic or Certificate", name)
 }
 
 // dcom reads the flags that are for DCOM.

@@ -13,14 +13,22 @@ import (
 
 // initiator makes the client's side of one exchange.
 func (c *Client) initiator(scheme string, bindings *auth.ChannelBindings) (auth.Initiator, error) {
-	if scheme != httpauth.Negotiate {
-		return nil, fmt.Errorf("scheme %s: %w", scheme, auth.ErrUnsupported)
+	switch scheme {
+	case httpauth.Negotiate:
+		return c.negotiation("HTTP", bindings), nil
+	case httpauth.CredSSP:
+		return c.credSSP(), nil
 	}
+	return nil, fmt.Errorf("scheme %s: %w", scheme, auth.ErrUnsupported)
+}
+
+// negotiation is SPNEGO for a service of the host.
+func (c *Client) negotiation(class string, bindings *auth.ChannelBindings) auth.Initiator {
 	mech := spnego.InitiatorMechanism{OID: spnego.OIDNTLM, New: func() auth.Initiator {
 		return ntlm.NewInitiator(ntlm.InitiatorOptions{Credentials: c.opts.Credentials,
-			TargetName: "HTTP/" + c.url.Hostname(), Workstation: workstation(), ChannelBindings: bindings})
+			TargetName: class + "/" + c.url.Hostname(), Workstation: workstation(), ChannelBindings: bindings})
 	}}
-	return spnego.NewInitiator(mech), nil
+	return spnego.NewInitiator(mech)
 }
 
 // workstation is the name that the client gives for its machine.

@@ -15,9 +15,8 @@ import (
 type Scheme string
 
 // The schemes. Automatic is Negotiate where credentials are given or the host
-// is this machine. Digest, Kerberos and CredSSP are named by settings and
-// switches but are not built in; an operation with one of them fails and says
-// so.
+// is this machine. Digest and Kerberos are named by settings and switches but
+// are not built in; an operation with one of them fails and says so.
 const (
 	Automatic   Scheme = ""
 	None        Scheme = "None"

@@ -16,7 +16,10 @@ const (
 	codeCertificateDisabled wsman.Code = 0x803380E3
 	codeKerberosLoopback    wsman.Code = 0x8033810E
 	codeCertificateAndUser  wsman.Code = 0x80338157
+	codeCredSSPCredentials  wsman.Code = 0x803381A1
 	codeCredSSPDisabled     wsman.Code = 0x803381A2
+	codeDelegationDenied    wsman.Code = 0x803381A3
+	codeDelegationNTLMOnly  wsman.Code = 0x803381A4
 	codeDefaultAuthAddress  wsman.Code = 0x803381BB
 )
 
@@ -57,7 +60,7 @@ func (c *Client) plan(identify bool) (plan, error) {
 	if c.url.Scheme == "https" {
 		return p, nil
 	}
-	sealed := scheme == Negotiate && !c.opts.Unencrypted
+	sealed := (scheme == Negotiate || scheme == CredSSP) && !c.opts.Unencrypted
 	if !isLoopback(host) && !trusted(set, host) && !(c.opts.Lenient && sealed) {
 		return plan{}, c.fault(wsman.CodeServerNotTrusted, "the client does not trust "+host+
 			": use https, or add it: winrm set winrm/config/client @{TrustedHosts=\""+host+"\"}", nil)
@@ -105,7 +108,11 @@ func (c *Client) choose(host string, set *settings.Client) (Scheme, error) {
 		return "", c.fault(wsman.CodeExplicitCredentialsRequired, why+"; give user and password for "+host, nil)
 	case Certificate:
 		return o.Scheme, c.certificateGiven()
-	case Kerberos, CredSSP:
+	case CredSSP:
+		if o.Credentials.Username == "" || o.Credentials.Password == "" {
+			return "", c.fault(codeCredSSPCredentials, "CredSSP needs user and password, to be handed over to "+host, nil)
+		}
+	case Kerberos:
 	default:
 		return "", c.fault(wsman.CodeInvalidParameter, "the authentication scheme "+string(o.Scheme)+
 			" is not known; use Negotiate or Basic", nil)
@@ -141,7 +148,10 @@ func (c *Client) available(scheme Scheme, host string, set *settings.Client) err
 		}
 		return c.fault(codeCertificateOverHTTP, "a certificate can be used over https only; write https://"+host, nil)
 	case CredSSP:
-		return absent(codeCredSSPDisabled, off(set.Auth.CredSSP, codeCredSSPDisabled))
+		if err := off(set.Auth.CredSSP, codeCredSSPDisabled); err != nil {
+			return err
+		}
+		return c.mayDelegate(host, set)
 	}
 	if err := off(set.Auth.Kerberos, wsman.CodeKerberosDisabled); err != nil {
 		return err

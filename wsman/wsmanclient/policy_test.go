@@ -40,6 +40,16 @@ func TestClientRules(t *testing.T) {
 	clear.AllowUnencrypted = true
 	none := all
 	none.Auth = settings.Auth{}
+	spns := func(names ...string) settings.SPNPolicy { return settings.SPNPolicy{Configured: true, Names: names} }
+	fresh := func(names ...string) settings.Delegation { return settings.Delegation{Fresh: spns(names...)} }
+	policy := func(d settings.Delegation) settings.Client {
+		s := all
+		s.Delegation = d
+		return s
+	}
+	hash := func(o *wsmanclient.Options) {
+		o.Credentials = auth.Credentials{Username: "u", NTHash: make([]byte, 16)}
+	}
 	for _, test := range []struct {
 		name     string
 		endpoint string
@@ -76,7 +86,18 @@ func TestClientRules(t *testing.T) {
 		{"Certificate", "https://srv", all, list{scheme(wsmanclient.Certificate), certificate}, 0},
 		{"CredSSP switched off", "https://srv", none, list{user, scheme(wsmanclient.CredSSP)}, 0x803381A2},
 		{"Digest is not built in", "https://srv", all, list{user, scheme(wsmanclient.Digest)}, 0x803380E0},
-		{"CredSSP is not built in", "https://srv", all, list{user, scheme(wsmanclient.CredSSP)}, 0x803381A2},
+		{"CredSSP over https", "https://srv", all, list{user, scheme(wsmanclient.CredSSP)}, 0},
+		{"CredSSP seals over http", "http://srv", trust("srv"), list{user, scheme(wsmanclient.CredSSP)}, 0},
+		{"CredSSP over http to a stranger", "http://srv", all, list{user, scheme(wsmanclient.CredSSP)}, 0x803380E4},
+		{"CredSSP without a user", "https://srv", all, list{scheme(wsmanclient.CredSSP)}, 0x803381A1},
+		{"CredSSP with a hash", "https://srv", all, list{hash, scheme(wsmanclient.CredSSP)}, 0x803381A1},
+		{"a policy for another domain", "https://srv", policy(fresh("WSMAN/*.corp.example")), list{user, scheme(wsmanclient.CredSSP)}, 0x803381A3},
+		{"a policy for the domain", "https://srv.corp.example", policy(fresh("WSMAN/*.corp.example")), list{user, scheme(wsmanclient.CredSSP)}, 0},
+		{"a policy for the host where NTLM is enough", "https://SRV", policy(settings.Delegation{FreshNTLMOnly: spns("wsman/srv")}), list{user, scheme(wsmanclient.CredSSP)}, 0},
+		{"a policy for another service", "https://srv", policy(fresh("TERMSRV/*")), list{user, scheme(wsmanclient.CredSSP)}, 0x803381A3},
+		{"a policy that is switched off", "https://srv", policy(fresh()), list{user, scheme(wsmanclient.CredSSP)}, 0x803381A3},
+		{"a policy against the host", "https://srv", policy(settings.Delegation{Deny: spns("WSMAN/*")}), list{user, scheme(wsmanclient.CredSSP)}, 0x803381A3},
+		{"policies are about CredSSP alone", "https://srv", policy(fresh()), list{user}, 0},
 		{"Kerberos to an address", "https://192.0.2.1", all, list{user, scheme(wsmanclient.Kerberos)}, 0x8033810B},
 		{"Kerberos to loopback", "http://localhost", all, list{user, scheme(wsmanclient.Kerberos)}, 0x8033810E},
 		{"Kerberos outside of a domain", "http://srv", all, list{scheme(wsmanclient.Kerberos)}, 0x8033810C},

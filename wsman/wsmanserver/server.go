@@ -52,6 +52,8 @@ type Options struct {
 	Opener cim.Opener
 	// Negotiate makes the service's side of an exchange under Negotiate.
 	Negotiate func(Peer) auth.Acceptor
+	// CredSSP makes the service's side of an exchange under CredSSP; nil offers none.
+	CredSSP func(Peer) (auth.Acceptor, error)
 	// CheckBasic verifies a password.
 	CheckBasic func(ctx context.Context, user, password string, remote net.Addr) (auth.Identity, error)
 	// Token makes the token of a proven identity: gate 4.
@@ -301,6 +303,7 @@ func (s *Server) httpServer(l *listening) *http.Server {
 		return h
 	}
 	l.auth = s.authenticator(l)
+	h.ConnState = l.auth.ConnState
 	h.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return withWire(l.auth.ConnContext(ctx, c), c)
 	}
@@ -316,6 +319,9 @@ func (s *Server) authenticator(l *listening) *httpauth.Server {
 			var list []string
 			if service.Auth.Negotiate && s.o.Negotiate != nil {
 				list = append(list, httpauth.Negotiate)
+			}
+			if service.Auth.CredSSP && s.o.CredSSP != nil {
+				list = append(list, httpauth.CredSSP)
 			}
 			// A password must not even be asked for where it would come in clear.
 			if service.Auth.Basic && s.o.CheckBasic != nil && (r.TLS != nil || service.AllowUnencrypted) {
@@ -333,6 +339,11 @@ func (s *Server) authenticator(l *listening) *httpauth.Server {
 	if s.o.Negotiate != nil {
 		a.Acceptors[httpauth.Negotiate] = func(c httpauth.ConnInfo) auth.Acceptor {
 			return s.o.Negotiate(Peer{Remote: c.Remote, Bindings: c.Bindings})
+		}
+	}
+	if s.o.CredSSP != nil {
+		a.Acceptors[httpauth.CredSSP] = func(c httpauth.ConnInfo) auth.Acceptor {
+			return s.credSSP(Peer{Remote: c.Remote, Bindings: c.Bindings})
 		}
 	}
 	if s.o.CheckBasic != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/casementhq/casement/auth"
@@ -135,9 +136,16 @@ func (c *ClientConn) handshake(ctx context.Context, contentType string, body []b
 	if err != nil {
 		return nil, err
 	}
+	if closer, ok := initiator.(io.Closer); ok {
+		defer closer.Close() //nolint:errcheck // the exchange is over
+	}
 	var token []byte
+	var offered []string
 	for range maxLegs {
 		out, done, err := initiator.Step(ctx, token)
+		if offered != nil && errors.Is(err, auth.ErrLogonFailure) { // the server said so inside the exchange
+			return nil, &UnauthorizedError{Scheme: c.opts.Scheme, Offered: offered, Err: err}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -155,7 +163,7 @@ func (c *ClientConn) handshake(ctx context.Context, contentType string, body []b
 		if resp.Status != http.StatusUnauthorized {
 			return c.proved(ctx, initiator, done, token, resp)
 		}
-		if token == nil || done {
+		if offered = offers(resp.Header); token == nil || done {
 			return nil, c.unauthorized(resp, true)
 		}
 		if closing(resp) {

@@ -31,6 +31,15 @@ type Exchange struct {
 	r        *http.Request
 }
 
+// Delegated returns the credentials that the caller handed over with the proof, to be wiped by who takes them;
+// nil if there are none.
+func (e *Exchange) Delegated() *auth.Delegation {
+	if d, ok := e.st.context.(auth.Delegator); ok {
+		return d.Delegated()
+	}
+	return nil
+}
+
 // ReadBody reads the request's body, at most limit bytes of plaintext, and unseals it. After an error the
 // connection is to be closed, which Fail arranges. Errors: ErrTooLarge, ErrMalformed, auth.ErrMessageAltered,
 // and auth.ErrNotProtected for a sealed body on a connection without a key.

@@ -52,6 +52,12 @@ func TestClientsOfOthers(t *testing.T) {
 		{"pywinrm-ntlm", "alice", "secret", true, true},
 		{"pywinrm-ntlm", "nobody", "secret", false, false},
 		{"pywinrm-basic", "alice", "secret", true, true},
+		{"pypsrp-credssp", "alice", "secret", false, true},
+		{"pypsrp-credssp", "alice", "secret", true, true},
+		{"pypsrp-credssp", "alice", "wrong", false, false},
+		{"pywinrm-credssp", "alice", "secret", false, true},
+		{"pywinrm-credssp", "alice", "secret", true, true},
+		{"pywinrm-credssp", "nobody", "secret", false, false},
 	} {
 		s := listen(t, tt.secure, func(s *service) { s.hardening = auth.Strict })
 		name := tt.library + " " + strings.SplitN(s.http.URL, ":", 2)[0] + " " + tt.user + " " + tt.password

@@ -27,6 +27,7 @@ type service struct {
 	*Server
 	http      *httptest.Server
 	hardening auth.Hardening
+	inner     *tls.Config // of CredSSP
 	limit     int
 	conns     atomic.Int32
 	checks    atomic.Int32 // of Basic passwords
@@ -38,8 +39,8 @@ func listen(t *testing.T, secure bool, set func(*service)) *service {
 	s := &service{limit: 1 << 20}
 	s.http = httptest.NewUnstartedServer(s)
 	s.Server = &Server{
-		Schemes:    func(*http.Request) []string { return []string{Negotiate, Basic} },
-		Acceptors:  map[string]func(ConnInfo) auth.Acceptor{Negotiate: s.acceptor},
+		Schemes:    func(*http.Request) []string { return []string{Negotiate, CredSSP, Basic} },
+		Acceptors:  map[string]func(ConnInfo) auth.Acceptor{Negotiate: s.acceptor, CredSSP: s.credSSP},
 		CheckBasic: s.check,
 	}
 	if secure {
@@ -49,7 +50,8 @@ func listen(t *testing.T, secure bool, set func(*service)) *service {
 		set(s)
 	}
 	s.http.Config.ConnContext = s.ConnContext
-	s.http.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+	s.http.Config.ConnState = func(c net.Conn, state http.ConnState) {
+		s.ConnState(c, state)
 		if state == http.StateNew {
 			s.conns.Add(1)
 		}
@@ -195,7 +197,7 @@ func TestRefused(t *testing.T) {
 	s := listen(t, false, nil)
 	var unauthorized *UnauthorizedError
 	_, err := s.dial(t, "wrong", nil).Do(t.Context(), &Message{Body: []byte("x")})
-	if !errors.Is(err, auth.ErrLogonFailure) || !errors.As(err, &unauthorized) || !slices.Equal(unauthorized.Offered, []string{Negotiate, Basic}) {
+	if !errors.Is(err, auth.ErrLogonFailure) || !errors.As(err, &unauthorized) || !slices.Equal(unauthorized.Offered, []string{Negotiate, CredSSP, Basic}) {
 		t.Error(err)
 	}
 	_, err = s.dial(t, "secret", func(o *ClientOptions) { o.Scheme = Kerberos }).Do(t.Context(), &Message{})

@@ -88,12 +88,11 @@ func TestParseContentType(t *testing.T) {
 // mirror seals by inversion and a one-byte checksum; as a RecordContext it adds a trailer.
 type mirror struct{ auth.Context }
 
-func (mirror) SealRecord(plain []byte) (uint32, []byte, error) {
-	out := bytes.Clone(plain)
-	for i := range out {
-		out[i] = ^out[i]
+func (mirror) SealRecord(dst, plain []byte) ([]byte, int, error) {
+	for _, b := range plain {
+		dst = append(dst, ^b)
 	}
-	return 2, append(out, 0xca, 0xfe), nil
+	return append(dst, 0xca, 0xfe), 2, nil
 }
 
 func (mirror) UnsealRecord(record []byte) ([]byte, error) {
@@ -101,7 +100,7 @@ func (mirror) UnsealRecord(record []byte) ([]byte, error) {
 	if !ok {
 		return nil, auth.ErrMessageAltered
 	}
-	_, plain, err := mirror{}.SealRecord(body)
+	plain, _, err := mirror{}.SealRecord(nil, body)
 	return plain[:len(body)], err
 }
 

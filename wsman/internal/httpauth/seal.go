@@ -1,6 +1,7 @@
 package httpauth
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,10 +21,10 @@ const maxSignature = 256
 // RecordContext is a context that seals into records of its own, as CredSSP's TLS does, and not in place.
 type RecordContext interface {
 	auth.Context
-	// SealRecord returns the record for plain and the length of its trailer.
-	SealRecord(plain []byte) (trailer uint32, record []byte, err error)
-	// UnsealRecord returns the plaintext of records.
-	UnsealRecord(record []byte) ([]byte, error)
+	// SealRecord appends the record for plain, which is not empty, to dst and returns the length of its trailer.
+	SealRecord(dst, plain []byte) (out []byte, trailer int, err error)
+	// UnsealRecord returns the plaintext of records, which may lie in their memory.
+	UnsealRecord(records []byte) ([]byte, error)
 }
 
 // Seal wraps a message for the wire. contentType is that of the plaintext; header is the Content-Type to send.
@@ -35,7 +36,7 @@ func Seal(c auth.Context, p Protocol, contentType string, plain []byte) (header 
 func sealOver(memory []byte, c auth.Context, p Protocol, contentType string, plain []byte) (header string, body []byte, err error) {
 	original := strings.ReplaceAll(contentType, "; ", ";")
 	if rc, ok := c.(RecordContext); ok && p == ProtocolCredSSP {
-		return sealRecords(rc, original, plain)
+		return sealRecords(memory, rc, original, plain)
 	}
 	size := c.SignatureSize()
 	part := Part{Type: original, Length: len(plain), Field: uint32(size)}
@@ -55,17 +56,19 @@ func sealOver(memory []byte, c auth.Context, p Protocol, contentType string, pla
 	return ContentType(p, false), appendEnd(body), nil
 }
 
-func sealRecords(c RecordContext, original string, plain []byte) (string, []byte, error) {
+func sealRecords(memory []byte, c RecordContext, original string, plain []byte) (string, []byte, error) {
 	multi := len(plain) > recordSize
-	body := make([]byte, 0, len(plain)+(len(plain)/recordSize+1)*framing)
+	body := slices.Grow(memory[:0], len(plain)+(len(plain)/recordSize+1)*framing)
 	for {
 		piece := plain[:min(len(plain), recordSize)]
-		trailer, record, err := c.SealRecord(piece)
+		body = appendHead(body, ProtocolCredSSP, &Part{Type: original, Length: len(piece)})
+		at := len(body)
+		out, trailer, err := c.SealRecord(body, piece)
 		if err != nil {
 			return "", nil, fmt.Errorf("httpauth: seal %d bytes: %w", len(piece), err)
 		}
-		body = appendHead(body, ProtocolCredSSP, &Part{Type: original, Length: len(piece), Field: trailer})
-		body = append(body, record...)
+		body = out
+		binary.LittleEndian.PutUint32(body[at-4:], uint32(trailer)) // #nosec G115 -- a length
 		if plain = plain[len(piece):]; len(plain) == 0 {
 			return ContentType(ProtocolCredSSP, multi), appendEnd(body), nil
 		}
@@ -80,7 +83,11 @@ func Unseal(c auth.Context, p Protocol, body []byte, limit int) (contentType str
 	if err != nil {
 		return "", nil, err
 	}
-	if rc, ok := c.(RecordContext); ok && p == ProtocolCredSSP {
+	if p == ProtocolCredSSP {
+		rc, ok := c.(RecordContext)
+		if !ok {
+			return "", nil, malformed("parts of %s on a connection of another scheme", p)
+		}
 		return unsealRecords(rc, parts)
 	}
 	part := &parts[0]
@@ -99,7 +106,7 @@ func Unseal(c auth.Context, p Protocol, body []byte, limit int) (contentType str
 }
 
 func unsealRecords(c RecordContext, parts []Part) (string, []byte, error) {
-	var plain []byte
+	plain := parts[0].Data[:0] // plaintexts are shorter than their records, so they fit before the next one
 	for i := range parts {
 		piece, err := c.UnsealRecord(parts[i].Data)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/casementhq/casement/auth"
 )
@@ -24,8 +25,8 @@ type ConnInfo struct {
 	Bindings *auth.ChannelBindings // nil without TLS
 }
 
-// Server authenticates the requests of an http.Server. Set its ConnContext as that of the http.Server, and
-// HTTP/2 off: proofs belong to connections.
+// Server authenticates the requests of an http.Server. Set its ConnContext and ConnState as those of the
+// http.Server, and HTTP/2 off: proofs belong to connections.
 type Server struct {
 	// Schemes returns what is offered for a request, in the order of its advertisement. Only these are
 	// accepted. Required.
@@ -42,6 +43,8 @@ type Server struct {
 	Bindings func(net.Conn) *auth.ChannelBindings
 	// Logger records refusals at level Info, never secrets. Nil is silent.
 	Logger *slog.Logger
+
+	conns sync.Map // net.Conn to *connState, while the connection lives
 }
 
 type connKey struct{}
@@ -52,7 +55,19 @@ func (s *Server) ConnContext(ctx context.Context, c net.Conn) context.Context {
 	if s.Bindings != nil {
 		st.bindings = s.Bindings(c)
 	}
+	s.conns.Store(c, st)
 	return context.WithValue(ctx, connKey{}, st)
+}
+
+// ConnState forgets what was proved on a connection that ends. It fits http.Server.ConnState.
+func (s *Server) ConnState(c net.Conn, state http.ConnState) {
+	if state != http.StateClosed && state != http.StateHijacked {
+		return
+	}
+	// The goroutine that serves the connection says so itself: no request is under way.
+	if st, ok := s.conns.LoadAndDelete(c); ok {
+		st.(*connState).forget()
+	}
 }
 
 // Authenticate decides about a request before anything of its body is read. Either it answers the request
@@ -133,11 +148,17 @@ func (s *Server) step(w http.ResponseWriter, r *http.Request, st *connState, sch
 	out, done, err := st.acceptor.Step(r.Context(), token)
 	if err != nil {
 		st.forget()
+		if len(out) > 0 { // CredSSP tells its peer why
+			w.Header().Set("WWW-Authenticate", encodeToken(scheme, out))
+		}
 		s.refuse(w, r, st, scheme, err)
 		return nil
 	}
-	if len(out) > 0 {
+	switch {
+	case len(out) > 0:
 		w.Header().Set("WWW-Authenticate", encodeToken(scheme, out))
+	case !done:
+		w.Header().Set("WWW-Authenticate", scheme)
 	}
 	if !done {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -183,8 +204,12 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, st *connState, s
 	s.Unauthorized(w, r)
 }
 
-// Unauthorized answers 401 with the schemes that are offered.
+// Unauthorized answers 401 with the schemes that are offered, or with the token of the scheme under way.
 func (s *Server) Unauthorized(w http.ResponseWriter, r *http.Request) {
+	if w.Header().Get("WWW-Authenticate") != "" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
 	for _, scheme := range s.Schemes(r) {
 		switch scheme {
 		case Certificate: // it takes no challenge

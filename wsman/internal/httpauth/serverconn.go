@@ -27,8 +27,13 @@ type connState struct {
 	basicID  auth.Identity
 }
 
-// forget drops every proof.
+// forget drops every proof, and the secrets that came with it.
 func (st *connState) forget() {
+	for _, part := range []any{st.acceptor, st.context} {
+		if c, ok := part.(io.Closer); ok {
+			c.Close() //nolint:errcheck // nothing is left to be done about it
+		}
+	}
 	st.scheme, st.acceptor, st.context = "", nil, nil
 	st.basicSum, st.basicID = nil, auth.Identity{}
 }
