@@ -2,8 +2,6 @@ package ntlm
 
 import (
 	"testing"
-
-	"github.com/casementhq/casement/auth"
 )
 
 func FuzzNegotiate(f *testing.F) {
@@ -57,18 +55,3 @@ func FuzzAuthenticate(f *testing.F) {
 		}
 	})
 }
-
-func benchmarkSeal(b *testing.B, size int) {
-	s := newSession(auth.Identity{}, initiatorFlags, make([]byte, 16), true, false)
-	bufs := []auth.Buffer{{Data: make([]byte, size)}}
-	b.SetBytes(int64(size))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := s.Seal(bufs); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkSeal4K(b *testing.B)   { benchmarkSeal(b, 4<<10) }
-func BenchmarkSeal150K(b *testing.B) { benchmarkSeal(b, 150<<10) }
