@@ -23,7 +23,8 @@ import (
 
 // ClientOptions say who a client is and where its realm is. The identity is, in this order: a keytab, a password, a credential cache.
 type ClientOptions struct {
-	// Credentials are a name, user, user@REALM or DOMAIN\user, and a password. With a Keytab they only name the principal.
+	// Credentials are a name, user, user@REALM or DOMAIN\user, and a password, or with AllowRC4 an NT hash. With a Keytab they only name
+	// the principal.
 	Credentials auth.Credentials
 	// Keytab proves the identity instead of a password. Without a name in Credentials the keytab's machine account (HOST$) or else its
 	// first principal is used.
@@ -101,8 +102,9 @@ func (c *Client) identify() error {
 	o := &c.opts
 	switch {
 	case o.Credentials.Username != "":
-		if o.Keytab == nil && o.Credentials.Password == "" {
-			return &Error{Code: NoCredentials, Detail: "no password is given for " + o.Credentials.Username + "; Kerberos cannot use an NT hash"}
+		hash := o.AllowRC4 && len(o.Credentials.NTHash) == keySize(etypeID.RC4_HMAC)
+		if o.Keytab == nil && o.Credentials.Password == "" && !hash {
+			return &Error{Code: NoCredentials, Detail: "no password is given for " + o.Credentials.Username + " (an NT hash is a key of RC4 alone, which has to be permitted)"}
 		}
 		return c.resolve(o.Credentials)
 	case o.Keytab != nil:
@@ -312,7 +314,7 @@ func (c *Client) tgt(ctx context.Context) (*credential, error) {
 	if t := c.cached(key); t != nil {
 		return t, nil
 	}
-	if c.opts.Keytab == nil && c.opts.Credentials.Password == "" {
+	if c.opts.Keytab == nil && c.opts.Credentials.IsZero() {
 		return nil, &Error{Code: NoCredentials, Detail: "the credential cache of " + c.owner.String() + " has no valid ticket-granting ticket; kinit makes one"}
 	}
 	t, err := c.signIn(ctx)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jcmturner/gokrb5/v8/crypto"
 	"github.com/jcmturner/gokrb5/v8/iana/errorcode"
+	"github.com/jcmturner/gokrb5/v8/iana/etypeID"
 	"github.com/jcmturner/gokrb5/v8/iana/flags"
 	"github.com/jcmturner/gokrb5/v8/iana/msgtype"
 	"github.com/jcmturner/gokrb5/v8/iana/patype"
@@ -25,6 +26,7 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/ntlm"
 )
 
 // The conversation with KDCs is ours, over gokrb5's messages: its own client takes no context and no dialer, allocates what a stranger's
@@ -150,11 +152,14 @@ func kdcOptions(bits ...int) (o messages.KDCReqBody) {
 // signIn gets a ticket-granting ticket by password or keytab. See [RFC4120] 3.1.
 func (c *Client) signIn(ctx context.Context) (*credential, error) {
 	realm, etypes := c.owner.realm, c.etypes()
-	if c.opts.Keytab != nil {
+	switch {
+	case c.opts.Keytab != nil:
 		etypes = slices.DeleteFunc(etypes, func(id int32) bool { _, ok := c.opts.Keytab.find(c.owner, id); return !ok })
-		if len(etypes) == 0 {
-			return nil, &Error{Code: NoCredentials, Detail: "the keytab has no permitted key of " + c.owner.String()}
-		}
+	case c.opts.Credentials.Password == "":
+		etypes = slices.DeleteFunc(etypes, func(id int32) bool { return id != etypeID.RC4_HMAC })
+	}
+	if len(etypes) == 0 {
+		return nil, &Error{Code: NoCredentials, Detail: "there is no permitted key of " + c.owner.String() + ", neither of a password nor of a keytab"}
 	}
 	req := messages.ASReq{KDCReqFields: messages.KDCReqFields{PVNO: pvno, MsgType: msgtype.KRB_AS_REQ}}
 	req.ReqBody = kdcOptions(flags.Forwardable, flags.Renewable, flags.RenewableOK)
@@ -247,8 +252,17 @@ func (c *Client) longTermKey(hints []types.PAData, want int32) (*types.Encryptio
 			}
 			continue
 		}
+		if h.etype == etypeID.RC4_HMAC {
+			// The NT hash; gokrb5 makes another one of characters beyond ASCII.
+			value := c.opts.Credentials.NTHash
+			if len(value) == 0 {
+				hash := ntlm.NTHash(c.opts.Credentials.Password)
+				value = hash[:]
+			}
+			return &types.EncryptionKey{KeyType: h.etype, KeyValue: value}, nil
+		}
 		et, err := crypto.GetEtype(h.etype)
-		if err != nil {
+		if err != nil || c.opts.Credentials.Password == "" {
 			continue
 		}
 		if h.salt == "" {

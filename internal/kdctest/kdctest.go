@@ -123,6 +123,7 @@ func (k *KDC) configure(opts Options) {
 	dns_canonicalize_hostname = false
 	rdns = false
 	allow_weak_crypto = %[4]t
+	allow_rc4 = %[4]t
 	permitted_enctypes = %[3]s
 	default_tgs_enctypes = %[3]s
 	default_tkt_enctypes = %[3]s
