@@ -64,9 +64,6 @@ func (s *State) Bootstrap(o BootstrapOptions) (Bootstrapped, error) {
 		return b, err
 	}
 	b.HTTP, b.HTTPS, b.Thumbprint = s.URLs()
-	if r := RemoteManagementOf(s.Snapshot()); !r.Enabled {
-		b.note("Remote management over WinRM is disabled. %s", r.Why)
-	}
 	return b, nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/auth/ntlm"
+	"github.com/casementhq/casement/internal/answerfile"
 	"github.com/casementhq/casement/internal/fileowner"
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/settings"
@@ -32,6 +33,7 @@ var ErrNoState = errors.New("no Casement state")
 //	format               the version of the folder, a number
 //	hive.reg             the HKLM hive
 //	Registry.pol         machine policy, optional
+//	unattend.xml         answer file, optional; read when the folder is made
 //	accounts.json        local users and groups, mode 0600
 //	certificates/*.pem   certificates of this machine with their keys, mode 0600
 //	authorities.pem      the authorities of client certificates, optional
@@ -57,6 +59,13 @@ type StateOptions struct {
 	Service bool
 	// Create makes a folder that is not there, or is empty. Default: ErrNoState.
 	Create bool
+	// SetUp makes a new folder what it shall be, before the answer file is heeded.
+	// It is not called for a folder that is there already. Default: nothing.
+	SetUp func(*State) error
+	// AnswerFile is the answer file of an unattended installation. It is read for a
+	// new folder alone, and checked before anything is made. Default: unattend.xml
+	// in the folder, where there is one.
+	AnswerFile string
 	// Now is the clock for certificates. Default: time.Now.
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -79,6 +88,12 @@ func OpenState(dir string, o StateOptions) (_ *State, err error) {
 	if err != nil {
 		return nil, err
 	}
+	var answers *answerfile.Answers
+	if fresh {
+		if answers, err = s.readAnswers(o.AnswerFile); err != nil {
+			return nil, err
+		}
+	}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -98,9 +113,25 @@ func OpenState(dir string, o StateOptions) (_ *State, err error) {
 	}
 	s.Authorities = OpenAuthorities(filepath.Join(dir, "authorities.pem"))
 	if fresh {
-		err = s.writeFormat() // the last thing, so that a folder with it is whole
+		return s, s.setUp(o, answers)
 	}
-	return s, err
+	if o.AnswerFile != "" {
+		s.Logger.Info("the answer file is not read: it counts when a state folder is made, and this one is there already", "file", o.AnswerFile)
+	}
+	return s, nil
+}
+
+// setUp makes a new folder whole.
+func (s *State) setUp(o StateOptions, answers *answerfile.Answers) error {
+	if o.SetUp != nil {
+		if err := o.SetUp(s); err != nil {
+			return err
+		}
+	}
+	if err := s.answer(answers); err != nil {
+		return err
+	}
+	return s.writeFormat() // the last thing, so that a folder with it is whole
 }
 
 // formatName is the file that holds the version of the folder.
@@ -154,7 +185,7 @@ func (s *State) writeFormat() error {
 // ours tells what a start that was cut short may have left in a new folder.
 func ours(name string) bool {
 	return strings.HasPrefix(name, "hive.reg") || strings.HasPrefix(name, "accounts") || strings.HasPrefix(name, formatName+"-") ||
-		name == "certificates" || name == "authorities.pem" || name == socketName || strings.HasPrefix(name, "Registry.pol") || name == "unattend.xml"
+		name == "certificates" || name == "authorities.pem" || name == socketName || strings.HasPrefix(name, "Registry.pol") || name == answersName
 }
 
 func checkFormat(dir, text string) error {

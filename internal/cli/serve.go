@@ -25,6 +25,7 @@ type serveFlags struct {
 	state    *string
 	defaults string
 	role     string
+	answers  string
 	verbose  bool
 	trace    string
 	dcomPort int
@@ -37,6 +38,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log each request that fails and why")
 	c.Flags().IntVar(&f.dcomPort, "dcom-port", service.ResolverPort, "port of the endpoint mapper of WMI over DCOM; other clients find no other port than 135; 0 takes a free one")
 	c.Flags().BoolVar(&f.noDCOM, "no-dcom", false, "do not serve WMI over DCOM")
+	c.Flags().StringVar(&f.answers, "answer-file", "", "answer file of an unattended installation, heeded when the state folder is made and never again (default unattend.xml in it, where there is one)")
 	c.Flags().StringVar(&f.trace, "trace", "", "soap: write every message of WinRM, with secrets blanked, to "+soapTraceName+" in the state folder")
 }
 

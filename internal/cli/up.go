@@ -122,6 +122,9 @@ func announce(w io.Writer, svc *service.Service, name string, made service.Boots
 	for _, n := range made.Notes {
 		fmt.Fprintln(w, n)
 	}
+	if r := service.RemoteManagementOf(svc.State.Snapshot()); !r.Enabled {
+		fmt.Fprintf(w, "\nRemote management over WinRM is disabled. %s\n", r.Why)
+	}
 	sayShut(w, svc)
 	if name != "" {
 		self := invocation()
@@ -174,7 +177,15 @@ func shellWord(s string) string {
 // prepare makes the state folder and what belongs to it, before root is given
 // up.
 func prepare(dir string, f serveFlags, log *slog.Logger, with func(*service.State) error) error {
-	state, err := service.OpenState(dir, service.StateOptions{Create: true, Service: true, Logger: log})
+	done := false
+	setUp := func(state *service.State) error {
+		done = true
+		if err := f.keep(state, log); err != nil || with == nil {
+			return err
+		}
+		return with(state)
+	}
+	state, err := service.OpenState(dir, service.StateOptions{Create: true, Service: true, SetUp: setUp, AnswerFile: f.answers, Logger: log})
 	if errors.Is(err, fs.ErrPermission) {
 		return denied(err)
 	}
@@ -182,11 +193,8 @@ func prepare(dir string, f serveFlags, log *slog.Logger, with func(*service.Stat
 		return err
 	}
 	defer state.Close()
-	if err := f.keep(state, log); err != nil {
-		return err
-	}
-	if with != nil {
-		if err := with(state); err != nil {
+	if !done {
+		if err := setUp(state); err != nil {
 			return err
 		}
 	}

@@ -8,9 +8,9 @@ import (
 
 // fold makes paths compare: without case, blanks and separators, so that a path from
 // which a shell has eaten the backslashes is still that path.
-func fold(s string) string {
-	return strings.ToLower(strings.NewReplacer(" ", "", "\t", "", `\`, "", "/", "").Replace(s))
-}
+func fold(s string) string { return strings.ToLower(separators.Replace(s)) }
+
+var separators = strings.NewReplacer(" ", "", "\t", "", `\`, "", "/", "")
 
 // endings are the folded ways to name a path: the whole of it, and without the parts at
 // its begin.

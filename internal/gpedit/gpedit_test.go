@@ -285,3 +285,43 @@ func TestUpdatePolicy(t *testing.T) {
 		t.Errorf("a file that no reader can use: %v", err)
 	}
 }
+
+// A policy file of anybody: reading, checking and merging it never fails in another way
+// than by a sentence, and what is set afterwards reads back.
+func FuzzPolicies(f *testing.F) {
+	for _, name := range []string{"Trusted Hosts", "Allow delegating fresh credentials", "Firewall rules", "Specify idle Timeout"} {
+		p, _ := Find(name)
+		var file registry.Policy
+		o := map[string][]Given{"Firewall rules": {{"Rule", "X=v2.31|Action=Block|Dir=In|Name=n|"}}, "Specify idle Timeout": {{"IdleTimeout", "1"}}}
+		if err := p.Set(&file, Enabled, o[name]); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(file.AppendPol(nil))
+	}
+	all := Policies()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		file, err := registry.ParsePol(b)
+		if err != nil {
+			return
+		}
+		Check(file)
+		for _, e := range Foreign(file) {
+			Describe(e)
+		}
+		var merged registry.Policy
+		Merge(&merged, file)
+		if len(merged.Entries) != len(file.Entries) {
+			t.Fatalf("%d entries of %d", len(merged.Entries), len(file.Entries))
+		}
+		for i := range all {
+			all[i].Read(&merged)
+		}
+		hosts, _ := Find("Trusted Hosts")
+		if err := hosts.Set(&merged, Enabled, []Given{{"TrustedHostsList", "a"}}); err != nil {
+			t.Fatal(err)
+		}
+		if s := hosts.Read(&merged); s.State != Enabled || len(s.Options) != 1 || s.Options[0].Text != "a" {
+			t.Fatalf("%+v", s)
+		}
+	})
+}
