@@ -59,6 +59,9 @@ type Options struct {
 	// Settings gives the client's WinRM settings; nil means the documented
 	// defaults.
 	Settings func() *settings.Client
+	// NTLM says with which hosts NTLM may be used, and is asked at each sign-in; nil
+	// means with all.
+	NTLM func() settings.NTLM
 	// Strict obeys TrustedHosts to the letter. The default permits sealed
 	// NTLM to a host that the caller named.
 	Strict bool

@@ -120,7 +120,7 @@ func dialURL(name, endpoint string, o Options) (*Connection, error) {
 	c, err := wsmanclient.New(endpoint, wsmanclient.Options{
 		Scheme:      o.Scheme,
 		Credentials: auth.Credentials{Username: o.User, Password: o.Password, NTHash: o.NTHash},
-		Certificate: o.Certificate, TLS: o.TLS, Proxy: o.Proxy, OperationTimeout: o.OperationTimeout, Settings: o.Settings,
+		Certificate: o.Certificate, TLS: o.TLS, Proxy: o.Proxy, OperationTimeout: o.OperationTimeout, Settings: o.Settings, NTLM: o.NTLM,
 		Lenient: !o.Strict, Unencrypted: o.Unencrypted, DialContext: o.DialContext, Trace: o.Trace, Logger: o.Logger,
 	})
 	if err != nil {

@@ -3,12 +3,19 @@ package casement_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"os"
 	"regexp"
@@ -25,6 +32,8 @@ import (
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wmi"
+	"github.com/casementhq/casement/wsman"
+	"github.com/casementhq/casement/wsman/wsmanclient"
 )
 
 // attempt is a row of docs/security.md.
@@ -82,11 +91,12 @@ type matrix struct {
 	server   *casementtest.Server
 	accounts map[string]auth.Credentials
 	defaults map[string]string
+	holders  map[string]tls.Certificate // by account
 }
 
 func newMatrix(t *testing.T) *matrix {
 	m := &matrix{server: casementtest.New(t, casementtest.Options{}), defaults: map[string]string{
-		"Service/AllowUnencrypted": "false", "Service/Auth/Basic": "false", "Service/Auth/Negotiate": "true", "Service/Auth/CbtHardeningLevel": "Relaxed",
+		"Service/AllowUnencrypted": "false", "Service/Auth/Basic": "false", "Service/Auth/Negotiate": "true", "Service/Auth/CbtHardeningLevel": "Relaxed", "Service/Auth/Certificate": "false",
 	}}
 	s := m.server
 	for path, value := range m.defaults {
@@ -106,7 +116,54 @@ func newMatrix(t *testing.T) *matrix {
 		"mistaken":      {Username: s.User, Password: "not " + s.Password},
 		"nobody":        {Username: "no such user", Password: "Nobody-1"},
 	}
+	m.mapCertificates(t)
 	return m
+}
+
+// mapCertificates gives each account a certificate of one authority, whose common name is that of the account. That of nobody is not mapped.
+func (m *matrix) mapCertificates(t *testing.T) {
+	t.Helper()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	signer := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "The authority"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(err)
+	issue := func(c *x509.Certificate) []byte {
+		der, err := x509.CreateCertificate(rand.Reader, c, signer, key.Public(), key)
+		check(err)
+		return der
+	}
+	prints, err := m.server.Service.State.Authorities.Add(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issue(signer)}))
+	check(err)
+	admin, err := wsmanclient.New(m.server.HTTP, wsmanclient.Options{Credentials: m.accounts["administrator"]})
+	check(err)
+	defer admin.Close()
+	m.holders = map[string]tls.Certificate{}
+	for account, c := range m.accounts {
+		m.holders[account] = tls.Certificate{PrivateKey: key, Certificate: [][]byte{issue(&x509.Certificate{SerialNumber: big.NewInt(2),
+			Subject: pkix.Name{CommonName: account}, NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})}}
+		if account == "nobody" || account == "mistaken" {
+			continue
+		}
+		check(m.server.Service.State.Accounts.SetDisabled(c.Username, false))
+		_, err := admin.Create(t.Context(), wsman.EPR{ResourceURI: settings.URICertMapping, Selectors: wsman.SelectorSet{{Name: "Issuer", Value: prints[0]},
+			{Name: "Subject", Value: account}, {Name: "URI", Value: "*"}}}, fmt.Appendf(nil, `<p:CertMapping xmlns:p="%s"><p:UserName>%s</p:UserName><p:Password>%s</p:Password></p:CertMapping>`,
+			settings.URICertMapping, c.Username, c.Password), nil)
+		check(err)
+	}
+	check(m.server.Service.State.Accounts.SetDisabled("disabled", true))
+}
+
+// certificates are those that the client of a row shows.
+func (m *matrix) certificates(a attempt) []tls.Certificate {
+	if c, ok := m.holders[a.account]; ok && a.scheme == "certificate" {
+		return []tls.Certificate{c}
+	}
+	return nil
 }
 
 // set changes what a row changes, and gives what changes it back.
@@ -126,13 +183,16 @@ func (m *matrix) set(t *testing.T, with string) (back func()) {
 		case "uac":
 			m.server.Apply(settings.SetLocalAccountTokenFilterPolicy(value == "1"))
 			undo = append(undo, func() { m.server.Apply(settings.SetLocalAccountTokenFilterPolicy(false)) })
-		case "ole":
+		case "ole", "lsa":
 			key := settings.KeyOle
+			if area == "lsa" {
+				key = settings.KeyNTLM
+			}
 			if i := strings.LastIndexByte(path, '\\'); i >= 0 {
 				key, path = key+`\`+path[:i], path[i+1:]
 			}
 			v := registry.SZ(value)
-			if value == "0" || value == "1" {
+			if value == "0" || value == "1" || value == "2" {
 				v = registry.DWORD(uint32(value[0] - '0'))
 			}
 			m.server.Apply(settings.Change{Key: key, Name: path, Value: v})
@@ -187,7 +247,7 @@ func (m *matrix) bare(ctx context.Context, t *testing.T, a attempt) string {
 	}
 	if a.way == "https" {
 		url = m.server.HTTPS
-		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true, VerifyConnection: func(s tls.ConnectionState) error { // #nosec G402 -- the service's own certificate
+		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true, Certificates: m.certificates(a), VerifyConnection: func(s tls.ConnectionState) error { // #nosec G402 -- the service's own certificate
 			if a.binding == "right" {
 				bindings = auth.TLSServerEndPoint(s.PeerCertificates[0])
 			}
@@ -242,6 +302,10 @@ func (m *matrix) bare(ctx context.Context, t *testing.T, a attempt) string {
 		return result(status, answer)
 	case "digest":
 		status, _, answer := post(`Digest username="x", realm="WSMAN", nonce="1", uri="/wsman", response="0123456789abcdef0123456789abcdef"`, getConfig)
+		return result(status, answer)
+	}
+	if a.scheme == "certificate" {
+		status, _, answer := post("http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual", getConfig)
 		return result(status, answer)
 	}
 	if a.account == "anonymous" { // an empty proof of NTLM: no client of ours sends one

@@ -18,6 +18,8 @@ var (
 	// ErrNotProtected says that the exchange did not agree on signing or sealing
 	// (SEC_E_QOP_NOT_SUPPORTED, 0x8009030A).
 	ErrNotProtected = errors.New("message protection was not negotiated (0x8009030A)")
+	// ErrNTLMBlocked says that NTLM is switched off where it was tried (STATUS_NTLM_BLOCKED, 0xC0000418).
+	ErrNTLMBlocked = errors.New("NTLM is switched off (0xC0000418)")
 	// ErrUnsupported says that the peer offers too little for our policy, or no common mechanism
 	// (SEC_E_UNSUPPORTED_FUNCTION, 0x80090302).
 	ErrUnsupported = errors.New("the peer does not offer a sufficient mechanism (0x80090302)")

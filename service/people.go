@@ -54,12 +54,19 @@ func (p *people) ntlm(remote net.Addr, o ntlm.AcceptorOptions) auth.Acceptor {
 
 // ntlm is NTLM against the local accounts.
 func (g *guarded) ntlm(o ntlm.AcceptorOptions) auth.Acceptor {
+	allowed := g.people.state.Snapshot().NTLM
+	if !allowed.Accepts(false) {
+		return noNTLM{}
+	}
 	machine, err := g.people.store.Machine()
 	if err != nil {
 		machine = machineName()
 	}
 	o.Secrets, o.NetBIOSName, o.DNSName = g.secret, machine, hostName()
 	o.PassThrough, o.NetBIOSDomain = g.people.winbind.verifier, g.people.winbind.domain().netBIOS
+	if !allowed.Accepts(true) {
+		o.PassThrough = nil
+	}
 	return ntlm.NewAcceptor(o)
 }
 

@@ -13,6 +13,7 @@ type Snapshot struct {
 	// FilterTokens is false where LocalAccountTokenFilterPolicy gives local
 	// administrators their full token over the network.
 	FilterTokens bool
+	NTLM         NTLM
 	DCOM         *DCOM
 	Callbacks    Callbacks
 	Problems     []Problem
@@ -32,6 +33,8 @@ func LoadSnapshot(r Reader) *Snapshot {
 	s.Security, p = LoadSecurity(r, s.Plugins)
 	note(p)
 	s.CertMappings, p = CertMappings(r)
+	note(p)
+	s.NTLM, p = LoadNTLM(r)
 	note(p)
 	s.DCOM, p = LoadDCOM(r)
 	note(p)

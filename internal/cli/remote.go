@@ -254,6 +254,7 @@ func clientSettings(dir string, o *casement.Options) {
 	c := now.WinRM.Client
 	scripting, _ := settings.LoadScripting(now.Reader) // what is damaged has its default
 	o.Settings = func() *settings.Client { return &c }
+	o.NTLM = func() settings.NTLM { return now.NTLM }
 	o.DCOM.Scripting = func() settings.Scripting { return scripting }
 	o.DCOM.Disabled = !now.DCOM.Enabled
 }

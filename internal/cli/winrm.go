@@ -53,6 +53,7 @@ func (c *connector) Remote(_ context.Context, o winrmtool.RemoteOptions) (*wsman
 		set := c.Client()
 		return &set
 	}
+	o.Options.NTLM = func() settings.NTLM { return c.snapshot().NTLM }
 	if o.Certificate != "" {
 		var err error
 		if o.Options.Certificate, err = userCertificate(c.state, o.Certificate); err != nil {
@@ -64,14 +65,15 @@ func (c *connector) Remote(_ context.Context, o winrmtool.RemoteOptions) (*wsman
 
 // Client is winrm/config/client as the state folder has it; without a state
 // the documented defaults hold.
-func (c *connector) Client() settings.Client {
+func (c *connector) Client() settings.Client { return c.snapshot().WinRM.Client }
+
+func (c *connector) snapshot() *settings.Snapshot {
 	hive, err := registry.Open(filepath.Join(c.state, "hive.reg"), registry.Options{})
 	if err != nil {
-		w, _ := settings.Load(registry.NewTree(), settings.Current)
-		return w.Client
+		return settings.LoadSnapshot(registry.NewTree())
 	}
 	defer hive.Close()
-	return settings.LoadSnapshot(hive.Snapshot()).WinRM.Client
+	return settings.LoadSnapshot(hive.Snapshot())
 }
 
 // passwordOf asks on the terminal for the password of a user.

@@ -45,7 +45,7 @@ func New(host string, o Options) (*Client, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	blanket, err := newBlanket(&o)
+	blanket, err := newBlanket(host, &o)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // newBlanket is what every call is made with. See spec/wmi.md 1.6.
-func newBlanket(o *Options) (dcom.Blanket, error) {
+func newBlanket(host string, o *Options) (dcom.Blanket, error) {
 	if o.Authority.Kerberos != "" {
 		return dcom.Blanket{}, &cim.Error{Status: cim.ErrNotSupported, Detail: "Kerberos is not built in; leave the authority " + o.Authority.String() + " out"}
 	}
@@ -49,6 +49,10 @@ func newBlanket(o *Options) (dcom.Blanket, error) {
 	b.Initiator = func(spn, _ string) (auth.Initiator, error) {
 		if credentials.Username == "" {
 			return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "no user is named, and the host asks who calls"}
+		}
+		if o.NTLM != nil && !o.NTLM().SendsTo(host) {
+			return nil, &cim.Error{Status: cim.ErrAccessDenied, Err: auth.ErrNTLMBlocked, Detail: "this machine must not use NTLM with " + host + ": its setting " +
+				"RestrictSendingNTLMTraffic is 2 and ClientAllowedNTLMServers does not name the host"}
 		}
 		proof := func() auth.Initiator {
 			return ntlm.NewInitiator(ntlm.InitiatorOptions{Credentials: credentials, TargetName: spn, Workstation: workstation()})

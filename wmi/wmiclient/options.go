@@ -34,6 +34,8 @@ type Options struct {
 	Sinks *Sinks
 	// Port is that of the host's resolver; 0 is 135.
 	Port uint16
+	// NTLM says with which hosts NTLM may be used, and is asked at each sign-in; nil means with all.
+	NTLM func() settings.NTLM
 	// DialContext opens the connections; the default is a net.Dialer.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// MachineName is what the host is told the client is called; "" is the name of this machine.

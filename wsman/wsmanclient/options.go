@@ -90,6 +90,9 @@ type Options struct {
 	// because the user named that host. The rules for messages in the clear
 	// and the switches of the schemes hold all the same.
 	Lenient bool
+	// NTLM says with which hosts NTLM may be used, and is asked at each sign-in;
+	// nil means with all.
+	NTLM func() settings.NTLM
 	// DialContext opens the connections; the default is a net.Dialer.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Local says that DialContext leads to this machine's own service by a way

@@ -10,6 +10,7 @@ import (
 // constant for.
 const (
 	codeCredentialsNeeded   wsman.Code = 0x803380B0
+	codeNTLMBlocked         wsman.Code = 1937 // ERROR_NTLM_BLOCKED
 	codeCertificateNeeded   wsman.Code = 0x803380B4
 	codeCertificateOverHTTP wsman.Code = 0x803380D8
 	codeDigestDisabled      wsman.Code = 0x803380E0
