@@ -12,8 +12,8 @@ import (
 // name of the program, behind casement, and at the prompt.
 func TestNamesOfTheDocuments(t *testing.T) {
 	state(t)
-	for _, name := range []string{"winrm", "Winrm", "winrs", "winmgmt", "netsh", "DCOMCNFG", "gpedit.msc", "lusrmgr.msc", "wmimgmt.msc", "WF.msc", "Rundll32", "Runas", "reg"} {
-		tool := strings.TrimSuffix(strings.ToLower(name), ".msc")
+	for _, name := range []string{"winrm", "Winrm", "winrs", "winmgmt", "netsh", "Configure-SMRemoting.exe", "DCOMCNFG", "gpedit.msc", "lusrmgr.msc", "wmimgmt.msc", "WF.msc", "Rundll32", "Runas", "reg"} {
+		tool := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(name), ".msc"), ".exe")
 		if personalities[tool] == nil {
 			t.Errorf("%s does not answer", name)
 		}
