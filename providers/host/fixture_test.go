@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/security"
 )
 
 // root makes a tree of files; a content that begins with "-> " makes a symbolic link, and a name that ends with a
@@ -59,9 +60,12 @@ func projected(class string, names ...string) query {
 	return query{wants: func(i int) bool { return wanted[i] }}
 }
 
-// all lists a class.
+// all lists a class. Where a class shows less to others it is an administrator who asks, unless q says who.
 func all(t testing.TB, p *Provider, class string, q query) []*cim.Instance {
 	t.Helper()
+	if q.caller.Token == nil && filteredByClass[cim.Fold(class)] != nil {
+		q.caller.Token = &security.Token{Groups: []security.GroupEntry{{SID: security.SIDAdministrators}}}
+	}
 	var out []*cim.Instance
 	err := p.list(context.Background(), classNamed(class), q, func(i *cim.Instance) error {
 		out = append(out, i.Clone())

@@ -187,5 +187,8 @@ func (p *Provider) list(ctx context.Context, c *cim.Class, q query, yield func(*
 	if !ok { // a definition only
 		return nil
 	}
+	if l := filteredFor(c, q.caller); l != nil {
+		q, yield = l.apply(c, q, yield)
+	}
 	return s.list(ctx, p, c, q, yield)
 }
