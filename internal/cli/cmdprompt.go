@@ -129,7 +129,7 @@ func (p *prompt) loop(ctx context.Context, next func() (string, error)) error {
 
 // line runs one line and keeps its exit code.
 func (p *prompt) line(ctx context.Context, line string) error {
-	line = strings.TrimSpace(line)
+	line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff")) // which editors of Windows put before a file
 	if strings.HasPrefix(line, "@") && !strings.HasPrefix(line, "@{") {
 		line = line[1:] // hides the line in a batch file; lines are not shown here
 	}

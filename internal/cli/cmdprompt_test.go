@@ -66,7 +66,7 @@ func TestExpand(t *testing.T) {
 func TestCmdPrompt(t *testing.T) {
 	state(t)
 	script := strings.Join([]string{
-		"@echo off", "rem a > comment that is not run", ":: another", "",
+		"\ufeff@echo off", "rem a > comment that is not run", ":: another", "",
 		`reg add HKLM\SOFTWARE\Test /v Path /d "%windir%\system32" /f`,
 		`%windir%\system32\REG.EXE query HKEY_LOCAL_MACHINE \ SOFTWARE \ Test /v path`,
 		"set NAME=WinRMRemoteWMIUsers__",

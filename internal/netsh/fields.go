@@ -383,16 +383,17 @@ func setProgram(r *firewall.Rule, v string) error {
 	return setText(&r.Program, sameFolder(restored(v)))
 }
 
-// restored puts the backslashes back into %systemroot%system32svchost.exe.
+// restored puts the backslashes back into %systemroot%system32svchost.exe, and takes doubled ones out of a path.
 func restored(path string) string {
 	if strings.ContainsAny(path, `\/`) {
-		return path
+		n := min(1, len(path)) // two at its beginning are those of a share
+		return path[:n] + strings.ReplaceAll(path[n:], `\\`, `\`)
 	}
-	for _, root := range []string{"%systemroot%", "%windir%"} {
+	for _, root := range []string{"%systemroot%", "%windir%", "C:Windows"} {
 		if len(path) <= len(root) || !strings.EqualFold(path[:len(root)], root) {
 			continue
 		}
-		out, rest := path[:len(root)], path[len(root):]
+		out, rest := "%systemroot%", path[len(root):]
 		for _, folder := range []string{"system32", "wbem"} {
 			if len(rest) > len(folder) && strings.EqualFold(rest[:len(folder)], folder) {
 				out, rest = out+`\`+rest[:len(folder)], rest[len(folder):]

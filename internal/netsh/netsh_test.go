@@ -3,6 +3,7 @@ package netsh
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -114,6 +115,9 @@ func TestLinesOfTheDocument(t *testing.T) {
 		// As a POSIX shell, and as a prompt of Windows, hand them on.
 		{`add rule dir=in name=eaten program=%systemroot%system32wbemunsecapp.exe action=allow`, "eaten", v + `Dir=In|App=%systemroot%\system32\wbem\unsecapp.exe|Name=eaten|`},
 		{`add rule dir=in name=expanded program=C:\Windows\system32\svchost.exe action=allow`, "expanded", v + `Dir=In|App=%systemroot%\system32\svchost.exe|Name=expanded|`},
+		{`add rule dir=in name="eaten drive" program=C:Windowssystem32svchost.exe action=allow`, "eaten drive", v + `Dir=In|App=%systemroot%\system32\svchost.exe|Name=eaten drive|`},
+		{`add rule dir=in name=twice program=%systemroot%\\system32\\svchost.exe action=allow`, "twice", v + `Dir=In|App=%systemroot%\system32\svchost.exe|Name=twice|`},
+		{`add rule dir=in name=share program=\\host\share\\tool.exe action=allow`, "share", v + `Dir=In|App=\\host\share\tool.exe|Name=share|`},
 		{`add rule dir=in name=windir program=%windir%\system32\svchost.exe action=allow`, "windir", v + `Dir=In|App=%systemroot%\system32\svchost.exe|Name=windir|`},
 		{`add rule dir=in name=tool program=/usr/bin/tool action=allow`, "tool", v + `Dir=In|App=/usr/bin/tool|Name=tool|`},
 	} {
@@ -488,7 +492,9 @@ func TestOldForm(t *testing.T) {
 
 func TestElevation(t *testing.T) {
 	var o, e bytes.Buffer
-	tool := Tool{Out: &o, Err: &e, Open: func() (*registry.Hive, func() error, error) { return nil, nil, fs.ErrPermission }}
+	tool := Tool{Out: &o, Err: &e, Open: func() (*registry.Hive, func() error, error) {
+		return nil, nil, fmt.Errorf("use sudo: %w", fs.ErrPermission)
+	}}
 	if code := tool.Run(split(`advfirewall reset`)); code != 1 || !strings.Contains(e.String(), "The requested operation requires elevation (Run as administrator).") || !strings.Contains(e.String(), "sudo") {
 		t.Errorf("%d %s", code, e.String())
 	}

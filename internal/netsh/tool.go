@@ -12,7 +12,7 @@ import (
 // Tool runs lines of netsh.
 type Tool struct {
 	// Open opens the hive for one line, and release gives it back. An error that wraps fs.ErrPermission means that the caller
-	// is not the Administrator of the service. It is required.
+	// is not the Administrator of the service, and says how one becomes it. It is required.
 	Open func() (h *registry.Hive, release func() error, err error)
 	// Out gets what a line answers, Err why it failed. Both are required.
 	Out, Err io.Writer
@@ -66,7 +66,7 @@ func (t *Tool) line(args []string) error {
 		err = errors.Join(cmd.run(h, t.Out), release())
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return &refusal{fmt.Sprintf("%s\nRun it with sudo, or as the owner of the state folder: %v.", elevation, err), err}
+		return &refusal{fmt.Sprintf("%s\n%v", elevation, err), err}
 	}
 	return err
 }

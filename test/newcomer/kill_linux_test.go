@@ -107,6 +107,9 @@ func TestPlainUserIsDenied(t *testing.T) {
 			{"winrm", "--state", state, "quickconfig", "-quiet"},
 			{"winrm", "--state", state, "set", "winrm/config", `@{MaxTimeoutms="61234"}`},
 			{"reg", "add", `HKLM\SOFTWARE\x`, "/v", "y", "/d", "z", "--state", state},
+			{"netsh", "--state", state, "advfirewall", "firewall", "set", "rule", "group=windows management instrumentation (wmi)", "new", "enable=yes"},
+			{"firewall", "enable", "windows management instrumentation (wmi)", "--state", state},
+			{"winmgmt", "/standalonehost", "--state", state},
 			{"user", "add", "mallory", "--generate", "--state", state},
 		} {
 			out, errOut, code := stranger.run(t, args...)
