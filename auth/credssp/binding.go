@@ -38,7 +38,8 @@ func proof(version int, fromClient bool, nonce, key []byte) []byte {
 
 // wrap seals with the key of the negotiation: signature, then ciphertext. See [MS-CSSP] 2.2.1.
 func wrap(c auth.Context, plain []byte) ([]byte, error) {
-	data := slices.Clone(plain)
+	data := append(make([]byte, 0, len(plain)+1), plain...)
+	data = append(data, make([]byte, padding(c))...)
 	sig, err := c.Seal([]auth.Buffer{{Data: data}})
 	if err != nil {
 		return nil, fmt.Errorf("credssp: %w", err)
@@ -56,7 +57,18 @@ func unwrap(c auth.Context, token []byte) ([]byte, error) {
 	if err := c.Unseal([]auth.Buffer{{Data: data}}, token[:n]); err != nil {
 		return nil, fmt.Errorf("credssp: %w", err)
 	}
-	return data, nil
+	if len(data) < padding(c) {
+		return nil, bad("sealed field of %d bytes", len(token))
+	}
+	return data[:len(data)-padding(c)], nil
+}
+
+// padding is how many bytes a mechanism wants behind what it seals.
+func padding(c auth.Context) int {
+	if p, ok := c.(auth.Padder); ok {
+		return p.Padding()
+	}
+	return 0
 }
 
 // checkProof opens the peer's pubKeyAuth. A wrong one is ErrBadBindings: somebody sits between.

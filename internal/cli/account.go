@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -20,7 +21,8 @@ type account struct{ user, password string }
 // accountSource finds the account for a host. The user comes from --user, else
 // CASEMENT_USER, else the hosts file; the password from CASEMENT_PASSWORD, else the
 // hosts file where the user is the one that it names, else the keyring where that is
-// asked for, else a question, which is asked once for a user.
+// asked for, else a question, which is asked once for a user. Where nobody is named and
+// the command runs in a remote shell, it is who handed credentials over for that shell.
 type accountSource struct {
 	s       Streams
 	user    string
@@ -43,8 +45,11 @@ func (a *accountSource) account(host string) (account, error) {
 	if user == "" {
 		user = entry.User
 	}
-	if user == "" || host == "." {
+	if host == "." {
 		return account{}, nil
+	}
+	if user == "" {
+		return delegatedAccount(context.Background())
 	}
 	if p := os.Getenv("CASEMENT_PASSWORD"); p != "" {
 		return account{user, p}, nil

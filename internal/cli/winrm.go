@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 
+	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/internal/winrmtool"
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/service"
@@ -47,8 +48,16 @@ type connector struct {
 	closers []func() error
 }
 
-// Remote makes a client that obeys this machine's client settings.
-func (c *connector) Remote(_ context.Context, o winrmtool.RemoteOptions) (*wsmanclient.Client, error) {
+// Remote makes a client that obeys this machine's client settings. Where no
+// credentials are named, those of the remote shell that it runs in are taken.
+func (c *connector) Remote(ctx context.Context, o winrmtool.RemoteOptions) (*wsmanclient.Client, error) {
+	if s := o.Options.Scheme; o.Options.Credentials.IsZero() && (s == wsmanclient.Automatic || s == wsmanclient.Negotiate) {
+		a, err := delegatedAccount(ctx)
+		if err != nil {
+			return nil, err
+		}
+		o.Options.Credentials = auth.Credentials{Username: a.user, Password: a.password}
+	}
 	o.Options.Settings = func() *settings.Client {
 		set := c.Client()
 		return &set

@@ -173,8 +173,8 @@ func (c *Command) check() error {
 		return wsman.NewFault(wsman.CodeUserNameAndPasswordNeeded, "/password needs /username")
 	case c.Compress:
 		return usage("/compression is not built in; leave it out, the streams are then not compressed")
-	case c.Delegate:
-		return usage("/allowdelegate needs Kerberos or CredSSP, which are not built in; run the second hop with credentials of its own")
+	case c.Delegate && !c.HasUser:
+		return wsman.NewFault(codeCredSSPCredentials, "/allowdelegate hands a user and a password over by CredSSP: give /username")
 	}
 	return nil
 }
@@ -198,7 +198,10 @@ func (c *Command) endpoint() (string, error) {
 	return transport + "://" + rest, nil
 }
 
-const codeUseSSL wsman.Code = 0x803381BE
+const (
+	codeUseSSL             wsman.Code = 0x803381BE
+	codeCredSSPCredentials wsman.Code = 0x803381A1
+)
 
 // clip bounds what a user wrote for a message.
 func clip(s string) string {

@@ -47,12 +47,20 @@ func TestDocumentedLines(t *testing.T) {
 func TestRefused(t *testing.T) {
 	var wrong *UsageError
 	for _, line := range []string{"/r:h /zz dir", "/r: dir", "/r dir", "/r:h", "/usessl:1 dir", "/r:h /r:i dir", "/t:soon dir", "/env:x dir", "/env:=x dir",
-		"/r:h /compression dir", "/r:h /comp dir", "/r:h /allowdelegate dir", "/r:h /ad dir", "/un", "/ssl"} {
+		"/r:h /compression dir", "/r:h /comp dir", "/un", "/ssl"} {
 		if _, err := Parse(strings.Fields(line)); !errors.As(err, &wrong) {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
 	if _, err := Parse([]string{"/r:h", "/p:secret", "dir"}); !errors.Is(err, wsman.CodeUserNameAndPasswordNeeded) || strings.Contains(err.Error(), "secret") {
+		t.Error(err)
+	}
+	for _, line := range []string{"/r:h /allowdelegate dir", "/r:h /ad dir"} {
+		if _, err := Parse(strings.Fields(line)); !errors.Is(err, codeCredSSPCredentials) {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+	if c, err := Parse(strings.Fields("/r:h /ad /u:a /p:b dir")); err != nil || !c.Delegate {
 		t.Error(err)
 	}
 	c, err := Parse([]string{"/r:http://h", "/usessl", "dir"})

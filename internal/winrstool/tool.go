@@ -112,6 +112,9 @@ func (t *Tool) open(ctx context.Context, c *Command) (*wsmanclient.Client, error
 		return nil, err
 	}
 	o := wsmanclient.Options{Unencrypted: c.Unencrypted && !isHTTPS(at)}
+	if c.Delegate {
+		o.Scheme = wsmanclient.CredSSP
+	}
 	if c.HasPassword {
 		fmt.Fprintln(t.Err, "warning: /password on the command line can be read by everybody who lists the processes of this machine; leave it out to be asked")
 	}

@@ -30,7 +30,8 @@ type call struct {
 	contentType string
 	caller      cim.Caller
 	identity    auth.Identity
-	mapper      httpauth.Mapper // of a client certificate: caller and identity are not known yet
+	mapper      httpauth.Mapper         // of a client certificate: caller and identity are not known yet
+	delegated   func() *auth.Delegation // what the caller handed over; nil of a local caller
 	local       bool
 	uid         uint32 // of a local caller
 	machine     string // the host that the client addressed

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/internal/secondhop"
+	"github.com/casementhq/casement/shell"
 )
 
 // credSSP makes the service's side of an exchange, or one that refuses with the reason why there can be none.
@@ -20,3 +22,21 @@ type refusing struct{ err error }
 
 func (r refusing) Step(context.Context, []byte) ([]byte, bool, error) { return nil, false, r.err }
 func (r refusing) Context() auth.Context                              { return nil }
+
+// secondHop gives a new shell what its caller handed over with the proof of this request's connection: commands
+// of the shell can use it while the shell lives. nil: nothing was, or it cannot be kept from other users here.
+func (c *call) secondHop(id shell.Identity) *secondhop.Server {
+	if c.delegated == nil {
+		return nil
+	}
+	d := c.delegated()
+	if d == nil {
+		return nil
+	}
+	served, err := secondhop.Serve(d, id.UID)
+	if err != nil {
+		c.server.log.Warn("a shell goes without the credentials that its caller handed over", "user", c.ownerName(), "error", err)
+		return nil
+	}
+	return served
+}

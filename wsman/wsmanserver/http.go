@@ -83,7 +83,7 @@ func (s *Server) serveHTTP(l *listening, w http.ResponseWriter, r *http.Request)
 		server: s, snap: snap, body: body, contentType: ex.ContentType,
 		caller: cim.Caller{Token: token, Remote: true, Address: r.RemoteAddr, Protection: protection(ex, r),
 			Impersonation: cim.ImpersonationImpersonate},
-		identity: ex.Identity, mapper: ex.Mapper, machine: hostOnly(r.Host), chunked: r.ContentLength < 0,
+		identity: ex.Identity, mapper: ex.Mapper, delegated: ex.Delegated, machine: hostOnly(r.Host), chunked: r.ContentLength < 0,
 	}
 	status, answer, done := call.serve(r.Context())
 	defer done()

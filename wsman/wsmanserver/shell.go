@@ -157,8 +157,10 @@ func (c *call) shellCreate() (wsman.Body, error) {
 	if c.local {
 		owner.Address = "localhost"
 	}
+	spec.Delegated = c.secondHop(id)
 	s, err := c.server.shells.Create(owner, spec)
 	if err != nil {
+		_ = spec.Delegated.Close() // what it served is wiped either way
 		return nil, err
 	}
 	c.effect = true

@@ -7,11 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/casementhq/casement/internal/secondhop"
 	"github.com/casementhq/casement/quota"
 	"github.com/casementhq/casement/shell"
 	"github.com/casementhq/casement/wsman"
@@ -82,7 +84,8 @@ type Host struct {
 func New(o Options) *Host { return &Host{o: o, shells: map[string]*Shell{}} }
 
 // Create opens a shell. It fails with a *quota.ExceededError, and with a
-// *shell.CodePageError for a code page that cannot be set.
+// *shell.CodePageError for a code page that cannot be set; what spec holds is
+// the caller's then.
 func (h *Host) Create(owner Owner, spec Spec) (*Shell, error) {
 	if err := shell.CheckCodePage(spec.CodePage); err != nil {
 		return nil, err
@@ -177,6 +180,9 @@ type Spec struct {
 	IdleTimeout   time.Duration // 0: the setting
 	Lifetime      time.Duration // 0: none
 	Name          string
+	// Delegated serves the credentials that the caller handed over to the
+	// shell's commands, and ends with the shell; nil: there are none.
+	Delegated *secondhop.Server
 }
 
 // Shell is one remote shell.
@@ -292,6 +298,7 @@ func (s *Shell) end() {
 		wg.Go(c.end)
 	}
 	wg.Wait()
+	_ = s.Spec.Delegated.Close() // what it served is wiped either way
 	s.release()
 }
 
@@ -323,7 +330,11 @@ func (s *Shell) Run(ctx context.Context, id, command string, args []string, skip
 	if err != nil {
 		return nil, err
 	}
-	env, err := shell.MergeEnv(s.Spec.Identity, s.Spec.Variables)
+	variables := s.Spec.Variables
+	if d := s.Spec.Delegated; d != nil {
+		variables = append(slices.Clone(variables), shell.Variable{Name: secondhop.Variable, Value: d.Name()})
+	}
+	env, err := shell.MergeEnv(s.Spec.Identity, variables)
 	if err != nil {
 		release()
 		return nil, err
