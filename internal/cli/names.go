@@ -78,22 +78,35 @@ func newNames(s Streams) *cobra.Command {
 				}
 				return nil
 			}},
-		&cobra.Command{Use: "install DIR", Short: "Make a link by each name in a folder", Args: operands(1, 1, "a folder"), Long: namesHelp,
-			Example: "  casement names install ~/.local/share/casement/bin\n  sudo casement names install /opt/casement/names",
-			RunE:    func(_ *cobra.Command, args []string) error { return installNames(s, args[0]) }},
+		namesInstall(s),
 		&cobra.Command{Use: "remove DIR", Short: "Remove the links from a folder", Args: operands(1, 1, "a folder"), Long: namesHelp,
 			Example: "  casement names remove ~/.local/share/casement/bin",
 			RunE:    func(_ *cobra.Command, args []string) error { return removeNames(s, args[0]) }})
 	return group(c)
 }
 
-// installNames links each name to this binary. What is there and is none of ours stays.
-func installNames(s Streams, dir string) error {
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+func namesInstall(s Streams) *cobra.Command {
+	var to string
+	c := &cobra.Command{Use: "install DIR", Short: "Make a link by each name in a folder", Args: operands(1, 1, "a folder"), Long: namesHelp,
+		Example: "  casement names install ~/.local/share/casement/bin\n  casement names install --to /usr/bin/casement pkg/usr/lib/casement/names"}
+	c.Flags().StringVar(&to, "to", "", "what the links lead to, for a package (default: this program)")
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		if to == "" {
+			self, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("find this program: %w", err)
+			}
+			to = self
+		}
+		return installNames(s, args[0], to)
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
+	return c
+}
+
+// installNames links each name to a binary. What is there and is no link to it stays.
+func installNames(s Streams, dir, to string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 -- programs are for everybody
@@ -104,7 +117,7 @@ func installNames(s Streams, dir string) error {
 		path := filepath.Join(dir, name)
 		_, err := os.Lstat(path)
 		switch {
-		case err == nil && sameProgram(path, self):
+		case err == nil && leadsTo(path, to):
 			continue
 		case err == nil:
 			fmt.Fprintf(s.Err, "casement: %s is another program and stays\n", printable(path))
@@ -113,7 +126,7 @@ func installNames(s Streams, dir string) error {
 		case !errors.Is(err, fs.ErrNotExist):
 			return err
 		}
-		if err := os.Symlink(self, path); err != nil {
+		if err := os.Symlink(to, path); err != nil {
 			return fmt.Errorf("make a link: %w", err)
 		}
 		made++
@@ -128,13 +141,14 @@ func installNames(s Streams, dir string) error {
 	return nil
 }
 
-// sameProgram tells whether a path is a link to this program.
-func sameProgram(path, self string) bool {
-	if _, err := os.Readlink(path); err != nil {
-		return false
+// leadsTo tells whether a path is a link to a binary.
+func leadsTo(path, to string) bool {
+	text, err := os.Readlink(path)
+	if err != nil || text == to {
+		return err == nil
 	}
 	a, err1 := os.Stat(path)
-	b, err2 := os.Stat(self)
+	b, err2 := os.Stat(to)
 	return err1 == nil && err2 == nil && os.SameFile(a, b)
 }
 
@@ -146,7 +160,7 @@ func removeNames(s Streams, dir string) error {
 	gone := 0
 	for _, name := range linkNames() {
 		path := filepath.Join(dir, name)
-		if !sameProgram(path, self) {
+		if !leadsTo(path, self) {
 			continue
 		}
 		if err := os.Remove(path); err != nil {

@@ -97,6 +97,26 @@ func TestPackageRoles(t *testing.T) {
 	}
 }
 
+// What a package has beside the binary: pages, completions, and links by the names of Windows' tools, which run once the
+// binary is where they lead.
+func TestPackagePages(t *testing.T) {
+	binary(t)
+	dest := t.TempDir()
+	if out, err := exec.Command("sh", "../../packaging/pages.sh", dest, built.path).CombinedOutput(); err != nil {
+		t.Fatalf("pages.sh: %v: %s", err, out)
+	}
+	for _, name := range []string{"man/man1/casement-netsh.1", "bash-completion/completions/casement", "fish/vendor_completions.d/casement.fish"} {
+		if info, err := os.Stat(filepath.Join(dest, "usr/share", name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"winrm", "netsh", "DCOMCNFG", "WF.msc", "Configure-SMRemoting.exe"} {
+		if to, err := os.Readlink(filepath.Join(dest, "usr/lib/casement/names", name)); err != nil || to != "/usr/bin/casement" {
+			t.Errorf("%s leads to %q: %v", name, to, err)
+		}
+	}
+}
+
 // installed is a system's root folder with what the package ships.
 func installed(t *testing.T) string {
 	t.Helper()
