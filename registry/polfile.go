@@ -68,25 +68,6 @@ func (h *Hive) UpdatePolicy(f func(p *Policy) error) error {
 	return nil
 }
 
-// Remove takes out the entries that set, delete or softly set a value of a key, whose
-// root may be left out, and returns their number. An empty name stands for the default
-// value. What acts on the whole key stays.
-func (p *Policy) Remove(key, name string) int {
-	before := len(p.Entries)
-	p.Entries = slices.DeleteFunc(p.Entries, func(e PolicyEntry) bool {
-		return e.IsFor(key) && strings.EqualFold(e.ValueName(), name) && !e.onKey()
-	})
-	return before - len(p.Entries)
-}
-
-// RemoveKey takes out the entries that set or delete values of a key, and returns their
-// number.
-func (p *Policy) RemoveKey(key string) int {
-	before := len(p.Entries)
-	p.Entries = slices.DeleteFunc(p.Entries, func(e PolicyEntry) bool { return e.IsFor(key) })
-	return before - len(p.Entries)
-}
-
 // IsFor tells whether the entry is for a key; the root HKLM may be left out.
 func (e PolicyEntry) IsFor(key string) bool {
 	return strings.EqualFold(policyKey(e.Key), policyKey(key))
@@ -111,11 +92,6 @@ func (e PolicyEntry) ValueName() string {
 		}
 	}
 	return e.Name
-}
-
-// onKey tells whether the entry acts on more than one value.
-func (e PolicyEntry) onKey() bool {
-	return strings.HasPrefix(e.Name, "**") && e.ValueName() == e.Name || e.Name == "" && e.Type == TypeNone
 }
 
 // Delete adds an entry that deletes a value.

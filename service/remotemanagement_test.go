@@ -139,7 +139,6 @@ func TestQuickConfigLeavesPoliciesAlone(t *testing.T) {
 	policy := func(key, name string, n uint32) {
 		t.Helper()
 		if err := s.Hive.UpdatePolicy(func(p *registry.Policy) error {
-			p.Remove(key, name)
 			p.Set(key, name, registry.DWORD(n))
 			return nil
 		}); err != nil {
