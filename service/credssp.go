@@ -29,7 +29,7 @@ func (p *people) credSSP(peer wsmanserver.Peer) (auth.Acceptor, error) {
 		Certificate: certificate,
 		MinVersion:  snap.WinRM.Client.Delegation.Oracle.ServiceMinVersion(),
 		Inner: func() auth.Acceptor {
-			return p.spnego(peer.Remote, ntlm.AcceptorOptions{Services: []string{"HTTP", "WSMAN", "HOST"}})
+			return p.spnego(peer.Remote, ntlm.AcceptorOptions{Services: []string{"HTTP", "WSMAN", "HOST"}}, false)
 		},
 	})
 }

@@ -41,7 +41,7 @@ func (s *Service) serveDCOM(p dcomPorts, people *people) (io.Closer, error) {
 	d := &dcomServers{}
 	d.resolver = dcom.NewResolver(dcom.ResolverOptions{
 		Endpoint: endpoint(p.Resolver), Log: s.log,
-		Security: []dcom.SecurityBinding{{AuthnSvc: uint16(dcerpc.AuthNTLM)}, {AuthnSvc: uint16(dcerpc.AuthSPNEGO)}},
+		Security: people.securityBindings(),
 	})
 	d.exporter = d.resolver.NewExporter(dcom.ExporterOptions{
 		Endpoint: endpoint(p.WMI), Level: dcerpc.Level(p.Level), Access: gate.access, Principal: gate.principal, Log: s.log, // #nosec G115 -- 2 to 6
@@ -114,9 +114,11 @@ func (d *dcomServers) Close() error {
 func (p *people) rpc(kind dcerpc.AuthType, peer net.Addr) (auth.Acceptor, error) {
 	switch kind {
 	case dcerpc.AuthSPNEGO:
-		return p.spnego(peer, ntlm.AcceptorOptions{}), nil
+		return p.spnego(peer, ntlm.AcceptorOptions{}, true), nil
 	case dcerpc.AuthNTLM:
 		return p.ntlm(peer, ntlm.AcceptorOptions{}), nil
+	case dcerpc.AuthKerberos:
+		return p.rpcKerberos(peer)
 	}
 	return nil, errors.New("this machine has no " + kind.String())
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/krb5"
 	"github.com/casementhq/casement/auth/ntlm"
 	"github.com/casementhq/casement/auth/spnego"
 	"github.com/casementhq/casement/cim"
@@ -26,22 +27,20 @@ type people struct {
 	state      *State
 	winbind    *winbind
 	selfSigned credSSPCertificate
+	replays    *krb5.Replays // of the process
 }
 
 // negotiate is the service's side of Negotiate over HTTP.
 func (p *people) negotiate(peer wsmanserver.Peer) auth.Acceptor {
-	hardening := map[string]auth.Hardening{"None": auth.None, "Relaxed": auth.Relaxed, "Strict": auth.Strict}
-	level, ok := hardening[p.state.Snapshot().WinRM.Service.CbtHardeningLevel]
-	if !ok {
-		level = auth.Strict
-	}
-	return p.spnego(peer.Remote, ntlm.AcceptorOptions{ChannelBindings: peer.Bindings, Hardening: level, Services: []string{"HTTP", "WSMAN", "HOST"}})
+	o := ntlm.AcceptorOptions{ChannelBindings: peer.Bindings, Hardening: p.hardening(), Services: []string{"HTTP", "WSMAN", "HOST"}}
+	return p.spnego(peer.Remote, o, false)
 }
 
-// spnego negotiates a mechanism: NTLM against the local accounts.
-func (p *people) spnego(remote net.Addr, o ntlm.AcceptorOptions) auth.Acceptor {
+// spnego negotiates a mechanism: Kerberos, or NTLM against the local accounts.
+func (p *people) spnego(remote net.Addr, o ntlm.AcceptorOptions, rpc bool) auth.Acceptor {
 	g := &guarded{people: p, from: addrOf(remote)}
-	g.Acceptor = spnego.NewAcceptor(spnego.AcceptorMechanism{OID: spnego.OIDNTLM, New: func() auth.Acceptor { return g.ntlm(o) }})
+	local := spnego.AcceptorMechanism{OID: spnego.OIDNTLM, New: func() auth.Acceptor { return g.ntlm(o) }}
+	g.Acceptor = spnego.NewAcceptor(append(p.kerberosMechanism(o, rpc), local)...)
 	return g
 }
 

@@ -58,4 +58,3 @@ func (p *people) domainIdentity(t *security.Token) (shell.Identity, error) {
 	}
 	return shell.Identity{}, fmt.Errorf("the account %s of a domain is mapped to no Unix user, and the name service switch knows none: 'casement user map '%s' --unix USER' gives it one", name, name)
 }
-

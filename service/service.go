@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/casementhq/casement/auth/krb5"
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/firewall"
 	"github.com/casementhq/casement/registry"
@@ -63,7 +64,7 @@ func New(state *State, o Options) (*Service, error) {
 		o.Starter = shell.Direct{}
 	}
 	s := &Service{State: state, CIM: o.Opener, log: o.Logger}
-	people := &people{store: state.Accounts, state: state, winbind: newWinbind(state.Accounts)}
+	people := &people{store: state.Accounts, state: state, winbind: newWinbind(state.Accounts), replays: krb5.NewReplays()}
 	s.gate = newGate(state, o.Logger)
 	s.dcom = newDCOMHost(state, o, func(p dcomPorts) (io.Closer, error) { return s.serveDCOM(p, people) })
 	if s.CIM == nil {
@@ -86,6 +87,8 @@ func New(state *State, o Options) (*Service, error) {
 		Opener:         s.CIM,
 		Negotiate:      people.negotiate,
 		CredSSP:        people.credSSP,
+		Kerberos:       people.kerberos,
+		KerberosReady:  people.kerberosReady,
 		CheckBasic:     people.checkBasic,
 		Token:          people.token,
 		CertMappings:   newCertMappings(state),

@@ -35,6 +35,7 @@ var ErrNoState = errors.New("no Casement state")
 //	Registry.pol         machine policy, optional
 //	unattend.xml         answer file, optional; read when the folder is made
 //	accounts.json        local users and groups, mode 0600
+//	krb5.keytab          keys of the machine account, optional, mode 0600
 //	certificates/*.pem   certificates of this machine with their keys, mode 0600
 //	authorities.pem      the authorities of client certificates, optional
 //	certmapping.json     digests by which mapped passwords are known, mode 0600
@@ -51,6 +52,8 @@ type State struct {
 	warn bool // of unwise settings; a service does, a tool has its own words
 	mu   sync.Mutex
 	live *settings.Snapshot
+
+	keytab keytabFile
 }
 
 // StateOptions say how a state folder is opened.
@@ -184,7 +187,7 @@ func (s *State) writeFormat() error {
 
 // ours tells what a start that was cut short may have left in a new folder.
 func ours(name string) bool {
-	return strings.HasPrefix(name, "hive.reg") || strings.HasPrefix(name, "accounts") || strings.HasPrefix(name, formatName+"-") ||
+	return strings.HasPrefix(name, "hive.reg") || strings.HasPrefix(name, "accounts") || strings.HasPrefix(name, keytabName) || strings.HasPrefix(name, formatName+"-") ||
 		name == "certificates" || name == "authorities.pem" || name == socketName || strings.HasPrefix(name, "Registry.pol") || name == answersName
 }
 

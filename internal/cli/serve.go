@@ -26,6 +26,7 @@ type serveFlags struct {
 	defaults string
 	role     string
 	answers  string
+	keytab   string
 	verbose  bool
 	trace    string
 	dcomPort int
@@ -35,6 +36,7 @@ type serveFlags struct {
 func (f *serveFlags) add(c *cobra.Command) {
 	f.state = stateFlag(c)
 	c.Flags().StringVar(&f.defaults, "defaults", "", "default values of settings: current, or documented as in the Windows documentation; kept in the state folder")
+	c.Flags().StringVar(&f.keytab, "keytab", "", "keys of this machine's account in a domain, which let it offer Kerberos; kept in the state folder ('casement keytab')")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log each request that fails and why")
 	c.Flags().IntVar(&f.dcomPort, "dcom-port", service.ResolverPort, "port of the endpoint mapper of WMI over DCOM; other clients find no other port than 135; 0 takes a free one")
 	c.Flags().BoolVar(&f.noDCOM, "no-dcom", false, "do not serve WMI over DCOM")
@@ -64,6 +66,11 @@ func (f *serveFlags) keep(state *service.State, log *slog.Logger) error {
 			return usageError("--defaults: %w", err)
 		}
 		if err := state.SetDefaults(d); err != nil {
+			return err
+		}
+	}
+	if f.keytab != "" {
+		if _, err := state.AddKeytab(f.keytab); err != nil {
 			return err
 		}
 	}

@@ -32,7 +32,12 @@ func runPeer(t *testing.T, s *service, limit time.Duration, name string, args ..
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	cmd := s.command(ctx, name, args...)
+	runPeerCommand(t, s.command(ctx, name, args...))
+}
+
+// runPeerCommand is runPeer for a peer that wants more than to know the service.
+func runPeerCommand(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -63,7 +68,7 @@ func runPeer(t *testing.T, s *service, limit time.Duration, name string, args ..
 		err = errors.New("it ended before its last check")
 	}
 	if err != nil {
-		t.Errorf("%s: %v\n%s", filepath.Base(name), err, stderr.String())
+		t.Errorf("%s: %v\n%s", filepath.Base(cmd.Args[len(cmd.Args)-1]), err, stderr.String())
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/casementhq/casement/internal/adtest"
 )
 
 // service is a running `casement up`.
@@ -24,6 +26,8 @@ type service struct {
 	as                          string // the name of a subtest
 	uid                         int    // whom it belongs to
 	apart                       bool   // in a network of its own, where port 135 is free
+	keytab                      string // keys of a machine account
+	prepare                     func(state string) error
 	dir                         string
 	cmd                         *exec.Cmd
 	log                         *logBuffer
@@ -36,9 +40,10 @@ type service struct {
 const nobody = 65534
 
 var (
-	own      = &service{as: "as this user", uid: os.Geteuid(), log: &logBuffer{}}
-	ordinary = &service{as: "as an ordinary user", uid: nobody, log: &logBuffer{}}
-	alone    = &service{as: "in a network of its own", uid: os.Geteuid(), apart: true, log: &logBuffer{}}
+	own        = &service{as: "as this user", uid: os.Geteuid(), log: &logBuffer{}}
+	ordinary   = &service{as: "as an ordinary user", uid: nobody, log: &logBuffer{}}
+	affiliated = &service{as: "in a domain", uid: os.Geteuid(), log: &logBuffer{}}
+	alone      = &service{as: "in a network of its own", uid: os.Geteuid(), apart: true, log: &logBuffer{}}
 )
 
 // running gives the service that all tests of this package share, and starts it when the first one asks. It belongs to whoever
@@ -75,7 +80,7 @@ func (s *service) start(t *testing.T) *service {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for _, s := range []*service{own, ordinary, alone} {
+	for _, s := range []*service{own, ordinary, alone, affiliated} {
 		if err := s.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = max(code, 1)
@@ -84,6 +89,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintf(os.Stderr, "--- what casement up wrote (%s) ---\n%s\n", s.as, s.log)
 		}
 	}
+	adtest.Close()
 	_ = os.RemoveAll(built)
 	os.Exit(code)
 }
@@ -132,6 +138,14 @@ func (s *service) launch() error {
 		return err
 	}
 	args := []string{binary, "up", "--state", filepath.Join(s.dir, "state"), "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"}
+	if s.prepare != nil {
+		if err := s.prepare(args[3]); err != nil {
+			return err
+		}
+	}
+	if s.keytab != "" {
+		args = append(args, "--keytab", s.keytab)
+	}
 	if s.apart { // each program becomes the next one; the route is there to be seen
 		args = append([]string{"unshare", "-n", "sh", "-c", `ip link set lo up && ip route add 198.51.100.0/24 dev lo && exec "$@"`, "sh"}, args...)
 	}

@@ -54,6 +54,10 @@ type Options struct {
 	Negotiate func(Peer) auth.Acceptor
 	// CredSSP makes the service's side of an exchange under CredSSP; nil offers none.
 	CredSSP func(Peer) (auth.Acceptor, error)
+	// Kerberos makes the service's side of an exchange under Kerberos, while
+	// KerberosReady says that there is a key for it. nil does not offer it.
+	Kerberos      func(Peer) auth.Acceptor
+	KerberosReady func() bool
 	// CheckBasic verifies a password.
 	CheckBasic func(ctx context.Context, user, password string, remote net.Addr) (auth.Identity, error)
 	// Token makes the token of a proven identity: gate 4.
@@ -320,6 +324,9 @@ func (s *Server) authenticator(l *listening) *httpauth.Server {
 			if service.Auth.Negotiate && s.o.Negotiate != nil {
 				list = append(list, httpauth.Negotiate)
 			}
+			if service.Auth.Kerberos && s.o.Kerberos != nil && s.o.KerberosReady() {
+				list = append(list, httpauth.Kerberos)
+			}
 			if service.Auth.CredSSP && s.o.CredSSP != nil {
 				list = append(list, httpauth.CredSSP)
 			}
@@ -344,6 +351,11 @@ func (s *Server) authenticator(l *listening) *httpauth.Server {
 	if s.o.CredSSP != nil {
 		a.Acceptors[httpauth.CredSSP] = func(c httpauth.ConnInfo) auth.Acceptor {
 			return s.credSSP(Peer{Remote: c.Remote, Bindings: c.Bindings})
+		}
+	}
+	if s.o.Kerberos != nil {
+		a.Acceptors[httpauth.Kerberos] = func(c httpauth.ConnInfo) auth.Acceptor {
+			return s.o.Kerberos(Peer{Remote: c.Remote, Bindings: c.Bindings})
 		}
 	}
 	if s.o.CheckBasic != nil {

@@ -1,0 +1,139 @@
+package service_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/casementhq/casement/casementtest"
+	"github.com/casementhq/casement/internal/adtest"
+	"github.com/casementhq/casement/service"
+)
+
+// keytabOf is a keytab of MIT's making, of one principal with a random key.
+func keytabOf(t *testing.T, principals ...string) string {
+	t.Helper()
+	b := []byte{5, 2}
+	for _, p := range principals {
+		name, realm, _ := strings.Cut(p, "@")
+		var e []byte
+		text := func(s string) { e = append(append(e, byte(len(s)>>8), byte(len(s))), s...) }
+		parts := strings.Split(name, "/")
+		e = append(e, 0, byte(len(parts)))
+		text(realm)
+		for _, part := range parts {
+			text(part)
+		}
+		e = append(e, 0, 0, 0, 1, 0, 0, 0, 0, 2, 0, 18) // type of name, time, version 2, AES-256
+		text(strings.Repeat("k", 32))
+		b = append(append(b, 0, 0, byte(len(e)>>8), byte(len(e))), e...)
+	}
+	path := filepath.Join(t.TempDir(), "keytab")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// The machine account's keys are copied for the service's user alone, added to those that are there, and taken away.
+func TestKeytab(t *testing.T) {
+	state, err := service.OpenState(t.TempDir(), service.StateOptions{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = state.Close() })
+	principals := func() []string {
+		if keys := state.Keytab(); keys != nil {
+			return keys.Principals()
+		}
+		return nil
+	}
+	if there, err := state.RemoveKeytab(); there || err != nil || principals() != nil {
+		t.Errorf("a new machine has keys: %v, %v", there, err)
+	}
+	first := keytabOf(t, "HTTP/a.test@A.TEST", "host/a.test@A.TEST")
+	third := keytabOf(t, "a$@A.TEST")
+	size := int64(-2) // what the files begin with is there once
+	for _, file := range []string{first, third} {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	for _, file := range []string{first, first, third} {
+		if _, err := state.AddKeytab(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"HTTP/a.test@A.TEST", "host/a.test@A.TEST", "a$@A.TEST"}; !slices.Equal(principals(), want) {
+		t.Errorf("%q, want %q", principals(), want)
+	}
+	info, err := os.Stat(state.KeytabPath())
+	if err != nil || info.Mode().Perm() != 0o600 || info.Size() != size {
+		t.Errorf("%v, %v: the same keys were added twice, or others can read them", info, err)
+	}
+	bad := filepath.Join(t.TempDir(), "bad")
+	if err := os.WriteFile(bad, []byte("no keytab"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := state.AddKeytab(bad); err == nil || len(principals()) != 3 {
+		t.Errorf("a damaged file: %v, %q", err, principals())
+	}
+	if err := os.Chmod(state.KeytabPath(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := state.AddKeytab(keytabOf(t, "b$@A.TEST")); err != nil || len(principals()) != 4 { // the new file has its mode again
+		t.Errorf("%v, %q", err, principals())
+	}
+	if err := os.Chmod(state.KeytabPath(), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(state.KeytabPath(), 0); err != nil || principals() != nil {
+		t.Errorf("a file that others can read is used: %v, %q", err, principals())
+	}
+	if there, err := state.RemoveKeytab(); !there || err != nil || principals() != nil {
+		t.Errorf("the keys stay: %v, %v", there, err)
+	}
+}
+
+// Row 2.81: Kerberos is offered where the setting permits it and the machine has keys, live. See spec/winrm.md 5.2.
+func TestKerberosIsOffered(t *testing.T) {
+	srv := casementtest.New(t, casementtest.Options{})
+	state, url := srv.Service.State, srv.HTTP
+	offered := func() string {
+		resp, err := http.Post(url, "application/soap+xml", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return strings.Join(resp.Header.Values("WWW-Authenticate"), ", ")
+	}
+	set := func(value string) { srv.Set("Service/Auth/Kerberos", value) }
+	if got := offered(); got != "Negotiate" {
+		t.Errorf("without keys: %s", got)
+	}
+	if _, err := state.AddKeytab(keytabOf(t, "HTTP/a.test@"+adtest.Realm)); err != nil {
+		t.Fatal(err)
+	}
+	if got := offered(); got != "Negotiate, Kerberos" {
+		t.Errorf("with keys: %s", got)
+	}
+	set("false")
+	if got := offered(); got != "Negotiate" {
+		t.Errorf("with keys and the setting false: %s", got)
+	}
+	set("true")
+	if got := offered(); got != "Negotiate, Kerberos" {
+		t.Errorf("with the setting true again: %s", got)
+	}
+	if _, err := state.RemoveKeytab(); err != nil {
+		t.Fatal(err)
+	}
+	if got := offered(); got != "Negotiate" {
+		t.Errorf("with the keys gone: %s", got)
+	}
+}
