@@ -46,6 +46,9 @@ type helper struct {
 	jobs   map[uint64]*shell.Process
 	starts int // starts in work; counted against the limit with jobs
 	wg     sync.WaitGroup
+
+	filter     sync.Mutex // of the packet filter
+	programmed bool
 }
 
 // ServeInherited is the main part of the helper process: it serves the socket
@@ -165,8 +168,8 @@ func (h *helper) handle(r *request, files []*os.File) {
 		}
 	case opSignal, opUsage, opClose:
 		a, err = h.onJob(r)
-	default:
-		err = &RefusedError{Code: CodeReserved, Text: fmt.Sprintf("the operation %s is reserved and not there yet", r.Op)}
+	case opFirewall:
+		err = h.program(r.Firewall)
 	}
 	a.ID = r.ID
 	if err != nil {
@@ -197,4 +200,9 @@ func (h *helper) end() {
 	}
 	all.Wait()
 	h.wg.Wait()
+	h.filter.Lock()
+	defer h.filter.Unlock()
+	if err := h.unprogram(); err != nil {
+		h.log.Warn("privilege: the packet filter keeps the table casement", "error", err)
+	}
 }

@@ -29,6 +29,8 @@ type Policy struct {
 	AllowRoot bool `json:"allow_root,omitempty"`
 	// Ports that may be listened on. Empty: DefaultPorts.
 	Ports []uint16 `json:"ports,omitempty"`
+	// Firewall permits to have the kernel drop connections to the service's own ports.
+	Firewall bool `json:"firewall,omitempty"`
 	// MaxJobs at one time. 0: DefaultMaxJobs.
 	MaxJobs int `json:"max_jobs,omitempty"`
 }

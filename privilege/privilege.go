@@ -2,8 +2,8 @@
 // the network sends, as an ordinary user, and a small helper that stays root.
 //
 // The helper does three things, each only as far as its [Policy] goes: listen
-// on a TCP port, start a process as a mapped user, program the packet filter
-// (reserved and refused for now). A provider host is such a process.
+// on a TCP port, start a process as a mapped user, have the kernel's packet filter
+// drop connections to the service's own ports. A provider host is such a process.
 // The two talk over a socket pair that has no name in the file system; every
 // message carries its sender's process id, put there by the kernel.
 //
@@ -43,7 +43,6 @@ var ErrClosed = errors.New("privilege: the helper has ended; restart the service
 const (
 	CodeRefused      = "refused"    // the policy does not permit it
 	CodeInvalid      = "invalid"    // the request is malformed
-	CodeReserved     = "reserved"   // the operation is not there yet
 	CodeNotExist     = "not-exist"  // no such program, directory, user or job
 	CodePermission   = "permission" // the kernel refused it
 	CodeInUse        = "in-use"     // another program listens there

@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/casementhq/casement/firewall"
 	"github.com/casementhq/casement/shell"
 )
 
@@ -202,8 +203,7 @@ func TestRefusals(t *testing.T) {
 	if _, err := c.ListenPrivileged(testCtx(t), "tcp", "127.0.0.1:22"); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("port 22: %v", err)
 	}
-	var reserved *RefusedError
-	if _, _, err := c.do(testCtx(t), request{Op: opFirewall}, nil); !errors.As(err, &reserved) || reserved.Code != CodeReserved {
+	if err := c.Firewall(testCtx(t), []firewall.KernelPort{{Port: 5985}}); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("the packet filter: %v", err)
 	}
 	for _, r := range []request{{Op: opClose, Job: 99}, {Op: opSignal, Job: 99, Signal: shell.Kill}, {Op: opUsage, Job: 1}} {

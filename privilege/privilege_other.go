@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 
+	"github.com/casementhq/casement/firewall"
 	"github.com/casementhq/casement/shell"
 )
 
@@ -43,6 +44,9 @@ func (*Client) Start(context.Context, shell.Spec) (*shell.Job, error) { return n
 func (*Client) Listen(context.Context, string, string) (net.Listener, error) {
 	return nil, ErrUnsupported
 }
+
+// Firewall fails with ErrUnsupported.
+func (*Client) Firewall(context.Context, []firewall.KernelPort) error { return ErrUnsupported }
 
 // Close does nothing.
 func (*Client) Close() error { return nil }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/casementhq/casement/firewall"
+	"github.com/casementhq/casement/firewall/kernel"
 	"github.com/casementhq/casement/shell"
 )
 
@@ -30,7 +32,7 @@ const (
 	opSignal   op = "signal"   // signal a job that this helper started
 	opUsage    op = "usage"    // what such a job uses
 	opClose    op = "close"    // end such a job and everything it started
-	opFirewall op = "firewall" // reserved, refused
+	opFirewall op = "firewall" // replace what the kernel drops
 )
 
 // protocolVersion changes with any change of the messages: both sides are the
@@ -46,6 +48,8 @@ type request struct {
 	Start   *startRequest  `json:"start,omitempty"`
 	Job     uint64         `json:"job,omitempty"`
 	Signal  shell.Signal   `json:"signal,omitempty"`
+	// Firewall are the ports that the kernel is told about; none takes all back.
+	Firewall []firewall.KernelPort `json:"firewall,omitempty"`
 }
 
 type listenRequest struct {
@@ -120,6 +124,8 @@ func (r *request) check(fds int) error {
 		return errors.New("listen without its part, or the part without listen")
 	case (r.Op == opStart) != (r.Start != nil):
 		return errors.New("start without its part, or the part without start")
+	case r.Op != opFirewall && r.Firewall != nil:
+		return errors.New("rules of the packet filter without their operation")
 	}
 	switch r.Op {
 	case opListen:
@@ -142,7 +148,7 @@ func (r *request) check(fds int) error {
 		}
 		return nil
 	case opFirewall:
-		return nil
+		return kernel.Check(r.Firewall)
 	}
 	return fmt.Errorf("no such operation: %q", r.Op)
 }

@@ -130,7 +130,7 @@ func (s *State) updatePolicy(account string) (Permitted, error) {
 			p.Users = append(p.Users, u.UnixUser)
 		}
 	}
-	if len(p.Users) == 1 && len(p.Ports) == 0 && p.MaxJobs == 0 {
+	if len(p.Users) == 1 && len(p.Ports) == 0 && p.MaxJobs == 0 && !p.Firewall {
 		// Nothing but what holds without a file too.
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return told, fmt.Errorf("write the policy of the privilege helper: %w", err)

@@ -29,6 +29,9 @@ type Options struct {
 	Starter shell.Starter
 	// Listen opens listening sockets. Default: net.Listen.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
+	// PacketFilter has the kernel drop new connections to ports that this process
+	// listens on; it replaces what it was told before. Default: nobody can.
+	PacketFilter func(ctx context.Context, ports []firewall.KernelPort) error
 	// Opener stands in for this machine's object manager, for a gateway or a
 	// test.
 	Opener cim.Opener
@@ -52,6 +55,7 @@ type Service struct {
 	objects *objects // nil where something stands in
 	dcom    *dcomHost
 	gate    *firewall.Gate
+	kernel  *kernel
 	log     *slog.Logger
 }
 
@@ -66,6 +70,7 @@ func New(state *State, o Options) (*Service, error) {
 	s := &Service{State: state, CIM: o.Opener, log: o.Logger}
 	people := &people{store: state.Accounts, state: state, winbind: newWinbind(state.Accounts), replays: krb5.NewReplays()}
 	s.gate = newGate(state, o.Logger)
+	s.kernel = &kernel{service: s, program: o.PacketFilter, log: o.Logger}
 	s.dcom = newDCOMHost(state, o, func(p dcomPorts) (io.Closer, error) { return s.serveDCOM(p, people) })
 	if s.CIM == nil {
 		var err error
@@ -136,8 +141,8 @@ func (s *Service) Serve(ctx context.Context, ready func()) error {
 	for l, serve := range ends {
 		go func() { failed <- serve(l) }()
 	}
-	endDCOM := s.dcom.serve(ctx)
-	err = errors.Join(s.WinRM.Serve(ctx, ready), endDCOM(), s.registrarClose(), closeAll(ends))
+	endDCOM, endKernel := s.dcom.serve(ctx), s.kernel.serve(ctx)
+	err = errors.Join(s.WinRM.Serve(ctx, ready), endKernel(), endDCOM(), s.registrarClose(), closeAll(ends))
 	for range ends {
 		err = errors.Join(err, <-failed)
 	}

@@ -27,7 +27,7 @@ func init() {
 func newFirewall(s Streams) *cobra.Command {
 	c := &cobra.Command{Use: "firewall", Short: "Show the firewall's rules, and enable and disable groups of them", Long: firewallHelp,
 		Example: "  casement firewall list --in\n  casement firewall enable 'Windows Management Instrumentation (WMI)'\n  casement firewall show 'COM+ Network Access (DCOM-In)'"}
-	c.AddCommand(firewallList(s), firewallShow(s), firewallGroups(s), firewallProfiles(s), firewallSwitch(s, "enable", true), firewallSwitch(s, "disable", false))
+	c.AddCommand(firewallList(s), firewallShow(s), firewallGroups(s), firewallProfiles(s), firewallSwitch(s, "enable", true), firewallSwitch(s, "disable", false), firewallKernel(s))
 	return group(c)
 }
 

@@ -181,7 +181,7 @@ func serve(ctx context.Context, s Streams, dir string, f serveFlags, log *slog.L
 		}
 		defer helper.Close()
 		log.Info("root is given up", "user", own.UnixUser)
-		o.Starter, o.Listen = helper, helper.Listen
+		o.Starter, o.Listen, o.PacketFilter = helper, helper.Listen, helper.Firewall
 		go func() {
 			select {
 			case <-helper.Done():

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -130,7 +131,7 @@ func TestFirewallStory(t *testing.T) {
 	needRoot(t)
 	for name, f := range map[string]func(*testing.T, *twoHosts){
 		"a client of WMI": firewallWMI, "a client of WinRM": firewallWinRM, "callbacks into unsecapp": firewallUnsecapp, "callbacks into a program": firewallOwnSink,
-		"callbacks out of the service": firewallOut,
+		"callbacks out of the service": firewallOut, "in the kernel": firewallInKernel,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -335,4 +336,96 @@ func firewallOut(t *testing.T, h *twoHosts) {
 	h.netsh(h.bs, `firewall delete rule name="WMI_OUT"`) // 0.20
 	since = h.mark()
 	h.nothing(since, "resolve OXID", h.async("--count", "1"), "may it dial out")
+}
+
+// silent tells whether a connection to a port of B gets no answer at all.
+func (h *twoHosts) silent(port int) bool {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Second)
+	defer cancel()
+	c, err := h.a.dial(ctx, "tcp", net.JoinHostPort(h.b.address, strconv.Itoa(port)))
+	if err == nil {
+		c.Close()
+		return false
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// firewallInKernel: with the kernel's help a port that is shut is silent; a table of somebody else stays as it is, and ours goes with the service.
+func firewallInKernel(t *testing.T, h *twoHosts) {
+	if _, err := exec.LookPath("nft"); err != nil {
+		t.Skip("there is no nft to read the kernel's rules")
+	}
+	nft := func(args ...string) string {
+		t.Helper()
+		out, err := h.b.exec(t.Context(), append([]string{"nft"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("nft %q: %v: %s", args, err, out)
+		}
+		return string(out)
+	}
+	nft("add table inet filter; add chain inet filter input { type filter hook input priority 10; policy accept; }; add rule inet filter input tcp dport 9999 drop")
+	foreign := nft("list", "ruleset")
+	same := func(when string) {
+		t.Helper()
+		if !soon(func() bool { return nft("list", "ruleset") == foreign }) {
+			t.Errorf("%s: %s", when, nft("list", "ruleset"))
+		}
+	}
+	h.ports(map[int]bool{135: false, 5985: true}) // refused aloud
+	same("without being asked for")
+
+	h.p.must(t, "firewall", "kernel", "on", "--state", h.bs)
+	if !soon(func() bool { return h.silent(135) }) {
+		t.Errorf("port 135 is not silent: %s\n%s", nft("list", "ruleset"), &h.service.err)
+	}
+	h.ports(map[int]bool{5985: true})
+	if got := nft("list", "table", "inet", "casement"); !strings.Contains(got, "policy accept") || !strings.Contains(got, "tcp dport 135 ") || strings.Contains(got, "9999") || strings.Contains(got, "dport 22 ") {
+		t.Errorf("the table: %s", got)
+	}
+	if got := nft("list", "table", "inet", "filter"); !strings.Contains(foreign, got) {
+		t.Errorf("another table: %s", got)
+	}
+	if c, err := h.b.dial(t.Context(), "tcp", net.JoinHostPort(h.b.address, "135")); err != nil { // from itself
+		t.Error(err)
+	} else {
+		c.Close()
+	}
+	l, err := h.b.listen(t.Context(), "tcp", h.b.address+":9998") // no port of ours
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if h.silent(9998) {
+		t.Error("the port of another program is silent")
+	}
+
+	h.group(h.bs, groupWMI, true)
+	h.ports(map[int]bool{135: true})
+	h.answers("dcom://" + h.b.address)
+	w := h.watch("--count", "3") // what is connected stays
+	w.until(&w.out, "__InstanceModificationEvent")
+	h.group(h.bs, groupWMI, false)
+	if !soon(func() bool { return h.silent(135) }) {
+		t.Error("port 135 is not silent again")
+	}
+	delivered(w)
+
+	h.p.must(t, "firewall", "kernel", "off", "--state", h.bs)
+	same("off")
+	h.ports(map[int]bool{135: false})
+	h.p.must(t, "firewall", "kernel", "on", "--state", h.bs)
+	if !soon(func() bool { return h.silent(135) }) {
+		t.Error("port 135 is not silent")
+	}
+	h.service.end(syscall.SIGTERM)
+	same("after the end")
+	h.service = h.p.startIn(t, h.b, "up", "--state", h.bs, "--no-hosts")
+	if !soon(func() bool { return h.silent(135) }) {
+		t.Error("port 135 is not silent after a restart")
+	}
+	if err := h.service.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	same("after a kill")
 }
