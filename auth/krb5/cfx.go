@@ -176,15 +176,21 @@ func (c *cfx) unseal(bufs []auth.Buffer, signature []byte, sequence uint64) erro
 	if len(signature)-cfxHeader != overhead || data > maxMessage {
 		return errLength
 	}
-	// Undo the rotation: the last bytes of the token in their order are the first of what was rotated right.
+	// Undo the rotation while copying: what was sent first were the last rrc bytes.
 	token := make([]byte, overhead+data)
-	copy(token, signature[cfxHeader:])
-	gather(token[overhead:], bufs)
 	if c.dce {
 		rrc += ec
 	}
-	if rrc %= len(token); rrc != 0 {
-		token = append(token[rrc:len(token):len(token)], token[:rrc]...)
+	at := (len(token) - rrc%len(token)) % len(token)
+	put := func(b []byte) {
+		n := copy(token[at:], b)
+		at = (at + n + copy(token, b[n:])) % len(token)
+	}
+	put(signature[cfxHeader:])
+	for i := range bufs {
+		if !bufs[i].SignOnly {
+			put(bufs[i].Data)
+		}
 	}
 	sealed, sum := token[:len(token)-c.keys.macSize], token[len(token)-c.keys.macSize:]
 	tail := confounderSize + data

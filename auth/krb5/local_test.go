@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jcmturner/gokrb5/v8/config"
 	"github.com/jcmturner/gokrb5/v8/iana/etypeID"
 	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/types"
@@ -83,7 +84,8 @@ func (l *local) ticket(o ticketOptions) *credential {
 	if o.session != nil {
 		session = *o.session
 	}
-	c := &credential{key: session, auth: o.start, start: o.start, end: o.end, flags: o.flags}
+	// What the client knows of the times is fine: the acceptor is to find out.
+	c := &credential{key: session, auth: o.start, start: o.start, end: l.now.Add(time.Hour), flags: o.flags}
 	c.client = principal{types.PrincipalName{NameType: 1, NameString: o.client}, o.realm}
 	c.server.PrincipalName, _, _ = parseSPN(service)
 	c.server.realm = realm
@@ -134,7 +136,7 @@ func (l *local) ticket(o ticketOptions) *credential {
 // client has one ticket and knows no KDC.
 func (l *local) client(c *credential) *Client {
 	client := &Client{
-		opts: ClientOptions{Timeout: time.Second, AllowRC4: true}, now: func() time.Time { return l.now }, owner: c.client,
+		config: config.New(), opts: ClientOptions{Timeout: time.Second, AllowRC4: true}, now: func() time.Time { return l.now }, owner: c.client,
 		busy: make(chan struct{}, 1), tickets: map[string]*credential{cacheKey(c.server.PrincipalName, ""): c},
 	}
 	client.busy <- struct{}{}

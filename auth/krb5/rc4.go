@@ -24,14 +24,22 @@ const (
 
 // rc4Session protects one direction with RC4-HMAC.
 type rc4Session struct {
-	key           []byte
-	fromInitiator bool
-	dce           bool
-	random        io.Reader
+	checksumKey, numberKey, dataKey []byte // derived from the session's key
+	fromInitiator                   bool
+	dce                             bool
+	random                          io.Reader
 }
 
 func newRC4(key []byte, fromInitiator, dce bool) *rc4Session {
-	return &rc4Session{key: key, fromInitiator: fromInitiator, dce: dce, random: rand.Reader}
+	local := make([]byte, len(key))
+	for i, b := range key {
+		local[i] = b ^ 0xF0
+	}
+	var zero [4]byte
+	return &rc4Session{
+		checksumKey: hmacMD5(key, []byte("signaturekey\x00")), numberKey: hmacMD5(key, zero[:]), dataKey: hmacMD5(local, zero[:]),
+		fromInitiator: fromInitiator, dce: dce, random: rand.Reader,
+	}
 }
 
 func (r *rc4Session) sizes() (sign, seal int) { return rc4MICSize, rc4WrapSize }
@@ -100,8 +108,7 @@ func (r *rc4Session) checksum(salt uint32, header, confounder []byte, bufs []aut
 	for i := range bufs {
 		h.Write(bufs[i].Data)
 	}
-	sign := hmacMD5(r.key, []byte("signaturekey\x00"))
-	return hmacMD5(sign, h.Sum(nil))[:8]
+	return hmacMD5(r.checksumKey, h.Sum(nil))[:8]
 }
 
 // number gives the sequence number and the direction, plain: encrypting it twice decrypts it.
@@ -115,19 +122,14 @@ func (r *rc4Session) number(sequence uint64) [8]byte {
 }
 
 func (r *rc4Session) cryptNumber(b, checksum []byte) {
-	var zero [4]byte
-	stream(hmacMD5(hmacMD5(r.key, zero[:]), checksum)).XORKeyStream(b, b)
+	stream(hmacMD5(r.numberKey, checksum)).XORKeyStream(b, b)
 }
 
 // cipher encrypts confounder and data of one message.
 func (r *rc4Session) cipher(sequence uint64) *rc4.Cipher {
-	local := make([]byte, len(r.key))
-	for i, b := range r.key {
-		local[i] = b ^ 0xF0
-	}
-	var zero, number [4]byte
+	var number [4]byte
 	binary.BigEndian.PutUint32(number[:], uint32(sequence))
-	return stream(hmacMD5(hmacMD5(local, zero[:]), number[:]))
+	return stream(hmacMD5(r.dataKey, number[:]))
 }
 
 func xor(c *rc4.Cipher, bufs []auth.Buffer) {

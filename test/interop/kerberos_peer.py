@@ -6,15 +6,15 @@ import sys
 
 import gssapi.raw as g
 
-KRB5 = g.OID.from_int_seq("1.2.840.113554.1.2.2")
+MECHANISMS = {"kerberos": g.OID.from_int_seq("1.2.840.113554.1.2.2"), "spnego": g.OID.from_int_seq("1.3.6.1.5.5.2")}
 SESSION_KEY = g.OID.from_int_seq("1.2.840.113554.1.2.2.5.5")
 B, F = g.IOVBufferType, g.RequirementFlag
 
-context, done, side, target, flags, bound, caller, delegated = None, False, "", None, None, None, "", None
+context, done, side, mechanism, target, flags, bound, caller, delegated = None, False, "", None, None, None, None, "", None
 
 
-def start(side, spn="", dce=False, delegate=False, mutual=True, conf=True, bindings=""):
-    globals().update(side=side, bound=g.ChannelBindings(application_data=bytes.fromhex(bindings)) if bindings else None)
+def start(side, spn="", mech="kerberos", dce=False, delegate=False, mutual=True, conf=True, bindings=""):
+    globals().update(side=side, mechanism=MECHANISMS[mech], bound=g.ChannelBindings(application_data=bytes.fromhex(bindings)) if bindings else None)
     if side == "client":
         wanted = F.replay_detection | F.out_of_sequence_detection | F.integrity
         for flag, on in ((F.mutual_authentication, mutual), (F.confidentiality, conf), (F.dce_style, dce), (F.delegate_to_peer, delegate)):
@@ -27,7 +27,7 @@ def step(token=""):
     global context, done, caller, delegated
     token = bytes.fromhex(token) or None
     if side == "client":
-        r = g.init_sec_context(target, context=context, mech=KRB5, flags=flags, channel_bindings=bound, input_token=token)
+        r = g.init_sec_context(target, context=context, mech=mechanism, flags=flags, channel_bindings=bound, input_token=token)
     else:
         r = g.accept_sec_context(token, context=context, channel_bindings=bound)
         delegated = r.delegated_creds

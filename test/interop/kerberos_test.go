@@ -3,6 +3,7 @@ package interop
 import (
 	"bufio"
 	"bytes"
+	"encoding/asn1"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/auth/krb5"
+	"github.com/casementhq/casement/auth/spnego"
 	"github.com/casementhq/casement/internal/kdctest"
 )
 
@@ -429,6 +431,35 @@ func TestKerberosDelegation(t *testing.T) {
 	var e *krb5.Error
 	if _, _, err := krb5.NewInitiator(krb5.InitiatorOptions{Client: c, SPN: kerberosService, Delegate: true}).Step(t.Context(), nil); !errors.As(err, &e) || e.Code != krb5.DelegationRequired {
 		t.Error("to a service that is not trusted:", err)
+	}
+}
+
+// The same inside of SPNEGO, where MIT signs the list of mechanisms or not as it likes. See [RFC4178] 5 and [MS-SPNG].
+func TestKerberosSPNEGO(t *testing.T) {
+	k := newKerberos(t, kdctest.AES256SHA1)
+	for _, dce := range []bool{false, true} {
+		t.Run(fmt.Sprintf("client dce=%v", dce), func(t *testing.T) {
+			p := k.peer(t)
+			a := spnego.NewAcceptor(spnego.AcceptorMechanism{OID: spnego.OIDKerberos, New: func() auth.Acceptor {
+				return krb5.NewAcceptor(krb5.AcceptorOptions{Keytab: k.keys, Replays: k.replays, DCE: dce})
+			}})
+			if _, err := p.asClient(map[string]any{"mech": "spnego", "dce": dce}, a); err != nil {
+				t.Fatal(err)
+			}
+			p.messages(a.Context(), dce)
+		})
+		for _, oid := range []asn1.ObjectIdentifier{spnego.OIDKerberos, spnego.OIDKerberosMS} {
+			t.Run(fmt.Sprintf("server dce=%v %v", dce, oid), func(t *testing.T) {
+				p := k.peer(t)
+				i := spnego.NewInitiator(spnego.InitiatorMechanism{OID: oid, New: func() auth.Initiator {
+					return krb5.NewInitiator(krb5.InitiatorOptions{Client: k.client, SPN: kerberosService, DCE: dce})
+				}})
+				if err := p.asServer(map[string]any{"mech": "spnego"}, i); err != nil {
+					t.Fatal(err)
+				}
+				p.messages(i.Context(), dce)
+			})
+		}
 	}
 }
 
