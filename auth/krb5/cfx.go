@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/jcmturner/gokrb5/v8/types"
 
@@ -31,6 +33,9 @@ var (
 	errLength  = errors.New("the token's length does not fit")
 	errForgery = errors.New("the checksum is wrong")
 )
+
+// scratch has memory for messages while they are put together; what stays in it is encrypted.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
 
 // cfx protects one direction with AES.
 type cfx struct {
@@ -177,7 +182,10 @@ func (c *cfx) unseal(bufs []auth.Buffer, signature []byte, sequence uint64) erro
 		return errLength
 	}
 	// Undo the rotation while copying: what was sent first were the last rrc bytes.
-	token := make([]byte, overhead+data)
+	held, _ := scratch.Get().(*[]byte)
+	defer scratch.Put(held)
+	*held = slices.Grow((*held)[:0], overhead+data)[:overhead+data]
+	token := *held
 	if c.dce {
 		rrc += ec
 	}
