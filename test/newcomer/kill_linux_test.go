@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -88,13 +89,18 @@ func killTime() time.Duration {
 	return 5 * time.Second
 }
 
-// What needs elevation fails for a plain user with access denied, and changes
-// nothing.
+// Every command that changes something refuses who is neither root nor the owner of the state, whether a service runs or
+// not: access denied with code 5, an exit code that is not 0, nothing changed, and what to do about it. Document 000, item
+// 25; document 002, item 23.
 func TestPlainUserIsDenied(t *testing.T) {
 	needRoot(t)
 	p, stranger := self(t), ordinary(t)
 	state := filepath.Join(p.home, "state")
 	defer forgetPolicy(state)
+	mof := filepath.Join(stranger.home, "things.mof")
+	if err := os.WriteFile(mof, []byte(`class Acme_Thing { [key] string Name; };`), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, running := range []bool{false, true} {
 		if running {
 			m := p.start(t, "up", "--state", state)
@@ -104,17 +110,43 @@ func TestPlainUserIsDenied(t *testing.T) {
 		}
 		before := snapshot(t, state)
 		for _, args := range [][]string{
-			{"winrm", "--state", state, "quickconfig", "-quiet"},
-			{"winrm", "--state", state, "set", "winrm/config", `@{MaxTimeoutms="61234"}`},
-			{"reg", "add", `HKLM\SOFTWARE\x`, "/v", "y", "/d", "z", "--state", state},
-			{"netsh", "--state", state, "advfirewall", "firewall", "set", "rule", "group=windows management instrumentation (wmi)", "new", "enable=yes"},
-			{"firewall", "enable", "windows management instrumentation (wmi)", "--state", state},
-			{"winmgmt", "/standalonehost", "--state", state},
-			{"user", "add", "mallory", "--generate", "--state", state},
+			{"winrm", "quickconfig", "-quiet"},
+			{"winrm", "set", "winrm/config", `@{MaxTimeoutms="61234"}`},
+			{"winrm", "create", "winrm/config/Listener?Address=*+Transport=HTTP", `@{Port="5999"}`},
+			{"winrm", "delete", "winrm/config/Listener?Address=*+Transport=HTTP"},
+			{"winrm", "invoke", "Restore", "winrm/config", "@{}"},
+			{"winrm", "configSDDL", "-sddl:D:(A;;GA;;;WD)"},
+			{"reg", "add", `HKLM\SOFTWARE\x`, "/v", "y", "/d", "z", "/f"},
+			{"reg", "delete", `HKLM\SOFTWARE\Microsoft`, "/f"},
+			{"winmgmt", "/resetrepository"},
+			{"winmgmt", "/standalonehost"},
+			{"winmgmt", "/verifyrepository"},
+			{"mofcomp", mof},
+			{"net", "user", "mallory", "/add"},
+			{"net", "localgroup", "Administrators", "mallory", "/add"},
+			{"net", "stop", "winmgmt"},
+			{"user", "add", "mallory", "--generate"},
+			{"group", "add", "Administrators", "mallory"},
+			{"dcomcnfg", "grant", "--limits", "launch", "Everyone", "remote-launch,remote-activation"},
+			{"dcomcnfg", "set", "enable-dcom", "no"},
+			{"dcomcnfg", "endpoint", "24158"},
+			{"wmi", "sd", "set", "root/cimv2", "O:BAG:BAD:(A;;0x6003f;;;WD)"},
+			{"wmi", "sd", "grant", "root/cimv2", "Everyone", "All"},
+			{"netsh", "advfirewall", "firewall", "set", "rule", "group=windows management instrumentation (wmi)", "new", "enable=yes"},
+			{"netsh", "advfirewall", "set", "allprofiles", "state", "off"},
+			{"firewall", "enable", "windows management instrumentation (wmi)"},
+			{"gpedit", "set", `WinRM Service\Allow Basic authentication`, "enabled"},
+			{"configure-smremoting", "-enable"},
+			{"invoke", ".", "Win32_Process", "Create", "CommandLine=true"},
 		} {
-			out, errOut, code := stranger.run(t, args...)
-			if code == 0 || !strings.Contains(strings.ToLower(out+errOut), "access is denied") {
+			q := stranger
+			q.env = append(slices.Clone(stranger.env), "CASEMENT_STATE="+state)
+			out, errOut, code := q.run(t, args...)
+			text := strings.ToLower(out + errOut)
+			if code == 0 || !strings.Contains(text, "access is denied") || !regexp.MustCompile(`\b5\b`).MatchString(text) {
 				t.Errorf("running %v: casement %q: exit code %d, %s%s", running, args, code, out, errOut)
+			} else if !strings.Contains(text, "sudo") {
+				t.Errorf("running %v: casement %q does not say what to do: %s%s", running, args, out, errOut)
 			}
 		}
 		if after := snapshot(t, state); after != before {
@@ -127,7 +159,7 @@ func TestPlainUserIsDenied(t *testing.T) {
 func snapshot(t *testing.T, state string) string {
 	t.Helper()
 	var all strings.Builder
-	for _, f := range []string{"hive.reg", "accounts.json"} {
+	for _, f := range []string{"hive.reg", "accounts.json", "repository.db"} {
 		b, err := os.ReadFile(filepath.Join(state, f))
 		if err != nil {
 			t.Fatal(err)
