@@ -115,7 +115,8 @@ func (s *objects) registerAll(state *State, o Options, p *people) error {
 	if err := s.Register(host.New(hostOptions)); err != nil {
 		return fmt.Errorf("register the classes of this host: %w", err)
 	}
-	reg, err := stdregprov.New(stdregprov.Options{Hive: state.Hive, Log: o.Logger})
+	reg, err := stdregprov.New(stdregprov.Options{Hive: state.Hive, Log: o.Logger,
+		Access: func(key string) *security.SecurityDescriptor { return state.Snapshot().DCOM.ConfigureDescriptor(key) }})
 	if err != nil {
 		return fmt.Errorf("open the registry provider: %w", err)
 	}

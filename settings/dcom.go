@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -200,6 +201,17 @@ func (d *DCOM) CheckConfigure(t *security.Token, rights uint32) error {
 		return &COMAccessError{Setting: configPermission, Right: rights, Err: err}
 	}
 	return nil
+}
+
+// ConfigureDescriptor is the descriptor of a key of the registry, nil where it is not
+// that of the WMI application or below it: there it is ConfigurePermission.
+func (d *DCOM) ConfigureDescriptor(key string) *security.SecurityDescriptor {
+	own, _ := registry.SplitKey(KeyWMIApplication)
+	parts, err := registry.SplitKey(key) // which does away with blanks
+	if err != nil || len(parts) < len(own) || !slices.EqualFunc(parts[:len(own)], own, strings.EqualFold) {
+		return nil
+	}
+	return d.WMI.Configure.check
 }
 
 // StandaloneHost returns the changes of winmgmt /standalonehost and the port that

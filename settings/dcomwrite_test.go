@@ -2,6 +2,7 @@ package settings
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/casementhq/casement/registry"
@@ -67,5 +68,23 @@ func TestSinkLimitOfPolicy(t *testing.T) {
 	}
 	if err := CheckAnonymousSink(hive(t, &p), true); !errors.Is(err, security.ErrAccessDenied) {
 		t.Errorf("with the policy: %v", err)
+	}
+}
+
+// The configuration permission is the security of the application's key, however a
+// caller spells it, and of no other.
+func TestConfigureDescriptor(t *testing.T) {
+	d := loadDCOM(t)
+	for key, want := range map[string]bool{
+		KeyWMIApplication: true, KeyWMIApplication + `\Below`: true, KeyWMIApplication + `X`: false, `HKLM\SOFTWARE\Classes\AppID`: false, KeyOle: false,
+		`hkey_local_machine \ software\classes\appid\ {8bc3f05e-d86b-11d0-a075-00c04fb68820} `: true, "": false,
+		strings.Replace(KeyWMIApplication, "Classes", "Claſſes", 1): true, // where a hive might fold it
+	} {
+		if sd := d.ConfigureDescriptor(key); (sd != nil) != want {
+			t.Errorf("%q: %v", key, sd)
+		}
+	}
+	if _, err := security.AccessCheck(d.ConfigureDescriptor(KeyWMIApplication), remoteToken(security.SIDUsers), security.KeyWrite, security.KeyMapping); err == nil {
+		t.Error("everybody writes")
 	}
 }

@@ -76,8 +76,18 @@ func (c *call) locate(right uint32) code {
 }
 
 func (c *call) granted(right uint32) bool {
-	_, err := security.AccessCheck(c.p.access, c.token, right, security.KeyMapping)
+	_, err := security.AccessCheck(c.descriptor(), c.token, right, security.KeyMapping)
 	return err == nil
+}
+
+// descriptor decides about the key.
+func (c *call) descriptor() *security.SecurityDescriptor {
+	if c.p.access != nil {
+		if sd := c.p.access(c.key); sd != nil {
+			return sd
+		}
+	}
+	return c.p.usual
 }
 
 // valueName is the name of a value; without one it is the default value of the key.

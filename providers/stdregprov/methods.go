@@ -201,12 +201,12 @@ func checkAccess(c *call) code {
 	return result
 }
 
-// getSecurityDescriptor is the descriptor that decides about a key: it is the same for all.
+// getSecurityDescriptor is the descriptor that decides about a key.
 func getSecurityDescriptor(c *call) code {
 	if !c.p.hive.Snapshot().Exists(c.key) {
 		return fileNotFound
 	}
-	object, err := cimom.DescriptorObject(c.p.access, systemClass)
+	object, err := cimom.DescriptorObject(c.descriptor(), systemClass)
 	if err != nil {
 		c.p.log.Error("a security descriptor has no object", "error", err)
 		return generalFailure
@@ -214,7 +214,7 @@ func getSecurityDescriptor(c *call) code {
 	return c.result("Descriptor", cim.Obj(object))
 }
 
-// setSecurityDescriptor is refused: keys have no descriptors of their own.
+// setSecurityDescriptor is refused: what decides about keys is not kept with them.
 func setSecurityDescriptor(c *call) code {
 	if !c.p.hive.Snapshot().Exists(c.key) {
 		return fileNotFound

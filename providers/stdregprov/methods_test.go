@@ -279,6 +279,38 @@ func TestSecurityDescriptor(t *testing.T) {
 	}
 }
 
+// A key that has a descriptor of its own is decided about by that, and others are not.
+func TestKeysOfTheirOwn(t *testing.T) {
+	_, hive := open(t)
+	own, err := security.ParseSDDL("O:BAG:BAD:(A;CI;KA;;;S-1-5-21-1-2-3-1001)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(Options{Hive: hive, Access: func(key string) *security.SecurityDescriptor {
+		if key == `HKLM\SOFTWARE\Test` {
+			return own
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		who  *security.Token
+		key  string
+		want uint32
+	}{{token(), `SOFTWARE\Test`, 0}, {token(), `SOFTWARE\Test\Below`, 5}, {&security.Token{User: security.SIDLocalSystem, Groups: []security.GroupEntry{{SID: security.SIDAdministrators}}}, `SOFTWARE\Test`, 5},
+		{token(security.SIDAdministrators), `SOFTWARE\Test\Below`, 0}} {
+		args := append(in(c.key), cim.NamedValue{Name: "sValueName", Value: cim.Str("X")}, cim.NamedValue{Name: "sValue", Value: cim.Str("y")})
+		if code, _ := do(t, p, c.who, "SetStringValue", args); code != c.want {
+			t.Errorf("%v writes %s: %d, want %d", c.who.User, c.key, code, c.want)
+		}
+	}
+	if _, out := do(t, p, token(), "GetSecurityDescriptor", in(`SOFTWARE\Test`)); len(out.Get("Descriptor").Object().Get("DACL").Elems()) != 1 {
+		t.Errorf("its descriptor is %v", out)
+	}
+}
+
 // Whatever a caller names, there is a return value, and nothing is written outside the key that was named.
 func FuzzNames(f *testing.F) {
 	f.Add(`SOFTWARE\Test`, "Text")

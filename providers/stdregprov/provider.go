@@ -14,16 +14,17 @@ import (
 // ProviderName is the Provider qualifier of StdRegProv and of the event classes.
 const ProviderName = "RegProv"
 
-// DefaultAccess is the descriptor of every key: administrators and the system write, who signed in reads. Keys have no
-// descriptors of their own, and secrets are not in the hive.
+// DefaultAccess is the descriptor of keys: administrators and the system write, who signed in reads. Only those keys have
+// one of their own for which Options.Access knows it, and secrets are not in the hive.
 const DefaultAccess = "O:BAG:SYD:(A;CI;KA;;;BA)(A;CI;KA;;;SY)(A;CI;KR;;;AU)"
 
 // Options are what the provider works on.
 type Options struct {
 	// Hive is required.
 	Hive *registry.Hive
-	// Access is the descriptor that decides about every key; nil is DefaultAccess.
-	Access *security.SecurityDescriptor
+	// Access is the descriptor that decides about a key (HKLM\...); where it is nil, and for keys of which it gives nil,
+	// DefaultAccess does.
+	Access func(key string) *security.SecurityDescriptor
 	// Now is the clock of events; nil is time.Now.
 	Now func() time.Time
 	// Log gets failed writes of the hive; nil discards it.
@@ -33,7 +34,8 @@ type Options struct {
 // Provider is StdRegProv over one hive. It is safe for concurrent use and owns nothing: the hive stays the caller's.
 type Provider struct {
 	hive   *registry.Hive
-	access *security.SecurityDescriptor
+	access func(key string) *security.SecurityDescriptor
+	usual  *security.SecurityDescriptor
 	now    func() time.Time
 	log    *slog.Logger
 }
@@ -47,11 +49,9 @@ var (
 // New makes a provider.
 func New(o Options) (*Provider, error) {
 	p := &Provider{hive: o.Hive, access: o.Access, now: o.Now, log: o.Log}
-	if p.access == nil {
-		var err error
-		if p.access, err = security.ParseSDDL(DefaultAccess); err != nil {
-			return nil, err
-		}
+	var err error
+	if p.usual, err = security.ParseSDDL(DefaultAccess); err != nil {
+		return nil, err
 	}
 	if p.now == nil {
 		p.now = time.Now
