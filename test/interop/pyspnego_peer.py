@@ -2,22 +2,39 @@
 
 import json
 import os
+import ssl
 import sys
 import tempfile
 
 import spnego
+import spnego.tls
 from spnego import ContextReq, NegotiateOptions
 from spnego.channel_bindings import GssChannelBindings
 
 context = None
 
 
-def start(side, protocol, user="", password="", bindings="", accounts=()):
+def tls(side, version):
+    """CredSSP's own TLS in one version; a server makes itself a certificate."""
+    made = spnego.tls.default_tls_context(usage="initiate" if side == "client" else "accept")
+    made.context.minimum_version = made.context.maximum_version = ssl.TLSVersion[version]
+    if side == "server":
+        certificate, key, made.public_key = spnego.tls.generate_tls_certificate()
+        with tempfile.NamedTemporaryFile() as store:
+            store.write(certificate + key)
+            store.flush()
+            made.context.load_cert_chain(store.name)
+    return made
+
+
+def start(side, protocol, user="", password="", bindings="", accounts=(), version=""):
     global context
     bound = GssChannelBindings(application_data=bytes.fromhex(bindings)) if bindings else None
-    options = NegotiateOptions.use_negotiate if protocol == "negotiate" else NegotiateOptions.use_ntlm
+    options = NegotiateOptions.use_ntlm if protocol == "ntlm" else NegotiateOptions.use_negotiate
     common = dict(channel_bindings=bound, protocol=protocol, options=options | NegotiateOptions.wrapping_winrm)
     common["context_req"] = ContextReq.default
+    if protocol == "credssp":
+        common.update(credssp_tls_context=tls(side, version), credssp_min_protocol=6)
     if side == "client":
         context = spnego.client(user, password, hostname="127.0.0.1", service="HTTP", **common)
         return {}
@@ -44,6 +61,12 @@ def unseal(header, data):
 
 def identity():
     return {"user": str(context.client_principal or ""), "key": context.session_key.hex()}
+
+
+def delegated():
+    got = context.get_extra_info("client_credential")
+    return {"user": got.domain_name + "\\" + got.username, "data": got.password.encode().hex(),
+            "key": str(context.get_extra_info("protocol_version"))}
 
 
 for line in sys.stdin:
