@@ -147,7 +147,7 @@ func TestRulesOfTheDocuments(t *testing.T) {
 	if v := verdict(h, outOfWMI); !v.Allowed || v.Rule != "{r}" {
 		t.Errorf("out with the rule: %v", v)
 	}
-	update(t, h, func(tx *registry.Tx) error { _, err := Delete(tx, "r"); return err })
+	update(t, h, func(tx *registry.Tx) error { return Remove(tx, "{r}") })
 	if v := verdict(h, outOfWMI); v.Allowed || v.Why != ByDefault {
 		t.Errorf("out without the rule: %v", v)
 	}

@@ -88,23 +88,6 @@ func Put(tx *registry.Tx, r Rule) error {
 	return tx.Set(KeyRules, r.ID, registry.SZ(r.String()))
 }
 
-// Delete removes all rules of a name, which compares without case, and returns their
-// number. Rules of Group Policy stay.
-func Delete(tx *registry.Tx, name string) (int, error) {
-	n := 0
-	rules, _ := Rules(tx)
-	for _, r := range rules {
-		if !strings.EqualFold(r.Name, name) || r.Source == registry.SourceGPO {
-			continue
-		}
-		n++
-		if err := Remove(tx, r.ID); err != nil {
-			return n, err
-		}
-	}
-	return n, nil
-}
-
 // Remove takes one rule of the machine away by its ID; a built-in one stays away.
 func Remove(tx *registry.Tx, id string) error {
 	if isBuiltin(id) {
@@ -120,15 +103,10 @@ func isBuiltin(id string) bool {
 // SetGroup switches every rule of a group and returns their number; 0 is an unknown
 // group. Group names compare without case. Rules of Group Policy stay.
 func SetGroup(tx *registry.Tx, group string, active bool) (int, error) {
-	return setActive(tx, active, func(r Rule) bool { return strings.EqualFold(r.Group, group) })
-}
-
-// setActive switches the rules that match and returns their number.
-func setActive(tx *registry.Tx, active bool, match func(Rule) bool) (int, error) {
 	n := 0
 	rules, _ := Rules(tx)
 	for _, r := range rules {
-		if r.Source == registry.SourceGPO || !match(r) {
+		if r.Source == registry.SourceGPO || !strings.EqualFold(r.Group, group) {
 			continue
 		}
 		n++

@@ -41,7 +41,7 @@ FIELDS    program=PATH service=NAME|any description=TEXT enable=yes|no (default 
           behind new also: name= dir= action=
 CRITERIA  dir= profile= program= service= localip= remoteip= localport= remoteport= protocol=
           All of them must hold; profile= means exactly these profiles, but in show any of them.
-          type=dynamic shows only rules that are enabled.
+          type=dynamic shows only rules that are in force on the present profile.
 
 Rules of Group Policy are shown with their source, and are changed in the policy. Changes take the
 owner of the state folder, or root.

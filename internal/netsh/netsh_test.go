@@ -378,6 +378,10 @@ Ok.
 	if out, _ = b.run(0, `show rule name=all type=dynamic`); strings.Count(out, "Rule Name:") != 1 {
 		t.Errorf("%s", out)
 	}
+	b.run(0, `add rule name=elsewhere dir=in action=allow profile=public`) // the present profile is another
+	if out, _ = b.run(0, `show rule name=all type=dynamic`); strings.Contains(out, "elsewhere") {
+		t.Errorf("%s", out)
+	}
 	if out, _ = b.run(0, `show rule name=all profile=public,private dir=in type=static`); !strings.Contains(out, "shown") {
 		t.Errorf("%s", out)
 	}
@@ -392,6 +396,7 @@ func TestPolicyRules(t *testing.T) {
 	p.Set(`SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules`, "ComPlusNetworkAccess-DCOM-In", registry.SZ("v2.31|Action=Allow|Active=FALSE|Dir=In|Protocol=6|LPort=135|Name=COM+ Network Access (DCOM-In)|EmbedCtxt=COM+ Network Access|"))
 	p.Set(`SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules`, "{P}", registry.SZ("v2.31|Action=Block|Active=TRUE|Dir=In|Security=Authenticate|Name=of the policy|"))
 	p.Set(`SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile`, "EnableFirewall", registry.DWORD(1))
+	p.Set(`SOFTWARE\Policies\Microsoft\WindowsFirewall\PrivateProfile`, "AllowLocalPolicyMerge", registry.DWORD(0))
 	write(t, filepath.Join(dir, "Registry.pol"), p.AppendPol(nil))
 	h, err := registry.Open(filepath.Join(dir, "hive.reg"), registry.Options{})
 	if err != nil {
@@ -409,7 +414,7 @@ func TestPolicyRules(t *testing.T) {
 		}
 	}
 	out, _ = b.run(0, `set rule name="COM+ Network Access (DCOM-In)" new enable=yes`)
-	if !strings.Contains(out, "Updated 1 rule(s).") || !strings.Contains(out, "of Group Policy stays as it is") {
+	if !strings.Contains(out, "Updated 1 rule(s).") || !strings.Contains(out, "of Group Policy stays as it is") || !strings.Contains(out, "not count on Private networks") {
 		t.Errorf("%s", out)
 	}
 	out, _ = b.run(0, `netsh advfirewall set allprofiles state off`)

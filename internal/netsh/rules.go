@@ -70,6 +70,7 @@ func (c addRule) run(h *registry.Hive, out io.Writer) error {
 	if note := firewall.Note(c.rule); note != "" {
 		fmt.Fprintln(out, note)
 	}
+	ignored(h, out)
 	return ok(out)
 }
 
@@ -124,6 +125,14 @@ func remark(h *registry.Hive, which selection, out io.Writer) {
 	}
 }
 
+// ignored says where a policy lets no rule of the machine count.
+func ignored(h *registry.Hive, out io.Writer) {
+	present := firewall.Present(h.Snapshot())
+	if set, _ := firewall.LoadSettings(h.Snapshot(), present); !set.LocalRules {
+		fmt.Fprintf(out, "Group Policy lets rules of this machine not count on %v networks, so nothing comes of it now.\n", present)
+	}
+}
+
 type setRules struct {
 	which  selection
 	change []pair
@@ -145,6 +154,7 @@ func (c setRules) run(h *registry.Hive, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "\nUpdated %d rule(s).\n", n)
 	remark(h, c.which, out)
+	ignored(h, out)
 	return ok(out)
 }
 

@@ -15,12 +15,15 @@ const column = 38
 
 type showRules struct {
 	which   selection
-	active  bool // only those in force
+	active  bool // only those in force on the present profile
 	verbose bool
 }
 
 func (c showRules) run(h *registry.Hive, out io.Writer) error {
 	rules, bad := Rules(h.Snapshot())
+	if c.active {
+		rules, bad = firewall.Effective(h.Snapshot(), firewall.Present(h.Snapshot()))
+	}
 	n := 0
 	for i := range rules {
 		r := &rules[i]
