@@ -85,7 +85,8 @@ type Options struct {
 	DCOM DCOMOptions
 	// Trace observes the layers of WinRM; nil does not.
 	Trace *wsmanclient.Trace
-	// Logger records retries at level Debug; nil is silent.
+	// Logger records retries at level Debug and what is unwise at level Warn; nil
+	// is silent.
 	Logger *slog.Logger
 }
 

@@ -53,7 +53,7 @@ type remote struct {
 func (r *remote) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVarP(&r.user, "user", "u", "", `user, DOMAIN\user or user@realm; the password is asked for`)
-	f.StringVar(&r.auth, "auth", "", "Negotiate, CredSSP, Basic or Certificate (default: chosen by rule)")
+	f.StringVar(&r.auth, "auth", "", "Negotiate, CredSSP, Basic, Digest or Certificate (default: chosen by rule)")
 	f.StringVar(&r.cert, "cert", "", "over https: PEM file of a certificate that says who the user is; no password is asked for")
 	f.StringVar(&r.key, "key", "", "PEM file of the key of --cert (default: that file)")
 	f.BoolVar(&r.keyring, "keyring", false, "take the password from the keyring, and keep one that was asked for there")
@@ -131,7 +131,7 @@ func (r *remote) open(s Streams, hosts ...string) (*dialer, error) {
 	if err := r.fits(hosts); err != nil {
 		return nil, err
 	}
-	d.base = casement.Options{Scheme: scheme, Proxy: r.proxy, OperationTimeout: r.operation, Unencrypted: r.unencrypted,
+	d.base = casement.Options{Scheme: scheme, Proxy: r.proxy, OperationTimeout: r.operation, Unencrypted: r.unencrypted, Logger: newWarnings(s.Err),
 		StateDir: stateFolder(*r.state)}
 	clientSettings(stateFolder(*r.state), &d.base)
 	d.base.DCOM.Sinks = r.sinks
@@ -192,18 +192,20 @@ func (d *dialer) dial(ctx context.Context, host string) (*casement.Connection, e
 
 func schemeOf(name string) (wsmanclient.Scheme, error) {
 	switch name {
-	case "", "Negotiate", "Basic", "Certificate", "None":
+	case "", "Negotiate", "Basic", "Digest", "Certificate", "None":
 		return wsmanclient.Scheme(name), nil
 	case "negotiate", "ntlm":
 		return wsmanclient.Negotiate, nil
 	case "basic":
 		return wsmanclient.Basic, nil
+	case "digest":
+		return wsmanclient.Digest, nil
 	case "credssp", "CredSSP":
 		return wsmanclient.CredSSP, nil
 	case "certificate":
 		return wsmanclient.Certificate, nil
 	}
-	return "", usageError("--auth %s: want Negotiate, CredSSP, Basic or Certificate", name)
+	return "", usageError("--auth %s: want Negotiate, CredSSP, Basic, Digest or Certificate", name)
 }
 
 // dcom reads the flags that are for DCOM.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
 
 	"github.com/casementhq/casement/auth"
@@ -24,7 +25,7 @@ func runWinRM(ctx context.Context, s Streams, args []string) error {
 		return err
 	}
 	_, interactive := terminal(s.In)
-	conn := &connector{state: stateFolder(state)}
+	conn := &connector{state: stateFolder(state), log: newWarnings(s.Err)}
 	t := &winrmtool.Tool{
 		Connector: conn, In: s.In, Out: s.Out, Err: s.Err,
 		Terminal: interactive, Password: passwordOf(s),
@@ -46,6 +47,7 @@ func exitCode(code int) error {
 type connector struct {
 	state   string
 	closers []func() error
+	log     *slog.Logger
 }
 
 // Remote makes a client that obeys this machine's client settings. Where no
@@ -62,6 +64,7 @@ func (c *connector) Remote(ctx context.Context, o winrmtool.RemoteOptions) (*wsm
 		set := c.Client()
 		return &set
 	}
+	o.Options.Logger = c.log
 	o.Options.NTLM = func() settings.NTLM { return c.snapshot().NTLM }
 	if o.Certificate != "" {
 		var err error

@@ -24,7 +24,7 @@ func runWinrs(ctx context.Context, s Streams, args []string) error {
 	interrupts := make(chan os.Signal, 2)
 	signal.Notify(interrupts, os.Interrupt, syscall.SIGQUIT)
 	defer signal.Stop(interrupts)
-	conn := &connector{state: stateFolder(state)}
+	conn := &connector{state: stateFolder(state), log: newWarnings(s.Err)}
 	t := &winrstool.Tool{
 		Connector: conn, In: s.In, Out: s.Out, Err: s.Err,
 		CodePage: consoleCodePage(), Password: passwordOf(s), EchoOff: echoOff(s.In), Interrupts: interrupts,

@@ -24,6 +24,8 @@ type Client struct {
 	session string // SessionId of every message
 	classes classCache
 
+	warned sync.Once // of Digest in the clear
+
 	mu     sync.Mutex
 	idle   []*conn // most recently used last
 	busy   map[*conn]context.CancelFunc

@@ -15,8 +15,8 @@ import (
 type Scheme string
 
 // The schemes. Automatic is Negotiate where credentials are given or the host
-// is this machine. Digest and Kerberos are named by settings and switches but
-// are not built in; an operation with one of them fails and says so.
+// is this machine. Kerberos is named by settings and switches but is not built
+// in; an operation with it fails and says so.
 const (
 	Automatic   Scheme = ""
 	None        Scheme = "None"
@@ -103,8 +103,8 @@ type Options struct {
 	UserAgent string
 	// Trace observes; nil does not. A trace in the context goes before it.
 	Trace *Trace
-	// Logger records retries and shells made anew at level Debug; nil is
-	// silent.
+	// Logger records retries and shells made anew at level Debug, and what is
+	// unwise at level Warn; nil is silent.
 	Logger *slog.Logger
 }
 

@@ -142,7 +142,7 @@ func (c *Client) available(scheme Scheme, host string, set *settings.Client) err
 	case Negotiate:
 		return off(set.Auth.Negotiate, wsman.CodeNegotiateDisabled)
 	case Digest:
-		return absent(codeDigestDisabled, off(set.Auth.Digest, codeDigestDisabled))
+		return off(set.Auth.Digest, codeDigestDisabled)
 	case Certificate:
 		if err := off(set.Auth.Certificate, codeCertificateDisabled); err != nil || c.url.Scheme == "https" {
 			return err

@@ -38,6 +38,8 @@ func TestClientRules(t *testing.T) {
 	}
 	clear := trust("*")
 	clear.AllowUnencrypted = true
+	strange := clear
+	strange.TrustedHosts = ""
 	none := all
 	none.Auth = settings.Auth{}
 	spns := func(names ...string) settings.SPNPolicy { return settings.SPNPolicy{Configured: true, Names: names} }
@@ -85,7 +87,11 @@ func TestClientRules(t *testing.T) {
 		{"Certificate and a password", "https://srv", all, list{scheme(wsmanclient.Certificate), certificate, user}, 0x80338157},
 		{"Certificate", "https://srv", all, list{scheme(wsmanclient.Certificate), certificate}, 0},
 		{"CredSSP switched off", "https://srv", none, list{user, scheme(wsmanclient.CredSSP)}, 0x803381A2},
-		{"Digest is not built in", "https://srv", all, list{user, scheme(wsmanclient.Digest)}, 0x803380E0},
+		{"Digest", "https://srv", all, list{user, scheme(wsmanclient.Digest)}, 0},
+		{"Digest without a user", "https://srv", all, list{scheme(wsmanclient.Digest)}, 0x803380B0},
+		{"Digest cannot seal", "http://srv", trust("*"), list{user, scheme(wsmanclient.Digest)}, 0x803380DE},
+		{"Digest in the clear", "http://srv", clear, list{user, scheme(wsmanclient.Digest)}, 0},
+		{"Digest in the clear to a stranger", "http://srv", strange, list{user, scheme(wsmanclient.Digest)}, 0x803380E4},
 		{"CredSSP over https", "https://srv", all, list{user, scheme(wsmanclient.CredSSP)}, 0},
 		{"CredSSP seals over http", "http://srv", trust("srv"), list{user, scheme(wsmanclient.CredSSP)}, 0},
 		{"CredSSP over http to a stranger", "http://srv", all, list{user, scheme(wsmanclient.CredSSP)}, 0x803380E4},

@@ -87,6 +87,11 @@ func (c *Client) newConn(ctx context.Context, p plan, header http.Header) (*conn
 	if err != nil {
 		return nil, err
 	}
+	if p.scheme == Digest && p.plain {
+		c.warned.Do(func() {
+			c.log.Warn("Digest over http hides the password and nothing else: anybody on the way reads and changes the messages", "endpoint", c.url.String())
+		})
+	}
 	if p.scheme == Certificate {
 		tlsConfig = c.withCertificate(tlsConfig)
 	}

@@ -17,12 +17,12 @@ import (
 type ClientOptions struct {
 	// URL is the endpoint, such as http://host:5985/wsman. Required.
 	URL *url.URL
-	// Scheme is Negotiate, Kerberos, CredSSP, Basic or Certificate; empty sends no proof.
+	// Scheme is Negotiate, Kerberos, CredSSP, Basic, Digest or Certificate; empty sends no proof.
 	Scheme string
-	// NewInitiator makes the client's side of an exchange, for every scheme but Basic and Certificate. bindings are those of
+	// NewInitiator makes the client's side of an exchange, for Negotiate, Kerberos and CredSSP. bindings are those of
 	// the TLS channel, nil without TLS.
 	NewInitiator func(scheme string, bindings *auth.ChannelBindings) (auth.Initiator, error)
-	// Credentials are for Basic alone.
+	// Credentials are for Basic and Digest alone.
 	Credentials auth.Credentials
 	// Plain permits bodies that are not sealed over a connection without TLS, and with it Basic. The default
 	// seals everything that TLS does not protect.
@@ -98,15 +98,15 @@ func NewClientConn(opts ClientOptions) (*ClientConn, error) {
 	}
 	secure := opts.URL.Scheme == "https"
 	switch {
-	case opts.Scheme == Basic && !secure && !opts.Plain:
-		return nil, errors.New("httpauth: Basic needs https, or permission to send in the clear")
+	case (opts.Scheme == Basic || opts.Scheme == Digest) && !secure && !opts.Plain:
+		return nil, fmt.Errorf("httpauth: %s needs https, or permission to send in the clear", opts.Scheme)
 	case opts.Scheme == "" && !secure && !opts.Plain:
 		return nil, errors.New("httpauth: without authentication nothing is sealed: https or permission to send in the clear is needed")
 	case opts.Scheme == Certificate && !secure:
 		return nil, errors.New("httpauth: Certificate needs https")
 	case opts.AlwaysSeal && ProtocolFor(opts.Scheme) == "":
 		return nil, fmt.Errorf("httpauth: scheme %q cannot seal", opts.Scheme)
-	case opts.Scheme != "" && opts.Scheme != Basic && opts.Scheme != Certificate && opts.NewInitiator == nil:
+	case !direct(opts.Scheme) && opts.Scheme != Digest && opts.NewInitiator == nil:
 		return nil, fmt.Errorf("httpauth: no initiator for scheme %q", opts.Scheme)
 	}
 	if opts.MaxResponse == 0 {

@@ -19,13 +19,18 @@ func (c *ClientConn) exchange(ctx context.Context, m *Message) (*Response, error
 		contentType = soapMediaType
 	}
 	switch {
-	case c.opts.Scheme == "", c.opts.Scheme == Basic, c.opts.Scheme == Certificate:
+	case direct(c.opts.Scheme):
 		return c.direct(contentType, m.Body)
+	case c.opts.Scheme == Digest:
+		return c.digested(ctx, contentType, m.Body)
 	case c.seal:
 		return c.sealed(ctx, contentType, m.Body)
 	}
 	return c.open(ctx, contentType, m.Body)
 }
+
+// direct tells that a scheme needs no exchange before the message.
+func direct(scheme string) bool { return scheme == "" || scheme == Basic || scheme == Certificate }
 
 // direct sends a message with a password, on the strength of a TLS handshake, or without any proof.
 func (c *ClientConn) direct(contentType string, body []byte) (*Response, error) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/digest"
 )
 
 // maxHead bounds status line and header of an answer, in bytes.
@@ -39,6 +40,7 @@ type ClientConn struct {
 	memory  []byte       // for its answer
 	prefix  []byte       // what every request begins with
 	context auth.Context // nil: nothing proved on this connection
+	digest  *digest.Client
 	used    time.Time
 }
 
@@ -175,9 +177,10 @@ func (c *ClientConn) alive() bool {
 
 // watch breaks reading and writing off when ctx ends. stop reports whether it did not.
 func (c *ClientConn) watch(ctx context.Context) (stop func() bool) {
-	conn := c.conn
 	return context.AfterFunc(ctx, func() {
-		conn.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // it is closed then
+		if conn := c.live.Load(); conn != nil {
+			(*conn).SetDeadline(time.Unix(1, 0)) //nolint:errcheck // it is closed then
+		}
 	})
 }
 

@@ -12,7 +12,7 @@ const maxHeaderToken = 1 << 17
 // splitScheme cuts "Negotiate oYG..." in two. The name is returned in the spelling of the constants.
 func splitScheme(header string) (scheme, rest string) {
 	scheme, rest, _ = strings.Cut(strings.TrimSpace(header), " ")
-	for _, name := range []string{Negotiate, Kerberos, CredSSP, Basic, Certificate, NTLM} {
+	for _, name := range []string{Negotiate, Kerberos, CredSSP, Basic, Digest, Certificate, NTLM} {
 		if strings.EqualFold(scheme, name) {
 			return name, strings.TrimSpace(rest)
 		}

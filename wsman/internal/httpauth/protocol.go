@@ -19,6 +19,8 @@ const (
 	Kerberos  = "Kerberos"
 	CredSSP   = "CredSSP"
 	Basic     = "Basic"
+	// Digest is a client's alone; no server here offers or takes it.
+	Digest = "Digest"
 	// Certificate stands whole in Authorization: the proof is the certificate of the TLS handshake. See DSP0226 C.3.5.
 	Certificate = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 	// NTLM is never offered. A client that names it anyway, as curl does, is served as under Negotiate.
