@@ -34,7 +34,7 @@ const (
 // creationClass begins CreationClassName, which names a rule; the other keys are empty.
 const creationClass = "MSFT|FW|FirewallRule|"
 
-// fill gives an instance the properties of a rule. Whether the kernel enforces it nobody here knows.
+// fill gives an instance the properties of a rule as it is stored. EnforcementStatus belongs to the active store.
 func fill(i *cim.Instance, r *firewall.Rule) error {
 	text := func(s string) cim.Value {
 		if s == "" {

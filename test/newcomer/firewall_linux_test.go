@@ -13,6 +13,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/casementhq/casement"
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/firewall"
+	"github.com/casementhq/casement/wmi/wmiclient"
 )
 
 // The rules of the documents, as they write them (checklist 0.13 to 0.20); a shell takes the backslashes of some.
@@ -154,7 +159,7 @@ func firewallWMI(t *testing.T, h *twoHosts) {
 	h.waitLog(since, "the firewall refuses a connection", "service=rpcss", "no rule names it")
 	h.ports(map[int]bool{135: false, 5985: true, 5986: true})
 
-	h.group(h.bs, groupWMI, true) // 0.10: at once
+	h.asPrinted(h.service.out.String(), groupWMI) // 0.10: at once
 	h.answers(dcom)
 	h.group(h.bs, "Windows Remote Management", false)
 	h.ports(map[int]bool{135: true, 5985: false, 5986: false}) // 0.03
@@ -312,11 +317,70 @@ func firewallOwnSink(t *testing.T, h *twoHosts) {
 	since := h.mark()
 	w := h.async("--count", "1")
 	h.nothing(since, "dial sink", w, "program="+built.path+" ") // 0.06: the group is not for this program
-	h.netsh(h.as, "firewall add rule name=watch dir=in action=allow program="+built.path)
+	h.asPrinted(w.err.String(), "program="+built.path)
 	delivered(h.async("--count", "1"))
+
+	self, err := os.Executable() // a program with the library
+	if err != nil {
+		t.Fatal(err)
+	}
+	since = h.mark()
+	a := h.library()
+	h.dropped(since, "dial sink")
+	if err := a.Close(); !errors.Is(err, wmiclient.ErrNeverCalled) {
+		t.Errorf("Close: %v", err)
+	}
+	h.netsh(h.as, "firewall add rule name=library dir=in action=allow program="+self)
+	time.Sleep(1100 * time.Millisecond) // a gate of the library's reads the rules once a second
+	a = h.library()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if events, err := a.Next(ctx, 1); len(events) != 1 {
+		t.Errorf("%d events, %v", len(events), err)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+
 	h.group(h.as, groupWMI, false) // port 135 is no program's own
 	since = h.mark()
 	h.nothing(since, "resolve OXID", h.async("--count", "1"), groupWMI)
+}
+
+// library is an asynchronous query of this process, in A.
+func (h *twoHosts) library() *wmiclient.Async {
+	h.t.Helper()
+	sinks := wmiclient.NewSinks(wmiclient.SinkOptions{Address: h.a.address, Anonymous: func() error { return nil }, Listen: h.a.listen,
+		Firewall: firewall.NewGate(firewall.GateOptions{Snapshot: firewall.FolderSnapshot(h.as)})})
+	c, err := casement.Dial(h.t.Context(), "dcom://"+h.b.address, casement.Options{User: "Administrator", Password: h.password, HostsFile: "-",
+		DialContext: h.a.dial, DCOM: casement.DCOMOptions{Sinks: sinks}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { c.Close() })
+	s, err := c.Session(h.t.Context(), "")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	a, err := s.(*wmiclient.Session).SubscribeAsync(h.t.Context(), ticking, cim.SubscribeOptions{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return a
+}
+
+// asPrinted runs the line that a person was told to run, the one that holds a text.
+func (h *twoHosts) asPrinted(said, text string) {
+	h.t.Helper()
+	for line := range strings.Lines(said) {
+		if strings.Contains(line, text) && strings.Contains(line, " netsh ") {
+			if out, err := exec.CommandContext(h.t.Context(), "sh", "-c", line).CombinedOutput(); err != nil {
+				h.t.Errorf("%s: %v: %s", line, err, out)
+			}
+			return
+		}
+	}
+	h.t.Errorf("no line to run with %s: %s", text, said)
 }
 
 func firewallOut(t *testing.T, h *twoHosts) {
