@@ -75,6 +75,11 @@ func TestWhatAStateWrites(t *testing.T) {
 		{`Allow delegating fresh credentials with NTLM-only server authentication`, Disabled, nil,
 			"Windows\\CredentialsDelegation AllowFreshCredentialsWhenNTLMOnly=0\nWindows\\CredentialsDelegation\\AllowFreshCredentialsWhenNTLMOnly **delvals.= \n" +
 				"Windows\\CredentialsDelegation **del.ConcatenateDefaults_AllowFreshNTLMOnly= "},
+		{`Encryption Oracle Remediation`, Enabled, []Given{{"ProtectionLevel", "forceupdated"}},
+			`Software\Microsoft\Windows\CurrentVersion\Policies\System\CredSSP\Parameters AllowEncryptionOracle=0`},
+		{`Deny delegating fresh credentials`, Enabled, []Given{{"Servers", "WSMAN/*"}, {"Concatenate", "no"}},
+			"Windows\\CredentialsDelegation DenyFreshCredentials=1\nWindows\\CredentialsDelegation\\DenyFreshCredentials **delvals.= \n" +
+				"Windows\\CredentialsDelegation\\DenyFreshCredentials 1=WSMAN/*\nWindows\\CredentialsDelegation ConcatenateDefaults_DenyFresh=0"},
 		{`Domain Profile\Windows Firewall: Do not allow exceptions`, Enabled, nil, `WindowsFirewall\DomainProfile DoNotAllowExceptions=1`},
 		{`Public Profile\Firewall state`, Disabled, nil, `WindowsFirewall\PublicProfile EnableFirewall=0`},
 		{`Private Profile\Apply local firewall rules`, Disabled, nil, `WindowsFirewall\PrivateProfile AllowLocalPolicyMerge=0`},

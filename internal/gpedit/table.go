@@ -34,6 +34,7 @@ const (
 	keyShell  = keyServe + `\WinRS`
 	keyEvents = `Software\Policies\Microsoft\Windows\EventLog\EventForwarding\SubscriptionManager`
 	keyCreds  = `Software\Policies\Microsoft\Windows\CredentialsDelegation`
+	keyOracle = `Software\Microsoft\Windows\CurrentVersion\Policies\System\CredSSP\Parameters`
 	keyUAC    = `Software\Microsoft\Windows\CurrentVersion\Policies\System`
 	keyDCOM   = `Software\Policies\Microsoft\Windows NT\DCOM`
 	keyFW     = `Software\Policies\Microsoft\WindowsFirewall`
@@ -162,18 +163,27 @@ func otherTemplates() []Policy {
 		Note:  "It is kept, but this machine forwards no events yet.", WhenEnabled: "The collectors of the list.", WhenDisabled: "No collector.", WhenNot: "No collector.",
 		Options: []Option{{Name: "SubscriptionManager", Key: keyEvents, Kind: Entries, Required: true, Check: subscriptionManager,
 			Text: "Server=URL[,Refresh=SECONDS][,IssuerCA=THUMBPRINT], once for each collector"}}}
-	fresh := func(name, value, combine, text string) Policy {
-		p := gate(folderCreds, keyCreds, value, name, text,
-			"CredSSP may give what the user types to the servers of the list.", "CredSSP gives nothing to any server.")
-		p.WhenNot = "CredSSP over WinRM gives nothing to any server."
+	servers := func(name, value, combine, text, on, off, not string) Policy {
+		p := gate(folderCreds, keyCreds, value, name, text, on, off)
+		p.WhenNot = not
 		p.Options = []Option{
 			{Name: "Servers", Key: keyCreds + `\` + value, Kind: Entries, Check: spn,
 				Text: "a service principal name such as WSMAN/web1.example.org or WSMAN/*.example.org, once for each"},
-			{Name: "Concatenate", Value: combine, Kind: Choice, Default: "yes", Text: "whether the defaults of the system hold beside the list",
+			{Name: "Concatenate", Value: combine, Kind: Choice, Default: "yes", Text: "whether the defaults of the system hold beside the list; there are none here",
 				Choices: []ChoiceValue{{"yes", registry.DWORD(1)}, {"no", registry.DWORD(0)}}},
 		}
 		return p
 	}
+	fresh := func(name, value, combine, text string) Policy {
+		return servers(name, value, combine, text, "CredSSP gives credentials to the servers of the list, and to no others that no policy names.",
+			"CredSSP gives credentials to no server for this policy.", "Where no policy for fresh credentials is configured, CredSSP gives them to the server that the user names.")
+	}
+	oracle := Policy{Folder: folderCreds, Name: "Encryption Oracle Remediation", Key: keyOracle,
+		Text:        "Which old versions of CredSSP both ends accept (CVE-2018-0886).",
+		WhenEnabled: "The level of the policy holds.", WhenDisabled: "The level Mitigated holds.", WhenNot: "The level Mitigated holds.",
+		Options: []Option{{Name: "ProtectionLevel", Value: "AllowEncryptionOracle", Kind: Choice, Required: true,
+			Text:    "ForceUpdated refuses old versions at both ends, Mitigated in the client alone, Vulnerable nowhere",
+			Choices: []ChoiceValue{{"ForceUpdated", registry.DWORD(0)}, {"Mitigated", registry.DWORD(1)}, {"Vulnerable", registry.DWORD(2)}}}}}
 	uac := inverted(folderSec, keyUAC, "LocalAccountTokenFilterPolicy", "Apply UAC restrictions to local accounts on network logons",
 		"What a local administrator is over the network, other than the built-in Administrator.",
 		"The token is filtered: no administrator.", "The token is whole: an administrator (LocalAccountTokenFilterPolicy 1).")
@@ -183,6 +193,9 @@ func otherTemplates() []Policy {
 			"To which servers CredSSP may give credentials where the server proved itself with Kerberos or a certificate."),
 		fresh("Allow delegating fresh credentials with NTLM-only server authentication", "AllowFreshCredentialsWhenNTLMOnly", "ConcatenateDefaults_AllowFreshNTLMOnly",
 			"To which servers CredSSP may give credentials where the server proved itself with NTLM alone."),
+		servers("Deny delegating fresh credentials", "DenyFreshCredentials", "ConcatenateDefaults_DenyFresh",
+			"To which servers CredSSP gives no credentials, whatever the other policies say.", "The servers of the list get none.", "The other policies decide.", "The other policies decide."),
+		oracle,
 		uac,
 	}
 }
