@@ -81,6 +81,13 @@ type Enumerator interface {
 	Close() error
 }
 
+// Filtered is an Enumerator that leaves out what its caller may not see, silently.
+type Filtered interface {
+	// LeftOut tells, at the end, whether there was something. The status of a whole
+	// operation that has one for success is StatusAccessDenied then.
+	LeftOut() bool
+}
+
 // Caller is who makes a call and how it came in: facts of the call, not of the
 // transport. The zero Caller is nobody.
 type Caller struct {

@@ -167,6 +167,7 @@ func (s *session) list(ctx context.Context, e *stream, t *target, o cim.Operatio
 		return t.failed
 	}
 	r := s.listRequest(t, o)
+	r.leftOut = &e.leftOut
 	match := t.match
 	if t.source == s.manager.storage {
 		r.match, match = match, nil // it looks before it copies

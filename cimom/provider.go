@@ -2,6 +2,7 @@ package cimom
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cim/wql"
@@ -178,6 +179,15 @@ type Request struct {
 	session *session                 // nil for a request that is made outside of the manager
 	wanted  []bool                   // by property; nil means all
 	match   func(*cim.Instance) bool // the whole condition, for storage; nil: all
+	leftOut *atomic.Bool             // of the enumeration; nil: it is none
+}
+
+// LeaveOut notes that the provider leaves out an instance that the caller may not
+// see. That is no error: it is silent, but where an operation ends with a status.
+func (r *Request) LeaveOut() {
+	if r.leftOut != nil {
+		r.leftOut.Store(true)
+	}
 }
 
 // Wants tells whether the value of a property of Class is needed; others may

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/casementhq/casement/cim"
@@ -66,6 +67,7 @@ type stream struct {
 	limit   time.Duration
 	name    string // the operation, for errors
 	path    string
+	leftOut atomic.Bool // a provider has more than the caller may see
 
 	mu       sync.Mutex
 	fill     *slab // the producer's
@@ -114,6 +116,9 @@ func (e *stream) Next(ctx context.Context, limit int) ([]*cim.Instance, error) {
 		}
 	}
 }
+
+// LeftOut implements cim.Filtered.
+func (e *stream) LeftOut() bool { return e.leftOut.Load() }
 
 // take is what is at hand; neither instances nor an error mean that the
 // reader must wait.

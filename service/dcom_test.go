@@ -121,8 +121,8 @@ func TestDCOMWithoutWinRM(t *testing.T) {
 	}
 }
 
-// AllowAnonymousCallback is followed without a restart (checklist 0.33), and
-// UnsecAppAccessControlDefault with it (0.30).
+// AllowAnonymousCallback is followed without a restart (checklist 0.33): absent, 0, 1 and
+// of a wrong type (0.28 to 0.30), and UnsecAppAccessControlDefault with it (0.30).
 func TestCallbackRuleIsFollowed(t *testing.T) {
 	svc := dcomService(t)
 	rule := svc.wmiOptions(&dcomGate{state: svc.State}).Callbacks.Anonymous
@@ -133,7 +133,13 @@ func TestCallbackRuleIsFollowed(t *testing.T) {
 		change settings.Change
 		want   bool
 	}{
+		{settings.Change{Key: settings.KeyCIMOM, Name: "Other", Value: registry.SZ("")}, false}, // absent
 		{set("AllowAnonymousCallback", registry.DWORD(0)), false},
+		{set("AllowAnonymousCallback", registry.DWORD(1)), true},
+		{set("AllowAnonymousCallback", registry.SZ("1")), false},
+		{set("AllowAnonymousCallback", registry.DWORD(1)), true},
+		{set("AllowAnonymousCallback", registry.QWORD(1)), false},
+		{set("AllowAnonymousCallback", registry.DWORD(2)), false},
 		{set("AllowAnonymousCallback", registry.DWORD(1)), true},
 		{set("UnsecAppAccessControlDefault", registry.SZ("1")), false},
 		{set("UnsecAppAccessControlDefault", registry.SZ("0")), true},

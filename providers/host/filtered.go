@@ -83,6 +83,9 @@ func (l *less) apply(c *cim.Class, q query, yield func(*cim.Instance) error) (qu
 	}
 	return q, func(i *cim.Instance) error {
 		if l.hidden(i, q.caller) {
+			if q.hidden != nil {
+				q.hidden()
+			}
 			return nil
 		}
 		return yield(i)

@@ -146,12 +146,17 @@ func TestFilteredPrinters(t *testing.T) {
 	if got := texts(all(t, p, "Win32_Printer", person(t, true)), "DeviceID"); got != "laser there" {
 		t.Errorf("for an administrator: %q", got)
 	}
+	told := 0
 	few := projected("Win32_Printer", "DeviceID")
+	few.hidden = func() { told++ }
 	few.caller = person(t, false).caller
 	for _, q := range []query{person(t, false), few} {
 		if got := texts(all(t, p, "Win32_Printer", q), "DeviceID"); got != "laser" {
 			t.Errorf("filtered: %q", got)
 		}
+	}
+	if told != 1 {
+		t.Errorf("it was told %d times that something is left out", told)
 	}
 }
 

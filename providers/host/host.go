@@ -179,7 +179,7 @@ func (p *Provider) Walk(ctx context.Context, r *cimom.Request, source cim.Object
 }
 
 func queryOf(r *cimom.Request, server string) query {
-	return query{wants: r.WantsAt, server: cmp.Or(r.Class.Server, server), equal: r.Constraint, orders: r.Orders, caller: r.Caller}
+	return query{wants: r.WantsAt, server: cmp.Or(r.Class.Server, server), equal: r.Constraint, orders: r.Orders, caller: r.Caller, hidden: r.LeaveOut}
 }
 
 func (p *Provider) list(ctx context.Context, c *cim.Class, q query, yield func(*cim.Instance) error) error {

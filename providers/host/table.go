@@ -14,6 +14,7 @@ type query struct {
 	equal  func(string) (cim.Value, bool) // the value that a property must have, where the caller fixed one
 	orders []wql.Order                    // what must be less or greater, by position in the class
 	caller cim.Caller
+	hidden func() // is told where an instance is left out
 	source walkSource
 }
 

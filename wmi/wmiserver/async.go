@@ -218,7 +218,11 @@ func (c *asyncCall) deliver(ctx context.Context, run func(context.Context) (outc
 	switch {
 	case out.enum != nil:
 		defer out.enum.Close()
-		return 0, "", c.stream(ctx, out.enum)
+		err := c.stream(ctx, out.enum)
+		if f, ok := out.enum.(cim.Filtered); ok && f.LeftOut() {
+			return uint32(cim.StatusAccessDenied), "", err
+		}
+		return 0, "", err
 	case out.object != nil:
 		return 0, out.text, c.indicate(ctx, []*cim.Instance{out.object})
 	}
