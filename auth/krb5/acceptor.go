@@ -183,6 +183,9 @@ func (a *Acceptor) openTicket(t *messages.Ticket) (*messages.EncTicketPart, type
 	fail := func(format string, args ...any) (*messages.EncTicketPart, types.EncryptionKey, error) {
 		return nil, types.EncryptionKey{}, denied("ticket for %s: %s", printable(strings.Join(t.SName.NameString, "/")), fmt.Sprintf(format, args...))
 	}
+	if t.EncPart.EType == etypeID.RC4_HMAC && !a.opts.AllowRC4 {
+		return fail("RC4 is not permitted; its account can have AES (msDS-SupportedEncryptionTypes 24)")
+	}
 	if !permitted(t.EncPart.EType, a.opts.AllowRC4) {
 		return fail("encryption type %d is not permitted", t.EncPart.EType)
 	}

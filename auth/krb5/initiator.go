@@ -27,6 +27,9 @@ type InitiatorOptions struct {
 	Bindings *auth.ChannelBindings
 	// DCE makes the three legs of RPC, without GSS framing.
 	DCE bool
+	// SignOnly asks for a session that signs and never seals: RPC below level Privacy, where Samba takes the sizes of signatures from what
+	// was asked for.
+	SignOnly bool
 	// Delegate hands a forwarded ticket-granting ticket to the service, which can act as us everywhere then. It fails with
 	// DelegationRequired where the domain does not trust the service for that, or our ticket cannot be forwarded.
 	Delegate bool
@@ -105,7 +108,10 @@ func (i *Initiator) request(ctx context.Context) ([]byte, error) {
 	if i.seq, err = randomUint32(i.opts.Rand); err != nil {
 		return nil, fmt.Errorf("krb5: no randomness: %w", err)
 	}
-	i.flags = flagMutual | flagReplay | flagSequence | flagConf | flagInteg
+	i.flags = flagMutual | flagReplay | flagSequence | flagInteg
+	if !i.opts.SignOnly {
+		i.flags |= flagConf
+	}
 	if i.opts.DCE {
 		i.flags |= flagDCE
 	}

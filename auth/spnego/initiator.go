@@ -157,7 +157,11 @@ func (i *Initiator) follow(resp *negTokenResp) error {
 		return nil
 	}
 	if i.named {
-		return bad("the acceptor names its choice twice")
+		// Samba repeats it in its second answer; changing it is another matter.
+		if sameMech(i.mechs[i.chosen].OID, resp.mech) {
+			return nil
+		}
+		return bad("the acceptor changes its choice")
 	}
 	i.named = true
 	for n, m := range i.mechs {

@@ -28,8 +28,8 @@ const (
 	controllerPassword = "Casement-1pass"
 )
 
-// controller starts the RPC services of a new domain of Samba.
-func controller(t *testing.T) {
+// controller starts services of a new domain of Samba and gives the path of its smb.conf.
+func controller(t *testing.T, services string) string {
 	t.Helper()
 	for _, name := range []string{"samba-tool", "samba"} {
 		if _, err := exec.LookPath(name); err != nil {
@@ -46,7 +46,8 @@ func controller(t *testing.T) {
 	if out, err := provision.CombinedOutput(); err != nil {
 		t.Fatalf("provision: %v\n%.3000s", err, out)
 	}
-	cmd := exec.Command("samba", "-s", filepath.Join(dir, "etc", "smb.conf"), "-i", "--no-process-group", "-M", "single", "--option=server services=rpc")
+	config := filepath.Join(dir, "etc", "smb.conf")
+	cmd := exec.Command("samba", "-s", config, "-i", "--no-process-group", "-M", "single", "--option=server services="+services)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -60,11 +61,12 @@ func controller(t *testing.T) {
 	for range 300 {
 		if nc, err := net.Dial("tcp", controllerAddress+":135"); err == nil {
 			nc.Close()
-			return
+			return config
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 	t.Fatal("samba does not listen")
+	return ""
 }
 
 // challenge is NetrServerReqChallenge, [MS-NRPC] 3.5.4.4.1, with a name as long as one likes.
@@ -90,45 +92,49 @@ func (c *challenge) UnmarshalNDR(d *ndr.Decoder) {
 // several fragments; without authentication, signed and sealed by NTLM and SPNEGO. Level Connect is left out: there Samba 4.17 answers nobody
 // whose NTLM can sign, as Windows' can.
 func TestSambaServer(t *testing.T) {
-	controller(t)
+	controller(t, "rpc")
 	for _, kind := range []dcerpc.AuthType{dcerpc.AuthNone, dcerpc.AuthNTLM, dcerpc.AuthSPNEGO} {
 		for _, level := range []dcerpc.Level{dcerpc.LevelNone, dcerpc.LevelPacket, dcerpc.LevelIntegrity, dcerpc.LevelPrivacy} {
 			if (kind == dcerpc.AuthNone) == (level == dcerpc.LevelNone) {
-				t.Run(fmt.Sprintf("%v %v", kind, level), func(t *testing.T) { callSamba(t, kind, level) })
+				t.Run(fmt.Sprintf("%v %v", kind, level), func(t *testing.T) { callSamba(t, kind, level, ntlmMechanism(controllerPassword)) })
 			}
 		}
 	}
 	t.Run("wrong password", func(t *testing.T) {
-		c, sec := dialSamba(t, 135, dcerpc.AuthSPNEGO, dcerpc.LevelIntegrity, "wrong")
+		c, sec := dialSamba(t, 135, dcerpc.AuthSPNEGO, dcerpc.LevelIntegrity, ntlmMechanism("wrong"))
 		if _, err := c.Bind(t.Context(), epm.ID, sec); err == nil {
 			t.Error("a wrong password is accepted")
 		}
 	})
 }
 
-func dialSamba(t *testing.T, port uint16, kind dcerpc.AuthType, level dcerpc.Level, password string) (*dcerpc.Conn, *dcerpc.Security) {
+// ntlmMechanism signs in to Samba as Administrator.
+func ntlmMechanism(password string) spnego.InitiatorMechanism {
+	return spnego.InitiatorMechanism{OID: spnego.OIDNTLM, New: func() auth.Initiator {
+		return ntlm.NewInitiator(ntlm.InitiatorOptions{Credentials: auth.Credentials{Username: `DCDOM\Administrator`, Password: password}})
+	}}
+}
+
+func dialSamba(t *testing.T, port uint16, kind dcerpc.AuthType, level dcerpc.Level, m spnego.InitiatorMechanism) (*dcerpc.Conn, *dcerpc.Security) {
 	t.Helper()
 	c, err := dcerpc.Dial(t.Context(), "tcp", net.JoinHostPort(controllerAddress, fmt.Sprint(port)), dcerpc.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	start := func() auth.Initiator {
-		return ntlm.NewInitiator(ntlm.InitiatorOptions{Credentials: auth.Credentials{Username: `DCDOM\Administrator`, Password: password}})
-	}
 	switch kind {
-	case dcerpc.AuthNTLM:
-		return c, c.NewSecurity(kind, level, start())
+	case dcerpc.AuthNTLM, dcerpc.AuthKerberos:
+		return c, c.NewSecurity(kind, level, m.New())
 	case dcerpc.AuthSPNEGO:
-		return c, c.NewSecurity(kind, level, spnego.NewInitiator(spnego.InitiatorMechanism{OID: spnego.OIDNTLM, New: start}))
+		return c, c.NewSecurity(kind, level, spnego.NewInitiator(m))
 	}
 	return c, nil
 }
 
-func callSamba(t *testing.T, kind dcerpc.AuthType, level dcerpc.Level) {
+func callSamba(t *testing.T, kind dcerpc.AuthType, level dcerpc.Level, m spnego.InitiatorMechanism) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	c, sec := dialSamba(t, 135, kind, level, controllerPassword)
+	c, sec := dialSamba(t, 135, kind, level, m)
 	b, err := c.Bind(ctx, epm.ID, sec)
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +148,7 @@ func callSamba(t *testing.T, kind dcerpc.AuthType, level dcerpc.Level) {
 	if err != nil || len(entries) < 40 {
 		t.Errorf("the endpoint map has %d entries: %v", len(entries), err)
 	}
-	c, sec = dialSamba(t, towers[0].Port(), kind, level, controllerPassword)
+	c, sec = dialSamba(t, towers[0].Port(), kind, level, m)
 	if b, err = c.Bind(ctx, netlogon, sec); err != nil {
 		t.Fatal(err)
 	}
