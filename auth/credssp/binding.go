@@ -50,6 +50,9 @@ func wrap(c auth.Context, plain []byte) ([]byte, error) {
 // unwrap is the inverse, in place.
 func unwrap(c auth.Context, token []byte) ([]byte, error) {
 	n := c.SignatureSize()
+	if padding(c) > 0 && len(token) > 1 && token[1] > 0x80 {
+		n += int(token[1] - 0x80) // the framing's length of a longer token has as many bytes more. See [RFC2743] 3.1
+	}
 	if len(token) <= n {
 		return nil, bad("sealed field of %d bytes", len(token))
 	}

@@ -96,7 +96,7 @@ func (c *Client) newConn(ctx context.Context, p plan, header http.Header) (*conn
 		tlsConfig = c.withCertificate(tlsConfig)
 	}
 	o := httpauth.ClientOptions{URL: c.url, Scheme: p.wire(), NewInitiator: c.initiator, Credentials: c.opts.Credentials,
-		Plain: p.plain, Dial: c.connect, TLS: tlsConfig, Header: header, Trace: k.hooks(),
+		Plain: p.plain, AlwaysSeal: p.scheme == CredSSP && !p.plain, Dial: c.connect, TLS: tlsConfig, Header: header, Trace: k.hooks(),
 		MaxResponse: max(int(c.opts.MaxEnvelopeSize), 64<<10) * 2}
 	k.http, err = httpauth.NewClientConn(o)
 	return k, err

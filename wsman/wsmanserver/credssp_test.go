@@ -5,14 +5,19 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/credssp"
+	"github.com/casementhq/casement/auth/ntlm"
+	"github.com/casementhq/casement/auth/spnego"
 	"github.com/casementhq/casement/casementtest"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wsman"
+	"github.com/casementhq/casement/wsman/internal/httpauth"
 	"github.com/casementhq/casement/wsman/wsmanclient"
 )
 
@@ -96,3 +101,51 @@ func TestCredSSPPolicies(t *testing.T) {
 		}
 	}
 }
+
+// The proof of CredSSP says nothing of the https around it: under Strict a message that only https protects is
+// refused, and one that CredSSP seals is not, whatever the transport. Our client seals always.
+func TestCredSSPStrict(t *testing.T) {
+	s := casementtest.New(t, casementtest.Options{Opener: machine(t), Settings: map[string]string{"Service/Auth/CredSSP": "true"}})
+	at, err := url.Parse(s.HTTPS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := auth.Credentials{Username: s.User, Password: s.Password}
+	clear := func() int {
+		refused := false
+		conn, err := httpauth.NewClientConn(httpauth.ClientOptions{URL: at, Scheme: httpauth.CredSSP, TLS: &tls.Config{InsecureSkipVerify: true}, // #nosec G402 -- a test
+			Trace: &httpauth.Trace{Unauthorized: func([]string) { refused = true }},
+			NewInitiator: func(string, *auth.ChannelBindings) (auth.Initiator, error) {
+				return credssp.NewInitiator(credssp.InitiatorOptions{Credentials: c, Inner: func() auth.Initiator {
+					return spnego.NewInitiator(spnego.InitiatorMechanism{OID: spnego.OIDNTLM, New: func() auth.Initiator {
+						return ntlm.NewInitiator(ntlm.InitiatorOptions{Credentials: c})
+					}})
+				}}), nil
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		resp, err := conn.Do(t.Context(), &httpauth.Message{Body: []byte(identify)})
+		if refused { // and what it tries then is of no interest
+			return http.StatusUnauthorized
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.Status
+	}
+	for level, want := range map[string]int{"Relaxed": http.StatusOK, "None": http.StatusOK, "Strict": http.StatusUnauthorized} {
+		s.Set("Service/Auth/CbtHardeningLevel", level)
+		if got := clear(); got != want {
+			t.Errorf("%s: a clear message within https is answered with %d", level, got)
+		}
+		for _, at := range []string{s.HTTP, s.HTTPS} {
+			if err := getConfig(t.Context(), credSSPClient(t, s, at, s.Password, settings.Client{})); err != nil {
+				t.Errorf("%s: %s: %v", level, at, err)
+			}
+		}
+	}
+}
+
+const identify = `<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:i="http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd"><s:Header/><s:Body><i:Identify/></s:Body></s:Envelope>`

@@ -70,6 +70,11 @@ func (s *Server) serveHTTP(l *listening, w http.ResponseWriter, r *http.Request)
 		ex.Fail(http.StatusUnauthorized)
 		return
 	}
+	if !s.boundToChannel(ex, r, snap) {
+		s.log.Info("a clear request over CredSSP is refused: CbtHardeningLevel is Strict", "remote", r.RemoteAddr, "user", ex.Identity)
+		ex.Fail(http.StatusUnauthorized)
+		return
+	}
 	var token *security.Token
 	if ex.Mapper == nil {
 		token, err = s.o.Token(r.Context(), ex.Identity)

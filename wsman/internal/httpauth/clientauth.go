@@ -95,14 +95,15 @@ func (c *ClientConn) sealed(ctx context.Context, contentType string, body []byte
 	return c.unsealed(resp)
 }
 
-// unsealed opens a sealed answer. Within TLS an answer in the clear is taken, too: some services send it.
+// unsealed opens a sealed answer. Within TLS an answer in the clear is taken, too: some services send it. Not so
+// with CredSSP, whose proof is not bound to that TLS.
 func (c *ClientConn) unsealed(resp *Response) (*Response, error) {
 	protocol, sealed, err := ParseContentType(resp.ContentType)
 	if err != nil {
 		return nil, err
 	}
 	if !sealed {
-		if len(resp.Body) > 0 && c.tls == nil {
+		if len(resp.Body) > 0 && (c.tls == nil || c.opts.Scheme == CredSSP) {
 			return nil, fmt.Errorf("httpauth: HTTP status %d, the answer to a sealed message is not sealed: %w",
 				resp.Status, auth.ErrNotProtected)
 		}
