@@ -147,7 +147,13 @@ func explainPolicy(w io.Writer, p *gpedit.Policy, set gpedit.Setting) {
 	if p.Value != "" {
 		fmt.Fprintf(w, "    Writes          HKLM\\%s: %s = %d enabled, %d disabled\n", p.Key, p.Value, p.On, p.Off)
 	} else {
-		fmt.Fprintf(w, "    Writes          HKLM\\%s\n", p.Key)
+		for _, o := range p.Options {
+			at := p.Key + ": " + o.Value
+			if o.Key != "" {
+				at = o.Key
+			}
+			fmt.Fprintf(w, "    Writes          HKLM\\%s\n", at)
+		}
 	}
 	fmt.Fprintf(w, "\n%s\n", wrap(p.Text, 96, "    "))
 	for _, t := range []struct{ name, text string }{
