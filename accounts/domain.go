@@ -106,6 +106,13 @@ func (s *Store) memberSID(name string) (sid security.SID, shown string, err erro
 	return security.SID{}, "", fmt.Errorf("%w: %.64q", ErrNoDomainName, name)
 }
 
+// DomainSID finds the SID of an account of a domain by its name, as AddMember does; found is false for a name that is
+// of this machine, or that nobody knows.
+func (s *Store) DomainSID(name string) (sid security.SID, found bool) {
+	sid, _, err := s.memberSID(name)
+	return sid, err == nil && !sid.IsZero()
+}
+
 // foreignName tells whether a name is one of another domain than this machine.
 func (st *state) foreignName(name string) bool {
 	domain, user := SplitName(name)

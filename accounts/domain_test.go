@@ -261,3 +261,29 @@ func TestDomainUserMapping(t *testing.T) {
 		t.Errorf("%v, %v", users, err)
 	}
 }
+
+// A name of a domain has the SID that this machine learns of it, one of a realm that of the name, and names of this
+// machine or of nobody have none.
+func TestDomainSID(t *testing.T) {
+	domain, err := security.ParseSID("S-1-5-21-9-9-9-1105")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Create(t.TempDir(), "Srv01", Options{Resolve: func(name string) (security.SID, string, error) {
+		if name == `CORP\ann` {
+			return domain, name, nil
+		}
+		return security.SID{}, "", ErrNoDomainName
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]security.SID{
+		`CORP\ann`: domain, "bob@EXAMPLE.ORG": PrincipalSID("bob", "EXAMPLE.ORG"), `CORP\eve`: {}, `Srv01\Administrator`: {}, "Everyone": {},
+		`BUILTIN\Users`: {}, "ann": {}, "": {},
+	} {
+		if got, found := s.DomainSID(name); got != want || found == want.IsZero() {
+			t.Errorf("%q: %v, %v, want %v", name, got, found, want)
+		}
+	}
+}

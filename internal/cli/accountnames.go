@@ -5,7 +5,7 @@ import (
 	"github.com/casementhq/casement/service"
 )
 
-// accountNames finds the local accounts of a state folder.
+// accountNames finds the local accounts of a state folder, and those of domains that it can ask for.
 type accountNames struct{ state string }
 
 // SID implements winrmtool.Names.
@@ -15,6 +15,8 @@ func (a accountNames) SID(name string) (sid security.SID, found bool) {
 			sid, found = u.SID, true
 		} else if g, err := st.Accounts.LookupGroup(name); err == nil {
 			sid, found = g.SID, true
+		} else {
+			sid, found = st.Accounts.DomainSID(name)
 		}
 		return nil
 	})

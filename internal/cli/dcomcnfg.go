@@ -27,7 +27,8 @@ RIGHTS stand with commas between:
   config   read, full: who may change the permissions and the endpoint of the application
 
 PRINCIPAL is a local user or group, also with HOST\ or BUILTIN\ before it, a name such as
-"ANONYMOUS LOGON" or "Authenticated Users", or a SID.
+"ANONYMOUS LOGON" or "Authenticated Users", a SID, or an account of a domain: DOMAIN\name where this
+machine can ask for its SID, or user@REALM.
 
 Exit codes: 0 done, 1 refused or failed, nothing was changed, 2 wrong command line.`
 
@@ -183,7 +184,8 @@ func dcomSet(s Streams) *cobra.Command {
 		1, 1, "a descriptor as SDDL", func(t *dcomcnfg.Tool, w settings.COMSetting, args []string) error { return t.Set(w, args[0]) })
 	page := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if len(args) != 2 || !strings.EqualFold(args[0], "enable-dcom") {
+		named := c.Flags().Changed("limits") || c.Flags().Changed("default") || c.Flags().Changed("app")
+		if named || len(args) != 2 || !strings.EqualFold(args[0], "enable-dcom") {
 			return page(c, args)
 		}
 		on := strings.EqualFold(args[1], "yes") || strings.EqualFold(args[1], "y")
