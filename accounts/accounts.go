@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -75,7 +76,14 @@ func newStore(dir string, o Options) *Store {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	_, _ = rand.Read(s.decoy[:]) // never fails; the program ends instead
-	s.guard.now = s.now
+	s.guard.now, s.guard.log, s.guard.locks.path = s.now, s.log, filepath.Join(dir, LockoutFileName)
+	s.guard.policy = func() LockoutPolicy {
+		p, err := s.LockoutPolicy()
+		if err != nil {
+			return DefaultLockoutPolicy()
+		}
+		return p
+	}
 	return s
 }
 

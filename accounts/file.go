@@ -30,6 +30,8 @@ type state struct {
 	NextRID    uint32        `json:"nextRID"`
 	Users      []userRecord  `json:"users"`
 	Groups     []groupRecord `json:"groups"`
+	// Lockout is the lockout policy; nil is the default.
+	Lockout *lockoutRecord `json:"lockout,omitempty"`
 	// DomainUsers are accounts of domains that are mapped to a Unix user.
 	DomainUsers []DomainUser `json:"domainUsers,omitempty"`
 }
@@ -162,6 +164,9 @@ func (st *state) validate() error {
 	}
 	if st.Machine == "" || st.MachineSID.IsZero() {
 		return errors.New("machine name or SID is missing")
+	}
+	if err := st.Lockout.policy().check(); err != nil {
+		return err
 	}
 	names, sids := make(map[string]bool), make(map[security.SID]bool)
 	add := func(name string, sid security.SID) error {

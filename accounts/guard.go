@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"cmp"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"sync"
@@ -28,8 +29,10 @@ type Lockout struct {
 	User     string
 	Address  netip.Prefix
 	Failures int
-	// Until is when the next attempt is let through.
+	// Until is when the next attempt is let through; zero: when somebody ends the lockout.
 	Until time.Time
+	// Policy tells a lockout by the LockoutPolicy from a delay, which only the process that counted knows of.
+	Policy bool
 }
 
 // guardKey is one thing that is counted: a user, an address, or both.
@@ -40,14 +43,18 @@ type guardKey struct {
 
 type guardRecord struct {
 	failures           int
+	row                int // failures toward a lockout; of a pair
 	failure, succeeded time.Time
 }
 
-// guard counts failed logons. Its zero value needs only now.
+// guard counts failed logons.
 type guard struct {
 	now     func() time.Time
+	policy  func() LockoutPolicy
+	log     *slog.Logger
 	mu      sync.Mutex
 	records map[guardKey]*guardRecord
+	locks   locks
 }
 
 // addressOf makes the counted form of an address: an IPv6 host owns its whole /64. The zero Addr is local and is
@@ -96,12 +103,15 @@ func guardKeys(user string, from netip.Addr) (pair, address, account guardKey) {
 	return guardKey{user, p}, guardKey{address: p}, guardKey{user: user}
 }
 
-// wait returns how long the next attempt must wait; zero lets it through.
-func (g *guard) wait(user string, from netip.Addr) time.Duration {
+// wait returns how long the next attempt must wait, and whether that is a lockout; zero lets it through.
+func (g *guard) wait(user string, from netip.Addr) (wait time.Duration, locked bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
 	pair, address, account := guardKeys(user, from)
+	if wait := g.lockedFor(pair, now); wait > 0 {
+		return wait, true
+	}
 	keys := []guardKey{pair, address, account}
 	if r := g.records[pair]; r != nil && !r.succeeded.IsZero() && now.Sub(r.succeeded) < trustAfter {
 		keys = keys[:2]
@@ -112,7 +122,7 @@ func (g *guard) wait(user string, from netip.Addr) time.Duration {
 			longest = max(longest, r.until(k).Sub(now))
 		}
 	}
-	return longest
+	return longest, false
 }
 
 // live returns the record of a key whose count has not ended.
@@ -135,6 +145,9 @@ func (g *guard) failed(user string, from netip.Addr) {
 		if r == nil {
 			r = g.add(k, now)
 		}
+		if k == pair {
+			g.countRow(pair, r, now)
+		}
 		r.failures++
 		r.failure = now
 	}
@@ -151,7 +164,7 @@ func (g *guard) success(user string, from netip.Addr) {
 	if r == nil {
 		r = g.add(pair, now)
 	}
-	r.failures, r.succeeded = 0, now
+	r.failures, r.row, r.succeeded = 0, 0, now
 }
 
 // add makes a record, and room for it when there are too many: those that mean nothing any more go first, then
@@ -194,31 +207,36 @@ func (g *guard) shrink(now time.Time) {
 	}
 }
 
-// forget drops all counts of a user.
-func (g *guard) forget(user string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for k := range g.records {
-		if k.user == user {
-			delete(g.records, k)
-		}
-	}
-}
-
-// lockouts lists the delays in force, the longest first.
+// lockouts lists what is in force, what has no end first and then the longest.
 func (g *guard) lockouts() []Lockout {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
 	var out []Lockout
+	g.readLocks(now)
+	for _, l := range g.locks.all {
+		if !l.over(now) {
+			out = append(out, Lockout{User: l.User, Address: l.Address, Failures: l.Failures, Until: l.Until, Policy: true})
+		}
+	}
 	for k := range g.records {
 		r := g.live(k, now)
+		if l, ok := g.locks.all[k]; ok && !l.over(now) {
+			continue
+		}
 		if until := r.until(k); until.After(now) {
 			out = append(out, Lockout{User: k.user, Address: k.address, Failures: r.failures, Until: until})
 		}
 	}
 	slices.SortFunc(out, func(a, b Lockout) int {
-		return cmp.Or(b.Until.Compare(a.Until), cmp.Compare(a.User, b.User), cmp.Compare(a.Address.String(), b.Address.String()))
+		return cmp.Or(cmp.Compare(endless(b), endless(a)), b.Until.Compare(a.Until), cmp.Compare(a.User, b.User), cmp.Compare(a.Address.String(), b.Address.String()))
 	})
 	return out
+}
+
+func endless(l Lockout) int {
+	if l.Until.IsZero() {
+		return 1
+	}
+	return 0
 }

@@ -21,6 +21,7 @@ var (
 	ErrDisabled      = errors.New("the account is disabled")
 	ErrNoPassword    = errors.New("the account has no password; set one first")
 	ErrTooManyTries  = errors.New("too many failed logons")
+	ErrLockedOut     = errors.New("the user is locked out from this address (0xC0000234 STATUS_ACCOUNT_LOCKED_OUT)")
 	ErrGroupLost     = errors.New("the account was taken out of a group; sign in again")
 )
 
@@ -31,7 +32,7 @@ type LogonError struct {
 	User string
 	// Reason is one of the reasons above, or why the accounts could not be read.
 	Reason error
-	// Wait is how long the next attempt must wait, with ErrTooManyTries.
+	// Wait is how long the next attempt must wait, with ErrTooManyTries and ErrLockedOut; 0: until somebody ends it.
 	Wait time.Duration
 }
 
@@ -138,16 +139,22 @@ func (s *Store) Judge() (done func()) {
 	return s.judging.Unlock
 }
 
-// Allow reports whether a logon may be tried now. Its error is a LogonError with ErrTooManyTries and the time to
-// wait. Mechanisms that verify by themselves, such as NTLM, call it before, and Failed or Succeeded after, all under
+// Allow reports whether a logon may be tried now. Its error is a LogonError with ErrTooManyTries or ErrLockedOut and the
+// time to wait, if it has an end. Mechanisms that verify by themselves, such as NTLM, call it before, and Failed or Succeeded after, all under
 // Judge.
 func (s *Store) Allow(name string, from netip.Addr) error {
-	if wait := s.guard.wait(s.guardName(name), from); wait > 0 {
-		e := logonError(name, ErrTooManyTries)
-		e.Wait = wait
-		return e
+	wait, locked := s.guard.wait(s.guardName(name), from)
+	if wait == 0 {
+		return nil
 	}
-	return nil
+	e := logonError(name, ErrTooManyTries)
+	if locked {
+		e.Reason = ErrLockedOut
+	}
+	if wait != forever {
+		e.Wait = wait
+	}
+	return e
 }
 
 // Failed counts a failed logon.
@@ -156,7 +163,8 @@ func (s *Store) Failed(name string, from netip.Addr) { s.guard.failed(s.guardNam
 // Succeeded ends the count of failed logons of this user from this address.
 func (s *Store) Succeeded(name string, from netip.Addr) { s.guard.success(s.guardName(name), from) }
 
-// Lockouts returns the delays that are in force, the longest first. They live in memory: a restart ends them.
+// Lockouts returns the lockouts and delays that are in force, the longest first. Delays live in memory: a restart ends
+// them, and another process does not see them.
 func (s *Store) Lockouts() []Lockout { return s.guard.lockouts() }
 
 // guardName is the name under which failures are counted: all forms of one user's name count together, and the

@@ -292,7 +292,7 @@ func TestManyAddressesWithOneName(t *testing.T) {
 
 func TestGuardIsBounded(t *testing.T) {
 	c := &clock{time.Unix(1e9, 0)}
-	g := guard{now: c.now}
+	g := guard{now: c.now, policy: DefaultLockoutPolicy, log: slog.New(slog.DiscardHandler)}
 	for i := range 3 * maxRecords {
 		c.at = c.at.Add(time.Millisecond)
 		g.failed(fmt.Sprint(i), netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))

@@ -116,7 +116,7 @@ func (s *Store) setHash(rec *userRecord, password string) error {
 	return nil
 }
 
-// SetPassword gives a user a new password. It also forgets the failed logons of the user.
+// SetPassword gives a user a new password. It also forgets the failed logons of the user and ends its lockouts.
 func (s *Store) SetPassword(name, password string) error {
 	var probe userRecord
 	if err := s.setHash(&probe, password); err != nil {
@@ -127,7 +127,7 @@ func (s *Store) SetPassword(name, password string) error {
 		return nil
 	})
 	if err == nil {
-		s.guard.forget(s.guardName(name))
+		_, err = s.Unlock(name)
 	}
 	return err
 }

@@ -38,6 +38,7 @@ var ErrNoState = errors.New("no Casement state")
 //	krb5.keytab          keys of the machine account, optional, mode 0600
 //	certificates/*.pem   certificates of this machine with their keys, mode 0600
 //	authorities.pem      the authorities of client certificates, optional
+//	lockouts.json        who is locked out from where, mode 0600
 //	certmapping.json     digests by which mapped passwords are known, mode 0600
 //	local.sock           where local sessions enter while a service runs
 type State struct {

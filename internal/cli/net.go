@@ -25,6 +25,9 @@ const netHelp = `net changes local users and groups, and starts and stops WMI, w
   net user NAME /add [/fullname:TEXT] [/comment:TEXT] [/active:no]
   net user NAME /active:yes|no
   net user NAME /delete
+  net accounts                                   shows when failed logons lock a user out
+  net accounts [/lockoutthreshold:N] [/lockoutduration:MINUTES] [/lockoutwindow:MINUTES]
+                                                 changes that; threshold 0: never, duration 0: until it is ended
   net stop winmgmt                               ends WMI over DCOM of the service that runs; WinRM stays
   net start winmgmt                              starts it with the port and level that winmgmt has set
 
@@ -100,7 +103,7 @@ func runNet(ctx context.Context, s Streams, args []string) error {
 		return err
 	}
 	if len(args) == 0 {
-		return netUsage("what to change is missing: localgroup, user, start or stop")
+		return netUsage("what to change is missing: localgroup, user, accounts, start or stop")
 	}
 	if verb := strings.ToLower(args[0]); verb == "start" || verb == "stop" {
 		return netError(netService(ctx, s, state, verb, args[1:]))
@@ -114,9 +117,9 @@ func runNet(ctx context.Context, s Streams, args []string) error {
 		}
 		c.operands = append(c.operands, a)
 	}
-	run := map[string]func(*netCall) error{"localgroup": netLocalgroup, "user": netUser, "users": netUser}[strings.ToLower(args[0])]
+	run := map[string]func(*netCall) error{"localgroup": netLocalgroup, "user": netUser, "users": netUser, "accounts": netAccounts}[strings.ToLower(args[0])]
 	if run == nil {
-		return netUsage("%q is not known: localgroup, user, start or stop", args[0])
+		return netUsage("%q is not known: localgroup, user, accounts, start or stop", args[0])
 	}
 	return netError(withState(state, func(st *service.State) error {
 		c.state, c.store = st, st.Accounts

@@ -105,10 +105,14 @@ func (c *netCall) changeUser(name string, ask bool, active *bool) error {
 			return err
 		}
 	}
-	if active != nil {
-		return c.store.SetDisabled(name, !*active)
+	if active == nil {
+		return nil
 	}
-	return nil
+	if err := c.store.SetDisabled(name, !*active); err != nil || !*active {
+		return err
+	}
+	_, err := c.store.Unlock(name)
+	return err
 }
 
 func (c *netCall) listUsers() error {
@@ -151,6 +155,8 @@ func (c *netCall) showUser(name string) error {
 	active := "Yes"
 	if u.Disabled {
 		active = "No"
+	} else if from := c.lockedFrom(u); len(from) > 0 {
+		active = "Locked from " + strings.Join(from, ", ")
 	}
 	_, err = fmt.Fprintf(c.s.Out, "User             %s\nFull name        %s\nComment          %s\nActive           %s\nPassword set     %s\nUnix user        %s\nGroups           %s\n",
 		u.Name, u.FullName, u.Comment, active, set, u.UnixUser, strings.Join(in, " "))

@@ -25,7 +25,7 @@ A password is asked for without echo, or comes from --password-stdin (its first 
 func newUser(s Streams) *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "Add, change and list local users", Long: userHelp,
 		Example: "  casement user add alice --generate --unix alice\n  casement group add 'Remote Management Users' alice\n  casement user list"}
-	c.AddCommand(userAdd(s), userPasswd(s), userList(s), userMap(s),
+	c.AddCommand(userAdd(s), userPasswd(s), userList(s), userMap(s), userLockouts(s), userUnlock(s),
 		userSimple(s, "delete NAME...", "Delete users and their memberships", "deleted", (*accounts.Store).DeleteUser),
 		userSimple(s, "disable NAME...", "Stop users from signing in", "disabled", setDisabled(true)),
 		userSimple(s, "enable NAME...", "Let users sign in again", "enabled", setDisabled(false)))
