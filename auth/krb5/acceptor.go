@@ -297,6 +297,9 @@ func (a *Acceptor) identity(ticket *messages.EncTicketPart, key types.Encryption
 	if strings.ContainsFunc(name+ticket.CRealm, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == 0xFFFD }) {
 		return none, denied("the ticket is for a name that no account can have: %q", printable(name))
 	}
+	if ticket.CRealm == "WELLKNOWN:ANONYMOUS" || ticket.CName.NameString[0] == "WELLKNOWN" {
+		return none, denied("the ticket is for nobody in particular") // see [RFC8062]
+	}
 	account := &auth.DomainAccount{Realm: ticket.CRealm, Name: name}
 	id := auth.Identity{User: name + "@" + ticket.CRealm, Mechanism: auth.Kerberos, Account: account}
 	var info *logonInfo

@@ -64,6 +64,13 @@ func (c *cfx) sizes() (sign, seal int) {
 	return cfxHeader + c.keys.macSize, cfxHeader + confounderSize + c.extra() + cfxHeader + c.keys.macSize
 }
 
+func (c *cfx) number(signature []byte) uint64 {
+	if len(signature) < cfxHeader {
+		return 0
+	}
+	return binary.BigEndian.Uint64(signature[8:])
+}
+
 // extra is the extra count of what we seal.
 func (c *cfx) extra() int {
 	if c.dce {

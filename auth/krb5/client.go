@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jcmturner/gokrb5/v8/config"
@@ -20,6 +21,9 @@ import (
 
 	"github.com/casementhq/casement/auth"
 )
+
+// maxTickets is how many tickets a Client keeps.
+const maxTickets = 4096
 
 // ClientOptions say who a client is and where its realm is. The identity is, in this order: a keytab, a password, a credential cache.
 type ClientOptions struct {
@@ -52,14 +56,17 @@ type Client struct {
 	owner  principal
 	now    func() time.Time
 
-	busy    chan struct{} // holds one token while nobody uses what is below
+	signingIn chan struct{} // holds one token while nobody asks for the ticket-granting ticket
+
+	mu      sync.Mutex // guards what is below, and the secrets of opts once there is a Client
 	tickets map[string]*credential
+	closed  bool
 }
 
 // NewClient reads configuration and credential cache, and asks no KDC yet. Errors are an *Error with NoCredentials or
 // NoAuthenticatingAuthority.
 func NewClient(opts ClientOptions) (*Client, error) {
-	c := &Client{opts: opts, now: time.Now, busy: make(chan struct{}, 1), tickets: map[string]*credential{}}
+	c := &Client{opts: opts, now: time.Now, signingIn: make(chan struct{}, 1), tickets: map[string]*credential{}}
 	if c.opts.Timeout <= 0 {
 		c.opts.Timeout = 15 * time.Second
 	}
@@ -73,7 +80,7 @@ func NewClient(opts ClientOptions) (*Client, error) {
 	if err := c.identify(); err != nil {
 		return nil, err
 	}
-	c.busy <- struct{}{}
+	c.signingIn <- struct{}{}
 	return c, nil
 }
 
@@ -210,16 +217,20 @@ func (c *Client) String() string { return "krb5.Client of " + c.owner.String() }
 // GoString is String.
 func (c *Client) GoString() string { return c.String() }
 
-// Close forgets tickets and password. Exchanges that are under way may still end.
+// Close forgets tickets and secrets. Exchanges that are under way may still end.
 func (c *Client) Close() error {
-	<-c.busy
-	for _, t := range c.tickets {
-		clear(t.key.KeyValue)
-	}
-	c.tickets = map[string]*credential{}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed, c.tickets = true, map[string]*credential{}
 	c.opts.Credentials, c.opts.Keytab = auth.Credentials{}, nil
-	c.busy <- struct{}{}
 	return nil
+}
+
+// secrets are what proves the identity.
+func (c *Client) secrets() (auth.Credentials, *Keytab) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.opts.Credentials, c.opts.Keytab
 }
 
 // parseSPN splits class/host, with a port behind the host, a further name behind that, and perhaps @REALM.
@@ -240,53 +251,31 @@ func cacheKey(name types.PrincipalName, realm string) string {
 	return strings.ToLower(strings.Join(name.NameString, "/")) + "@" + realm
 }
 
-// use takes the client for one exchange. The context of it ends with the timeout.
-func (c *Client) use(ctx context.Context) (context.Context, func(), error) {
-	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
-	select {
-	case <-c.busy:
-		return ctx, func() { c.busy <- struct{}{}; cancel() }, nil
-	case <-ctx.Done():
-		defer cancel()
-		return nil, nil, context.Cause(ctx)
-	}
-}
-
 // ticket gives a ticket for a service, from the cache or from the KDC.
 func (c *Client) ticket(ctx context.Context, spn string) (*credential, error) {
 	name, realm, err := parseSPN(spn)
 	if err != nil {
 		return nil, err
 	}
-	ctx, release, err := c.use(ctx)
-	if err != nil {
-		return nil, err
+	keys := []string{cacheKey(name, realm)}
+	if realm == "" {
+		realm = c.serviceRealm(name)
+		keys = append(keys, cacheKey(name, realm), cacheKey(name, c.owner.realm)) // a credential cache names realms
 	}
-	defer release()
-	key := cacheKey(name, realm)
-	if t := c.cached(key); t != nil {
+	if t := c.cached(keys...); t != nil {
 		return t, nil
 	}
-	if realm == "" { // a credential cache names realms
-		for _, r := range []string{c.serviceRealm(name), c.owner.realm} {
-			if t := c.cached(cacheKey(name, r)); t != nil {
-				return t, nil
-			}
-		}
-	}
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
 	tgt, err := c.tgt(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if realm == "" {
-		realm = c.serviceRealm(name)
-	}
 	t, err := c.follow(ctx, tgt, name, realm, spn)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		c.keep(keys[0], t)
 	}
-	c.tickets[key] = t
-	return t, nil
+	return t, err
 }
 
 // serviceRealm is what [domain_realm] says of a host; empty if it says nothing.
@@ -299,38 +288,66 @@ func (c *Client) serviceRealm(name types.PrincipalName) string {
 }
 
 // cached gives a ticket that stays valid for a minute.
-func (c *Client) cached(key string) *credential {
-	t := c.tickets[key]
-	if t == nil || t.end.Before(c.now().Add(time.Minute)) {
-		delete(c.tickets, key)
-		return nil
+func (c *Client) cached(keys ...string) *credential {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, key := range keys {
+		if t := c.tickets[key]; t != nil {
+			if t.end.After(c.now().Add(time.Minute)) {
+				return t
+			}
+			delete(c.tickets, key)
+		}
 	}
-	return t
+	return nil
 }
 
-// tgt gives the ticket-granting ticket of our realm.
+// keep remembers a ticket. One that is out of date gives way when there are many.
+func (c *Client) keep(key string, t *credential) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	if len(c.tickets) >= maxTickets {
+		for k, old := range c.tickets {
+			if old.end.Before(c.now()) || len(c.tickets) >= maxTickets {
+				delete(c.tickets, k)
+			}
+		}
+	}
+	c.tickets[key] = t
+}
+
+// tgt gives the ticket-granting ticket of our realm. One caller asks the KDC, and the others wait for what it gets.
 func (c *Client) tgt(ctx context.Context) (*credential, error) {
 	key := cacheKey(krbtgt(c.owner.realm), c.owner.realm)
 	if t := c.cached(key); t != nil {
 		return t, nil
 	}
-	if c.opts.Keytab == nil && c.opts.Credentials.IsZero() {
-		return nil, &Error{Code: NoCredentials, Detail: "the credential cache of " + c.owner.String() + " has no valid ticket-granting ticket; kinit makes one"}
+	select {
+	case <-c.signingIn:
+		defer func() { c.signingIn <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, &Error{Code: NoAuthenticatingAuthority, Detail: "the sign-in of " + c.owner.String() + " takes too long", Err: context.Cause(ctx)}
+	}
+	if t := c.cached(key); t != nil {
+		return t, nil
+	}
+	if cred, keytab := c.secrets(); keytab == nil && cred.Password == "" && len(cred.NTHash) == 0 {
+		return nil, &Error{Code: NoCredentials, Detail: "there is no valid ticket-granting ticket of " + c.owner.String() + "; kinit makes one"}
 	}
 	t, err := c.signIn(ctx)
 	if err == nil {
-		c.tickets[key] = t
+		c.keep(key, t)
 	}
 	return t, err
 }
 
 // forwarded fetches a ticket-granting ticket that a service may use on our behalf, for no address in particular.
 func (c *Client) forwarded(ctx context.Context) (*credential, error) {
-	ctx, release, err := c.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
 	tgt, err := c.tgt(ctx)
 	if err != nil {
 		return nil, err

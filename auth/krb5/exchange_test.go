@@ -41,6 +41,7 @@ func TestRefusedTickets(t *testing.T) {
 			{"slash in a component", ticketOptions{client: []string{"alice/admin"}}, AcceptorOptions{}, "no account can have"},
 			{"at sign", ticketOptions{client: []string{"alice@EVIL"}}, AcceptorOptions{}, "no account can have"},
 			{"empty component", ticketOptions{client: []string{"alice", ""}}, AcceptorOptions{}, "no account can have"},
+			{"anonymous", ticketOptions{client: []string{"WELLKNOWN", "ANONYMOUS"}}, AcceptorOptions{}, "nobody in particular"},
 			{"NUL", ticketOptions{client: []string{"alice\x00"}}, AcceptorOptions{}, "no account can have"},
 			{"malformed PAC", ticketOptions{pac: []byte{1, 2, 3}}, AcceptorOptions{}, "the PAC is malformed"},
 			{"empty PAC", ticketOptions{pac: []byte{}}, AcceptorOptions{}, "the PAC is malformed"},

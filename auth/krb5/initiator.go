@@ -1,7 +1,6 @@
 package krb5
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -101,7 +100,7 @@ func (i *Initiator) request(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	i.ticket = types.EncryptionKey{KeyType: t.key.KeyType, KeyValue: bytes.Clone(t.key.KeyValue)} // Close clears the cached one
+	i.ticket = t.key
 	if i.subkey, err = newKey(t.key.KeyType, i.opts.Rand); err != nil {
 		return nil, fmt.Errorf("krb5: no randomness: %w", err)
 	}
@@ -207,7 +206,8 @@ func (i *Initiator) answer(in []byte) ([]byte, error) {
 	}
 	var out []byte
 	if i.opts.DCE {
-		third := apRep{ctime: i.ctime, cusec: i.cusec, seq: rep.seq}
+		now := i.opts.Client.now().UTC() // not the time of the proof: Windows and MIT take a new one
+		third := apRep{ctime: now, cusec: now.Nanosecond() / 1000, seq: rep.seq}
 		if out, err = third.seal(i.ticket); err != nil {
 			return nil, fmt.Errorf("krb5: third leg: %w", err)
 		}

@@ -152,10 +152,10 @@ func kdcOptions(bits ...int) (o messages.KDCReqBody) {
 // signIn gets a ticket-granting ticket by password or keytab. See [RFC4120] 3.1.
 func (c *Client) signIn(ctx context.Context) (*credential, error) {
 	realm, etypes := c.owner.realm, c.etypes()
-	switch {
-	case c.opts.Keytab != nil:
-		etypes = slices.DeleteFunc(etypes, func(id int32) bool { _, ok := c.opts.Keytab.find(c.owner, id); return !ok })
-	case c.opts.Credentials.Password == "":
+	switch cred, keytab := c.secrets(); {
+	case keytab != nil:
+		etypes = slices.DeleteFunc(etypes, func(id int32) bool { _, ok := keytab.find(c.owner, id); return !ok })
+	case cred.Password == "":
 		etypes = slices.DeleteFunc(etypes, func(id int32) bool { return id != etypeID.RC4_HMAC })
 	}
 	if len(etypes) == 0 {
@@ -242,27 +242,28 @@ func (c *Client) longTermKey(hints []types.PAData, want int32) (*types.Encryptio
 	if want != 0 && !slices.ContainsFunc(offered, func(h hint) bool { return h.etype == want }) {
 		offered = append(offered, hint{etype: want})
 	}
+	cred, keytab := c.secrets()
 	for _, h := range offered {
 		if want != 0 && h.etype != want || !slices.Contains(c.etypes(), h.etype) {
 			continue
 		}
-		if c.opts.Keytab != nil {
-			if key, ok := c.opts.Keytab.find(c.owner, h.etype); ok {
+		if keytab != nil {
+			if key, ok := keytab.find(c.owner, h.etype); ok {
 				return &key, nil
 			}
 			continue
 		}
 		if h.etype == etypeID.RC4_HMAC {
 			// The NT hash; gokrb5 makes another one of characters beyond ASCII.
-			value := c.opts.Credentials.NTHash
+			value := cred.NTHash
 			if len(value) == 0 {
-				hash := ntlm.NTHash(c.opts.Credentials.Password)
+				hash := ntlm.NTHash(cred.Password)
 				value = hash[:]
 			}
 			return &types.EncryptionKey{KeyType: h.etype, KeyValue: value}, nil
 		}
 		et, err := crypto.GetEtype(h.etype)
-		if err != nil || c.opts.Credentials.Password == "" {
+		if err != nil || cred.Password == "" {
 			continue
 		}
 		if h.salt == "" {
@@ -275,7 +276,7 @@ func (c *Client) longTermKey(hints []types.PAData, want int32) (*types.Encryptio
 			}
 			params = hex.EncodeToString(h.params)
 		}
-		value, err := et.StringToKey(c.opts.Credentials.Password, h.salt, params)
+		value, err := et.StringToKey(cred.Password, h.salt, params)
 		if err != nil {
 			return nil, fmt.Errorf("krb5: key of the password: %w", err)
 		}

@@ -137,9 +137,9 @@ func (l *local) ticket(o ticketOptions) *credential {
 func (l *local) client(c *credential) *Client {
 	client := &Client{
 		config: config.New(), opts: ClientOptions{Timeout: time.Second, AllowRC4: true}, now: func() time.Time { return l.now }, owner: c.client,
-		busy: make(chan struct{}, 1), tickets: map[string]*credential{cacheKey(c.server.PrincipalName, ""): c},
+		signingIn: make(chan struct{}, 1), tickets: map[string]*credential{cacheKey(c.server.PrincipalName, ""): c},
 	}
-	client.busy <- struct{}{}
+	client.signingIn <- struct{}{}
 	return client
 }
 
@@ -325,4 +325,51 @@ func TestOrder(t *testing.T) {
 			t.Error("reflected:", err)
 		}
 	})
+}
+
+// Who does not ask for an order of messages may begin to count anywhere, as Windows does at RPC's level Connect; a replay is one all the
+// same.
+func TestUnorderedStart(t *testing.T) {
+	for name, etype := range etypes {
+		l := newLocal(t, etype)
+		o := sessionOptions{key: l.newKey(), flags: flagConf | flagInteg, send: 0, receive: 77}
+		server, err := newSession(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.initiator = true
+		client, err := newSession(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 4 {
+			bufs := message(client, 40)
+			protect, check := client.Seal, server.Unseal
+			if n%2 == 0 {
+				protect, check = client.Sign, server.Verify
+			}
+			signature, err := protect(bufs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := check(bufs, signature); err != nil {
+				t.Errorf("%s, message %d: %v", name, n, err)
+			}
+			if n == 3 {
+				if err := check(bufs, signature); !errors.Is(err, auth.ErrMessageAltered) {
+					t.Errorf("%s: a replay: %v", name, err)
+				}
+			}
+		}
+		o.flags |= flagSequence
+		strict, err := newSession(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		strict.in.sequence = 78
+		signature, _ := client.Sign(nil)
+		if err := strict.Verify(nil, signature); !errors.Is(err, auth.ErrMessageAltered) {
+			t.Errorf("%s: a wrong start: %v", name, err)
+		}
+	}
 }

@@ -111,8 +111,8 @@ func (r *rc4Session) checksum(salt uint32, header, confounder []byte, bufs []aut
 	return hmacMD5(r.checksumKey, h.Sum(nil))[:8]
 }
 
-// number gives the sequence number and the direction, plain: encrypting it twice decrypts it.
-func (r *rc4Session) number(sequence uint64) [8]byte {
+// plainNumber gives the sequence number and the direction, plain: encrypting it twice decrypts it.
+func (r *rc4Session) plainNumber(sequence uint64) [8]byte {
 	var b [8]byte
 	binary.BigEndian.PutUint32(b[:], uint32(sequence))
 	if !r.fromInitiator {
@@ -123,6 +123,17 @@ func (r *rc4Session) number(sequence uint64) [8]byte {
 
 func (r *rc4Session) cryptNumber(b, checksum []byte) {
 	stream(hmacMD5(r.numberKey, checksum)).XORKeyStream(b, b)
+}
+
+func (r *rc4Session) number(signature []byte) uint64 {
+	for _, n := range []int{24, 32} { // MIC, wrap
+		if inner := signature[max(0, len(signature)-n):]; len(inner) == n && (inner[0] == micHeader[0]) == (n == 24) {
+			b := [8]byte(inner[8:16])
+			r.cryptNumber(b[:], inner[16:24])
+			return uint64(binary.BigEndian.Uint32(b[:]))
+		}
+	}
+	return 0
 }
 
 // cipher encrypts confounder and data of one message.
@@ -173,7 +184,7 @@ func (r *rc4Session) seal(bufs []auth.Buffer, sequence uint64) ([]byte, error) {
 		return nil, err
 	}
 	sum := r.checksum(rc4SaltWrap, wrapHeader, confounder[:], bufs)
-	number := r.number(sequence)
+	number := r.plainNumber(sequence)
 	r.cryptNumber(number[:], sum)
 	c := r.cipher(sequence)
 	c.XORKeyStream(confounder[:], confounder[:])
@@ -214,7 +225,7 @@ func (r *rc4Session) opens(inner, header []byte, sequence uint64) error {
 	}
 	got := [8]byte(inner[8:16])
 	r.cryptNumber(got[:], inner[16:24])
-	if got != r.number(sequence) {
+	if got != r.plainNumber(sequence) {
 		return errNumber
 	}
 	return nil
@@ -222,7 +233,7 @@ func (r *rc4Session) opens(inner, header []byte, sequence uint64) error {
 
 func (r *rc4Session) sign(bufs []auth.Buffer, sequence uint64) ([]byte, error) {
 	sum := r.checksum(rc4SaltMIC, micHeader, nil, bufs)
-	number := r.number(sequence)
+	number := r.plainNumber(sequence)
 	r.cryptNumber(number[:], sum)
 	inner := append(append(bytes.Clone(micHeader), number[:]...), sum...)
 	return r.frame(inner, 0), nil

@@ -27,6 +27,7 @@ type Session struct {
 type direction struct {
 	protector
 	sequence uint64
+	learn    bool // the first message tells its number
 	broken   bool
 }
 
@@ -38,6 +39,8 @@ type protector interface {
 	unseal(bufs []auth.Buffer, signature []byte, sequence uint64) error
 	sign(bufs []auth.Buffer, sequence uint64) ([]byte, error)
 	verify(bufs []auth.Buffer, signature []byte, sequence uint64) error
+	// number is what a signature says of its sequence number, nothing verified; 0 if it says nothing.
+	number(signature []byte) uint64
 }
 
 // sessionOptions are what an exchange agreed on.
@@ -67,6 +70,9 @@ func newSession(o sessionOptions) (*Session, error) {
 			return nil, fmt.Errorf("krb5: keys of the session: %w", err)
 		}
 	}
+	// Who did not ask for an order of messages counts from any number: Windows signs the list of mechanisms with 0 then, as at RPC's level
+	// Connect. From the first message on, the order is the same as for everybody.
+	in.learn = o.flags&(flagReplay|flagSequence) == 0
 	if o.flags&(flagConf|flagInteg) != 0 {
 		s.out, s.in = out, in
 	}
@@ -165,6 +171,9 @@ func (s *Session) Verify(bufs []auth.Buffer, signature []byte) error {
 func (d *direction) check(bufs []auth.Buffer, signature []byte, open func([]auth.Buffer, []byte, uint64) error) error {
 	if d.broken {
 		return altered("a former message failed its check")
+	}
+	if d.learn {
+		d.sequence, d.learn = d.number(signature), false
 	}
 	if err := open(bufs, signature, d.sequence); err != nil {
 		d.broken = true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jcmturner/gokrb5/v8/crypto"
 	"github.com/jcmturner/gokrb5/v8/iana/etypeID"
@@ -125,4 +126,29 @@ func TestRotations(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The messages have the lengths that a capture of Windows shows with AES256: the answer with a sub-key, the third leg without one, a MIC of 28
+// octets and a header of 76 whose first eight are these.
+func TestSizesOfWindows(t *testing.T) {
+	key := types.EncryptionKey{KeyType: etypeID.AES256_CTS_HMAC_SHA1_96, KeyValue: bytes.Repeat([]byte{7}, 32)}
+	for size, rep := range map[int]apRep{139: {subkey: &key, cusec: 5000}, 93: {cusec: 500000}} {
+		rep.ctime, rep.seq = time.Unix(1700000000, 0), 0x1fd6bbd9
+		msg, err := rep.seal(key)
+		if err != nil || len(msg) != size {
+			t.Errorf("%d octets, Windows has %d: %v", len(msg), size, err)
+		}
+	}
+	c, err := newCFX(key, false, true, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, _ := c.seal([]auth.Buffer{{Data: make([]byte, 64)}}, 0x1fd47790)
+	signed, _ := c.sign([]auth.Buffer{{Data: make([]byte, 64)}}, 0x1fd79bf2)
+	if len(sealed) != 76 || !bytes.Equal(sealed[:16], unhex(t, "050407ff0010001c000000001fd47790")) {
+		t.Errorf("%d: % x", len(sealed), sealed[:16])
+	}
+	if len(signed) != 28 || !bytes.Equal(signed[:16], unhex(t, "040405ffffffffff000000001fd79bf2")) {
+		t.Errorf("%d: % x", len(signed), signed[:16])
+	}
 }

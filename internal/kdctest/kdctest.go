@@ -29,6 +29,8 @@ const (
 type Options struct {
 	// Enctypes are the encryption types of keys and tickets, the best first. Nil: the two of AES-SHA1, then the two of AES-SHA2.
 	Enctypes []string
+	// Config is added to krb5.conf at its end, as sections of its own.
+	Config string
 }
 
 // KDC is a running realm.
@@ -136,7 +138,7 @@ func (k *KDC) configure(opts Options) {
 	localhost = %[1]s
 	.%[5]s = %[1]s
 	%[5]s = %[1]s
-`, k.Realm, k.Address, types, weak, strings.ToLower(k.Realm))
+`, k.Realm, k.Address, types, weak, strings.ToLower(k.Realm)) + opts.Config
 	server := fmt.Sprintf(`[kdcdefaults]
 	kdc_listen = %[2]s
 	kdc_tcp_listen = %[2]s
