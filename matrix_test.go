@@ -19,16 +19,19 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/krb5"
 	"github.com/casementhq/casement/auth/ntlm"
 	"github.com/casementhq/casement/auth/spnego"
 	"github.com/casementhq/casement/casementtest"
 	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcom"
+	"github.com/casementhq/casement/internal/kdctest"
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wmi"
@@ -69,14 +72,31 @@ func attempts(t *testing.T) []attempt {
 // TestMatrix tries every row of the matrix of docs/security.md against a running
 // service, whose settings change under it. Issue 5, shown by 2.
 func TestMatrix(t *testing.T) {
+	newMatrix(t).run(t, func(a attempt) bool { return !a.ofDomain() })
+}
+
+// TestMatrixOfADomain tries the rows of Kerberos, with the tickets of a KDC of MIT.
+func TestMatrixOfADomain(t *testing.T) {
+	kdc := kdctest.Start(t, "MATRIX.TEST")
 	m := newMatrix(t)
+	m.join(t, kdc)
+	m.run(t, attempt.ofDomain)
+}
+
+// ofDomain tells whether a row needs tickets.
+func (a attempt) ofDomain() bool { return strings.Contains(a.scheme, "kerberos") }
+
+func (m *matrix) run(t *testing.T, which func(attempt) bool) {
 	for _, a := range attempts(t) {
+		if !which(a) {
+			continue
+		}
 		t.Run(a.id, func(t *testing.T) {
 			defer m.set(t, a.with)()
 			var got string
-			// a listener that closes or opens takes a moment
+			// the service follows a setting within a moment; who is refused for a guess is not asked twice
 			for end := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-				if got = m.try(t, a); got == a.result || time.Now().After(end) || a.account != "administrator" {
+				if got = m.try(t, a); got == a.result || time.Now().After(end) || slices.Contains([]string{"mistaken", "nobody", "disabled", "anonymous"}, a.account) {
 					break
 				}
 			}
@@ -92,11 +112,39 @@ type matrix struct {
 	accounts map[string]auth.Credentials
 	defaults map[string]string
 	holders  map[string]tls.Certificate // by account
+	tickets  map[string]*krb5.Client    // by account of the domain
+}
+
+// join gives the service the keys of a machine account, and the realm two users, of
+// whom one is an administrator of the machine.
+func (m *matrix) join(t *testing.T, kdc *kdctest.KDC) {
+	t.Helper()
+	services := []string{"HTTP/server.matrix.test", "host/server.matrix.test", "RPCSS/server.matrix.test"}
+	for _, name := range services {
+		kdc.AddPrincipal(name, "")
+	}
+	if _, err := m.server.Service.State.AddKeytab(kdc.Keytab(services...)); err != nil {
+		t.Fatal(err)
+	}
+	m.tickets = map[string]*krb5.Client{}
+	for _, name := range []string{"member", "guest"} {
+		kdc.AddPrincipal(name, "Domain-1-"+name)
+		c, err := krb5.NewClient(krb5.ClientOptions{Credentials: auth.Credentials{Username: name + "@MATRIX.TEST", Password: "Domain-1-" + name}, Config: kdc.Config})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		m.tickets[name] = c
+	}
+	if err := m.server.Service.State.Accounts.AddMember("Administrators", "member@MATRIX.TEST"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func newMatrix(t *testing.T) *matrix {
 	m := &matrix{server: casementtest.New(t, casementtest.Options{}), defaults: map[string]string{
 		"Service/AllowUnencrypted": "false", "Service/Auth/Basic": "false", "Service/Auth/Negotiate": "true", "Service/Auth/CbtHardeningLevel": "Relaxed", "Service/Auth/Certificate": "false",
+		"Service/Auth/Kerberos": "true",
 	}}
 	s := m.server
 	for path, value := range m.defaults {
@@ -220,6 +268,19 @@ func (m *matrix) try(t *testing.T, a attempt) string {
 
 // initiator is the client's side of a proof.
 func (m *matrix) initiator(a attempt, bindings *auth.ChannelBindings) auth.Initiator {
+	if a.ofDomain() {
+		ticket := func() auth.Initiator {
+			class := "HTTP"
+			if a.way == "dcom" {
+				class = "RPCSS"
+			}
+			return krb5.NewInitiator(krb5.InitiatorOptions{Client: m.tickets[a.account], SPN: class + "/server.matrix.test", Bindings: bindings, DCE: a.way == "dcom"})
+		}
+		if a.scheme == "kerberos" {
+			return ticket()
+		}
+		return spnego.NewInitiator(spnego.InitiatorMechanism{OID: spnego.OIDKerberos, New: ticket})
+	}
 	inner := func() auth.Initiator {
 		return ntlm.NewInitiator(ntlm.InitiatorOptions{Credentials: m.accounts[a.account], ChannelBindings: bindings})
 	}
@@ -255,6 +316,13 @@ func (m *matrix) bare(ctx context.Context, t *testing.T, a attempt) string {
 		}}
 	}
 	client := &http.Client{Transport: transport}
+	scheme, firstBody := "Negotiate", 1
+	if a.scheme == "kerberos" {
+		scheme = "Kerberos"
+	}
+	if a.ofDomain() { // the first token may be all
+		firstBody = 0
+	}
 	contentType := "application/soap+xml;charset=UTF-8"
 	post := func(authorization, body string) (status int, challenge, answer string) {
 		t.Helper()
@@ -273,8 +341,8 @@ func (m *matrix) bare(ctx context.Context, t *testing.T, a attempt) string {
 		defer res.Body.Close()
 		b, _ := io.ReadAll(res.Body)
 		for _, v := range res.Header.Values("WWW-Authenticate") {
-			if strings.HasPrefix(v, "Negotiate ") {
-				challenge = v[len("Negotiate "):]
+			if token, ok := strings.CutPrefix(v, scheme+" "); ok {
+				challenge = token
 			}
 		}
 		return res.StatusCode, challenge, string(b)
@@ -322,10 +390,10 @@ func (m *matrix) bare(ctx context.Context, t *testing.T, a attempt) string {
 			return err.Error()
 		}
 		body := ""
-		if leg > 0 && a.message == "clear" {
+		if leg >= firstBody && a.message == "clear" {
 			body = getConfig
 		}
-		status, challenge, answer := post("Negotiate "+base64.StdEncoding.EncodeToString(out), body)
+		status, challenge, answer := post(scheme+" "+base64.StdEncoding.EncodeToString(out), body)
 		if !done && challenge != "" {
 			if in, err = base64.StdEncoding.DecodeString(challenge); err != nil {
 				return err.Error()
@@ -342,8 +410,8 @@ func (m *matrix) bare(ctx context.Context, t *testing.T, a attempt) string {
 		case status != http.StatusOK || body != "":
 			return result(status, answer)
 		}
-		contentType = sealedType
-		status, _, answer = post("", seal(t, i.Context(), getConfig))
+		contentType = strings.Replace(sealedType, "SPNEGO", map[string]string{"Negotiate": "SPNEGO", "Kerberos": "Kerberos"}[scheme], 1)
+		status, _, answer = post("", strings.Replace(seal(t, i.Context(), getConfig), "SPNEGO", map[string]string{"Negotiate": "SPNEGO", "Kerberos": "Kerberos"}[scheme], 1))
 		return result(status, unseal(i.Context(), answer))
 	}
 	return "too many rounds"
@@ -406,8 +474,11 @@ func (m *matrix) activate(ctx context.Context, t *testing.T, a attempt) string {
 	blanket := dcom.Blanket{Level: level, Exactly: true}
 	if level > dcerpc.LevelNone && a.account != "anonymous" {
 		blanket.AuthType = dcerpc.AuthSPNEGO
-		if a.scheme == "ntlm" {
+		switch a.scheme {
+		case "ntlm":
 			blanket.AuthType = dcerpc.AuthNTLM
+		case "kerberos":
+			blanket.AuthType = dcerpc.AuthKerberos
 		}
 		blanket.Initiator = func(string, string) (auth.Initiator, error) { return m.initiator(a, nil), nil }
 	}
