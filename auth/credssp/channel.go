@@ -25,6 +25,8 @@ type channel struct {
 	held    []byte
 	ticket  bool // the last record of the flight under way is a session ticket
 	once    sync.Once
+	// explicit is the length of what TLS puts between the header of a record and its ciphertext.
+	explicit int
 }
 
 // newChannel makes a channel that has not begun. base has a certificate for a service; nil is a client's.
@@ -91,7 +93,7 @@ func (c *channel) handshake(in []byte) (out []byte, err error) {
 	if err != nil {
 		return out, fmt.Errorf("credssp: TLS: %w: %w", auth.ErrBadToken, err)
 	}
-	c.done, c.pipe.ready = true, true
+	c.done, c.pipe.ready, c.explicit = true, true, explicitNonce(c.conn.ConnectionState())
 	return slices.Concat(c.held, out), nil
 }
 
@@ -156,12 +158,11 @@ func (c *channel) seal(dst, plain []byte) (out []byte, trailer int, err error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("credssp: TLS: %w", err)
 	}
-	return out, len(out) - at - recordHeader - c.explicit() - len(plain), nil
+	return out, len(out) - at - recordHeader - c.explicit - len(plain), nil
 }
 
-// explicit is the length of what TLS puts between the header of a record and its ciphertext.
-func (c *channel) explicit() int {
-	state := c.conn.ConnectionState()
+// explicitNonce is the length in bytes of the nonce, or of CBC's vector, in each record.
+func explicitNonce(state tls.ConnectionState) int {
 	name := tls.CipherSuiteName(state.CipherSuite)
 	switch {
 	case state.Version == tls.VersionTLS13, strings.Contains(name, "CHACHA20"):

@@ -111,6 +111,68 @@ func FuzzTokens(f *testing.F) {
 	})
 }
 
+// FuzzAnswers: octets inside of TLS that a service sends to a client, at each leg.
+func FuzzAnswers(f *testing.F) {
+	for _, r := range []tsRequest{{version: 6, negoToken: []byte("NTLMSSP\x00")}, {version: 6, pubKeyAuth: make([]byte, 48)}, {version: 3, errorCode: 5}} {
+		b, err := r.encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(false, b)
+		f.Add(true, b)
+	}
+	f.Fuzz(func(t *testing.T, second bool, plain []byte) {
+		if len(plain) == 0 || len(plain) > MaxRecord {
+			return
+		}
+		i, _ := ends(t, InitiatorOptions{MinVersion: 2, TLS: tlsOnly(tls.VersionTLS12)}, AcceptorOptions{Certificate: ecOne()})
+		defer i.Close()
+		c := newChannel(nil, ecOne())
+		defer c.close()
+		var out, in []byte
+		var err error
+		for !c.done {
+			if out, _, err = i.Step(t.Context(), in); err != nil {
+				t.Fatal(err)
+			}
+			if in, err = c.handshake(out); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out, _, err = i.Step(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		if second {
+			first, err := c.read(make([]byte, 0, len(out)+1), out)
+			var r tsRequest
+			if err != nil || r.decode(first) != nil {
+				t.Fatal(err)
+			}
+			challenge, _, err := accepting().Step(t.Context(), r.negoToken)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := (&tsRequest{version: 6, negoToken: challenge}).encode()
+			if err == nil {
+				answer, err = c.write(answer)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := i.Step(t.Context(), answer); err != nil {
+				t.Fatal(err)
+			}
+		}
+		token, err := c.write(plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, done, _ := i.Step(t.Context(), token); done || i.Context() != nil {
+			t.Fatalf("%x was taken", plain)
+		}
+	})
+}
+
 // FuzzRequests: octets inside of TLS, where only the end of the channel can put them, at each leg of a service.
 func FuzzRequests(f *testing.F) {
 	for _, r := range []tsRequest{{version: 6, negoToken: []byte("NTLMSSP\x00")}, {version: 2, pubKeyAuth: make([]byte, 64)}, {version: 6, authInfo: make([]byte, 64)}} {

@@ -86,11 +86,18 @@ func TestOtherUser(t *testing.T) {
 		out, _ := cmd.CombinedOutput()
 		return string(out)
 	}
-	if out := ask(65534); strings.Contains(out, "secret") || !strings.Contains(out, "not for this user") {
+	if out := ask(65534); strings.Contains(out, "sécret") || !strings.Contains(out, "not for this user") {
 		t.Errorf("nobody was answered: %s", out)
 	}
 	if out := ask(0); !strings.Contains(out, "password sécret") {
 		t.Errorf("the shell's user was not answered: %s", out)
+	}
+	s, _ = serve(t, 65534) // a service that is somebody else than its shell
+	if out := ask(65534); !strings.Contains(out, "password sécret") {
+		t.Errorf("another user's shell was not answered: %s", out)
+	}
+	if out := ask(0); strings.Contains(out, "sécret") {
+		t.Errorf("the service's own user was answered: %s", out)
 	}
 }
 

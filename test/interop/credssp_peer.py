@@ -1,6 +1,7 @@
 """pypsrp 0.9.1 and pywinrm 0.5.0 with requests-credssp 2.0.0 against a running service."""
 
 import socket
+import sys
 
 import winrm
 from pypsrp.shell import Process, WinRS
@@ -106,6 +107,19 @@ def _():
     text = environment("credssp")
     equal(("CASEMENT_DELEGATION=@" in text, PASSWORD in text), (True, False))
     equal("CASEMENT_DELEGATION" in environment("ntlm"), False)
+
+
+@check("the second hop: a command of the shell signs in elsewhere without credentials of its own, and only then")
+def _():
+    def hop(auth):
+        with WinRS(peer.wsman(auth=auth)) as s:
+            p = Process(s, "%s query %s 'SELECT CSName FROM Win32_OperatingSystem' -o csv" % (sys.argv[1], HTTP))
+            p.invoke()
+            return p.rc, p.stdout.decode().split(), p.stderr.decode()
+
+    equal(hop("credssp"), (0, ["CSName", socket.gethostname()], ""))
+    code, out, error = hop("ntlm")
+    equal((code, out, "no user was named" in error), (1, [], True), error)
 
 
 peer.configure(CredSSP="false")

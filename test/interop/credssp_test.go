@@ -170,6 +170,10 @@ func selfSigned(t *testing.T) *tls.Certificate {
 func TestCredSSPClients(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *service) {
 		python(t, "winrm")
-		runPeer(t, s, 3*time.Minute, python(t, "pypsrp"), "credssp_peer.py")
+		binary, err := program()
+		if err != nil {
+			t.Fatal(err)
+		}
+		runPeer(t, s, 3*time.Minute, python(t, "pypsrp"), "credssp_peer.py", binary)
 	})
 }
