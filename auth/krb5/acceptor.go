@@ -1,6 +1,7 @@
 package krb5
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -53,6 +54,7 @@ type Acceptor struct {
 	// between the second leg and the third of DCE style
 	pending *sessionOptions
 	ticket  types.EncryptionKey // the session key of the ticket
+	second  []byte              // what the second leg has encrypted
 }
 
 // NewAcceptor awaits an AP-REQ.
@@ -119,7 +121,8 @@ func (a *Acceptor) third(id uint16, msg []byte) (err error) {
 	if err != nil {
 		return denied("third leg: %v", err)
 	}
-	if rep.seq != a.pending.send {
+	// Ours has the same number and the same key: whoever gives it back has neither.
+	if rep.seq != a.pending.send || bytes.Equal(rep.cipher, a.second) {
 		return denied("the third leg answers another exchange")
 	}
 	a.session, err = newSession(*a.pending)
@@ -284,7 +287,7 @@ func (a *Acceptor) answer(proof *types.Authenticator, sessionKey types.Encryptio
 		return nil, fmt.Errorf("krb5: AP-REP: %w", err)
 	}
 	if a.opts.DCE {
-		a.ticket = sessionKey
+		a.ticket, a.second = sessionKey, rep.cipher
 		return msg, nil
 	}
 	return frame(tokAPRep, msg)
@@ -321,7 +324,11 @@ func (a *Acceptor) identity(ticket *messages.EncTicketPart, key types.Encryption
 	if !a.foreign(info.sid) {
 		return none, denied("the PAC of %s@%s claims the account %s", printable(name), printable(ticket.CRealm), info.sid)
 	}
-	account.SID, account.Domain = info.sid, info.domain
+	account.SID = info.sid
+	// Another realm's KDC writes what it likes there, and names are mapped to Unix users.
+	if a.opts.Keytab.hasRealm(ticket.CRealm) {
+		account.Domain = info.domain
+	}
 	for _, g := range info.groups {
 		if a.foreign(g) {
 			account.Groups = append(account.Groups, g)
@@ -330,8 +337,8 @@ func (a *Acceptor) identity(ticket *messages.EncTicketPart, key types.Encryption
 	if info.name != "" {
 		account.Name = info.name
 	}
-	if info.domain != "" {
-		id.User, id.Domain = account.Name, info.domain
+	if account.Domain != "" {
+		id.User, id.Domain = account.Name, account.Domain
 	}
 	return id, nil
 }

@@ -106,6 +106,27 @@ func TestReplaysForget(t *testing.T) {
 	}
 }
 
+// A full memory refuses, and does not look through all that it holds for each proof that comes then.
+func TestFullReplays(t *testing.T) {
+	r, now := NewReplays(), time.Now()
+	for i := range maxReplays {
+		r.seen[[16]byte{byte(i), byte(i >> 8), byte(i >> 16), 1}] = now.Add(time.Minute)
+	}
+	r.swept = now
+	began := time.Now()
+	for i := range 200 {
+		if err := r.add(fmt.Append(nil, i), now, now.Add(time.Minute)); !errors.Is(err, errFull) {
+			t.Fatal(err)
+		}
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("200 proofs that are refused took %s", took)
+	}
+	if err := r.add([]byte("later"), now.Add(61*time.Second), now.Add(2*time.Minute)); err != nil {
+		t.Errorf("when the old ones are: %v", err)
+	}
+}
+
 // RC4 is refused unless it is permitted, be it the ticket's, the session's or the sub-key's.
 func TestRC4Refused(t *testing.T) {
 	l := newLocal(t, etypeID.RC4_HMAC)
@@ -248,6 +269,24 @@ func TestThirdLeg(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// Who passes an AP-REQ on and has no key gives the service its own answer back, which has the right number in it.
+	each(t, func(t *testing.T, l *local, dce bool) {
+		if !dce {
+			return
+		}
+		a := l.acceptor(AcceptorOptions{DCE: true})
+		token, _, err := l.initiator(InitiatorOptions{DCE: true}, l.ticket(ticketOptions{})).Step(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rep, _, err := a.Step(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, done, err := a.Step(t.Context(), rep); !errors.Is(err, auth.ErrLogonFailure) || done || a.Context() != nil {
+			t.Errorf("the service's own answer is a third leg: %v", err)
+		}
+	})
 	// The styles do not mix.
 	for _, dce := range []bool{false, true} {
 		token, _, _ := l.initiator(InitiatorOptions{DCE: dce}, l.ticket(ticketOptions{})).Step(t.Context(), nil)
@@ -334,6 +373,19 @@ func TestDelegation(t *testing.T) {
 			t.Error("not trusted:", err)
 		}
 	})
+}
+
+// Each shell of a connection takes what was handed over, and wipes what it took: the others keep theirs.
+func TestDelegationIsTakenByEach(t *testing.T) {
+	s := &Session{delegated: &auth.Delegation{CCache: []byte("cache")}}
+	first, second := s.Delegated(), s.Delegated()
+	first.Wipe()
+	if string(second.CCache) != "cache" || string(s.Delegated().CCache) != "cache" {
+		t.Errorf("what one shell wiped is gone for the others: %q %q", second.CCache, s.Delegated().CCache)
+	}
+	if new(Session).Delegated() != nil {
+		t.Error("nothing was handed over")
+	}
 }
 
 func decodeOne(t *testing.T, b []byte) *credential {

@@ -142,6 +142,11 @@ func (k *Keytab) Realm() string {
 	return k.entries[0].realm
 }
 
+// hasRealm tells whether the machine is a member of a realm.
+func (k *Keytab) hasRealm(realm string) bool {
+	return slices.ContainsFunc(k.entries, func(e keytabEntry) bool { return e.realm == realm })
+}
+
 // String names the principals and hides the keys.
 func (k *Keytab) String() string { return "krb5.Keytab of " + strings.Join(k.Principals(), ", ") }
 

@@ -179,6 +179,16 @@ func TestPACInTicket(t *testing.T) {
 	if _, err := run(pac, AcceptorOptions{}); !errors.Is(err, auth.ErrLogonFailure) || !strings.Contains(err.Error(), "signature is wrong") {
 		t.Error("signed with another key:", err)
 	}
+	// Another realm speaks for its own names alone: it could call its users TEST\Administrator. By SIDs it cannot, its KDC's neighbour
+	// has looked at them.
+	i := l.initiator(InitiatorOptions{}, l.ticket(ticketOptions{client: []string{"testuser1"}, realm: "EVIL.EXAMPLE", start: authTime, pac: signed}))
+	a = l.acceptor(AcceptorOptions{})
+	if err := converse(t, i, a); err != nil {
+		t.Fatal(err)
+	}
+	if id := a.Context().Identity(); id.Domain == "TEST" || id.Account.Domain != "" || id.Account.Realm != "EVIL.EXAMPLE" || id.Account.SID.String() != domain+"-1105" {
+		t.Errorf("another realm names the domain TEST: %+v %+v", id, id.Account)
+	}
 	// An extra SID of this machine is dropped, and an account of it refused.
 	group, _ := security.ParseSID(domain + "-1114")
 	at := strings.Index(string(signed), string(group.Bytes()))

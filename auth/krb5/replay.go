@@ -14,9 +14,9 @@ const maxReplays = 1 << 20
 // Replays remembers the proofs that were accepted until they are too old to be accepted again. One for the process: a proof that was
 // seen on one connection is refused on every other. It is safe for concurrent use.
 type Replays struct {
-	mu   sync.Mutex
-	seen map[[16]byte]time.Time // until when
-	next time.Time              // of the next sweep
+	mu    sync.Mutex
+	seen  map[[16]byte]time.Time // until when
+	swept time.Time
 }
 
 // NewReplays is empty.
@@ -33,13 +33,17 @@ func (r *Replays) add(authenticator []byte, now, until time.Time) error {
 	id := [16]byte(sum[:16])
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if now.After(r.next) || len(r.seen) >= maxReplays {
+	pause := time.Minute
+	if len(r.seen) >= maxReplays {
+		pause = time.Second // a sweep looks at all of them
+	}
+	if now.Sub(r.swept).Abs() > pause {
 		for k, t := range r.seen {
 			if now.After(t) {
 				delete(r.seen, k)
 			}
 		}
-		r.next = now.Add(time.Minute)
+		r.swept = now
 	}
 	if _, known := r.seen[id]; known {
 		return errReplay

@@ -91,8 +91,13 @@ func (s *Session) Identity() auth.Identity { return s.identity }
 // SessionKey implements [auth.Context]: the key that protects the messages, the acceptor's sub-key if there is one.
 func (s *Session) SessionKey() []byte { return bytes.Clone(s.key.KeyValue) }
 
-// Delegated implements [auth.Delegator].
-func (s *Session) Delegated() *auth.Delegation { return s.delegated }
+// Delegated implements [auth.Delegator]: a copy, since each shell of a connection wipes its own.
+func (s *Session) Delegated() *auth.Delegation {
+	if s.delegated == nil {
+		return nil
+	}
+	return &auth.Delegation{CCache: bytes.Clone(s.delegated.CCache)}
+}
 
 // SignatureSize implements [auth.Context]: what Seal returns.
 func (s *Session) SignatureSize() int {

@@ -146,6 +146,7 @@ type apRep struct {
 	cusec  int
 	subkey *types.EncryptionKey
 	seq    uint32
+	cipher []byte // after seal and openAPRep
 }
 
 // seal gives the AP-REP.
@@ -169,6 +170,7 @@ func (r *apRep) seal(key types.EncryptionKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.cipher = sealed.Cipher
 	var out cryptobyte.Builder
 	out.AddASN1(tagAPRep, func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -197,7 +199,7 @@ func openAPRep(msg []byte, key types.EncryptionKey) (*apRep, error) {
 	if err := part.Unmarshal(plain); err != nil {
 		return nil, badToken("the inner part of the AP-REP is malformed")
 	}
-	out := &apRep{ctime: part.CTime, cusec: part.Cusec, seq: uint32(part.SequenceNumber)}
+	out := &apRep{ctime: part.CTime, cusec: part.Cusec, seq: uint32(part.SequenceNumber), cipher: rep.EncPart.Cipher}
 	if len(part.Subkey.KeyValue) > 0 {
 		out.subkey = &part.Subkey
 	}
