@@ -47,7 +47,7 @@ func (h *helper) program(ports []firewall.KernelPort) error {
 			at = netip.AddrPortFrom(k.Address, k.Port)
 		}
 		if !own[at] {
-			return refusef("the service does not listen on %v", at)
+			return refusef("the service does not listen on %v, or not alone", at)
 		}
 	}
 	if err := kernel.Set(ports); err != nil {
@@ -67,18 +67,31 @@ func (h *helper) unprogram() error {
 	return err
 }
 
-// listeners are where a process listens for TCP; all addresses are [::].
+// listeners are where a process listens for TCP; all addresses are [::]. They are
+// those of the network that this process is in, whatever other one that process has
+// made for itself. All addresses at a port are nobody's where another program listens
+// at the port on one of them, or on the other half of IP.
 func listeners(pid int) (map[netip.AddrPort]bool, error) {
-	proc := "/proc/" + strconv.Itoa(pid)
-	own, err := sockets(proc + "/fd")
+	own, err := sockets("/proc/" + strconv.Itoa(pid) + "/fd")
 	if err != nil {
 		return nil, err
 	}
 	out := map[netip.AddrPort]bool{}
+	var others []netip.AddrPort
 	for _, name := range []string{"tcp", "tcp6"} {
-		if err := readListeners(proc+"/net/"+name, own, out); err != nil && !os.IsNotExist(err) {
+		err := readListeners("/proc/self/net/"+name, func(inode string, at netip.AddrPort) {
+			if own[inode] {
+				out[at] = true
+			} else if !at.Addr().IsLoopback() {
+				others = append(others, at)
+			}
+		})
+		if err != nil && !os.IsNotExist(err) {
 			return nil, err
 		}
+	}
+	for _, at := range others {
+		delete(out, netip.AddrPortFrom(netip.IPv6Unspecified(), at.Port()))
 	}
 	return out, nil
 }
@@ -102,9 +115,9 @@ func sockets(dir string) (map[string]bool, error) {
 	return own, nil
 }
 
-// readListeners reads /proc/PID/net/tcp: the second column is the local address, the
+// readListeners reads /proc/self/net/tcp: the second column is the local address, the
 // fourth the state, the tenth the inode. See proc_net_tcp of the kernel.
-func readListeners(path string, own map[string]bool, out map[netip.AddrPort]bool) error {
+func readListeners(path string, each func(inode string, at netip.AddrPort)) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -113,14 +126,14 @@ func readListeners(path string, own map[string]bool, out map[netip.AddrPort]bool
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		field := strings.Fields(lines.Text())
-		if len(field) < 10 || field[3] != "0A" || !own[field[9]] {
+		if len(field) < 10 || field[3] != "0A" {
 			continue
 		}
 		at, err := procAddress(field[1])
 		if err != nil {
 			return err
 		}
-		out[at] = true
+		each(field[9], at)
 	}
 	return lines.Err()
 }

@@ -1,11 +1,17 @@
 package privilege
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/casementhq/casement/firewall"
@@ -39,6 +45,68 @@ func TestListeners(t *testing.T) {
 		if got, err := procAddress(text); err == nil {
 			t.Errorf("%q is %v", text, got)
 		}
+	}
+}
+
+// TestListeningChild is the other process of the next test: it listens until its input ends.
+func TestListeningChild(t *testing.T) {
+	network, address, ok := strings.Cut(os.Getenv("LISTEN"), " ")
+	if !ok {
+		t.Skip("the child of TestPortsOfOthers")
+	}
+	l, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println("listening", l.Addr())
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	l.Close()
+}
+
+// listeningChild starts it, in a network of its own where that is asked for, and gives its process id and the address.
+func listeningChild(t *testing.T, network, address string, apart bool) (int, netip.AddrPort) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestListeningChild$", "-test.v")
+	cmd.Env = append(os.Environ(), "LISTEN="+network+" "+address)
+	if apart {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	}
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { in.Close(); _ = cmd.Wait() })
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if text, ok := strings.CutPrefix(lines.Text(), "listening "); ok {
+			at, err := netip.ParseAddrPort(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			return cmd.Process.Pid, at
+		}
+	}
+	t.Skip("the child does not listen")
+	return 0, netip.AddrPort{}
+}
+
+// Whoever has the service can listen in a network of his own on port 22, and on the IPv6 half of a port whose IPv4 half is
+// another program's. Neither makes the port the service's here: its rules would silence the others.
+func TestPortsOfOthers(t *testing.T) {
+	needRoot(t)
+	pid, at := listeningChild(t, "tcp", "[::]:22", true)
+	if own, err := listeners(pid); err != nil || own[at] {
+		t.Errorf("%v of another network counts: %v (%v)", at, own, err)
+	}
+	_, half := listeningChild(t, "tcp4", "0.0.0.0:0", false)
+	l, err := net.Listen("tcp6", netip.AddrPortFrom(netip.IPv6Unspecified(), half.Port()).String())
+	if err != nil {
+		t.Skip(err)
+	}
+	defer l.Close()
+	if own, err := listeners(os.Getpid()); err != nil || own[l.Addr().(*net.TCPAddr).AddrPort()] {
+		t.Errorf("%v is also another program's: %v (%v)", l.Addr(), own, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/casementhq/casement/accounts"
@@ -72,5 +73,45 @@ func TestCreatorOfConsumer(t *testing.T) {
 		if id, err := p.creatorIdentity(cim.Caller{Token: token}); err == nil {
 			t.Errorf("%s is %v", name, id)
 		}
+	}
+}
+
+// TestFilteredAdministratorIsNotTheService: an administrator whom User Account
+// Control filters, and whom another group lets open a shell, is not given the
+// service's own user there: as that one he would change accounts and hive, and be
+// elevated. Whoever is elevated may do that anyway.
+func TestFilteredAdministratorIsNotTheService(t *testing.T) {
+	store, err := accounts.Create(t.TempDir(), "HOST", accounts.Options{Hash: ntlm.NTHash})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.AddUser(accounts.NewUser{Name: "manager", Password: "Secret-1-Secret"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range []string{"Administrators", accounts.RemoteWMIUsers} {
+		if err := store.AddMember(group, "manager"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := &people{store: store}
+	run := func(elevated bool) (shell.Identity, error) {
+		token, err := store.Token("manager", accounts.TokenOptions{LocalAccountTokenFilterPolicy: elevated})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.unixIdentity(cim.Caller{Token: &token, Remote: true})
+	}
+	if id, err := run(false); err == nil || !strings.Contains(err.Error(), "casement user map manager") {
+		t.Errorf("filtered, commands run as %+v: %v", id, err)
+	}
+	own, err := shell.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch id, err := run(true); {
+	case own.UID == 0 && (err == nil || !strings.Contains(err.Error(), "runs as root")):
+		t.Errorf("elevated, at a service of root: %+v, %v", id, err)
+	case own.UID != 0 && (err != nil || id.UID != own.UID):
+		t.Errorf("elevated: %+v, %v", id, err)
 	}
 }

@@ -278,10 +278,11 @@ func (p *people) unixIdentity(c cim.Caller) (shell.Identity, error) {
 }
 
 // own is the service's own user, whose files are the accounts and all of the
-// state: it is for members of Administrators, elevated or not, who may change
-// those anyway. A service that runs as root lends it to nobody.
+// state: it is for members of Administrators who may change those anyway. One
+// whom User Account Control filters may not: his commands would be elevated by
+// it. A service that runs as root lends it to nobody.
 func (p *people) own(account string, t *security.Token) (shell.Identity, error) {
-	if !t.HasForDeny(security.SIDAdministrators) {
+	if !t.Has(security.SIDAdministrators) {
 		return shell.Identity{}, fmt.Errorf("the account %s is mapped to no Unix user: 'casement user map %s --unix USER' gives it one", account, account)
 	}
 	id, err := shell.Current()
