@@ -39,7 +39,7 @@ type ActivatorOptions struct {
 	Permit func(ctx context.Context, a Activation) error
 	// Level gives the least protection of an activation, and is asked for each; nil is LevelIntegrity ([MS-DCOM] <81>).
 	Level func() dcerpc.Level
-	// Refused is told of each activation below the level: Windows logs event 10036 with user, address and class of it. Nil logs it to Log alone.
+	// Refused is told of each activation below the level: Windows logs event 10036 with user, address and class of it. Nil logs it to Log.
 	Refused func(ctx context.Context, a Activation)
 	// Log takes what is refused and what fails; nil discards it.
 	Log *slog.Logger
@@ -187,11 +187,12 @@ func (a *Activator) refuse(ctx context.Context, wanted Activation) {
 	a.mu.Lock()
 	wanted.ClassName = a.classes[wanted.CLSID].Name
 	a.mu.Unlock()
-	a.opts.Log.Warn("dcom: the authentication level is too low for an activation", "peer", wanted.Call.Peer,
-		"identity", wanted.Call.Security.Identity().String(), "level", wanted.Call.Security.Level().String(), "class", wanted.CLSID.String())
 	if a.opts.Refused != nil {
 		a.opts.Refused(ctx, wanted)
+		return
 	}
+	a.opts.Log.Warn("dcom: the authentication level is too low for an activation", "peer", wanted.Call.Peer,
+		"identity", wanted.Call.Security.Identity().String(), "level", wanted.Call.Security.Level().String(), "class", wanted.CLSID.String())
 }
 
 // activate makes the object, or the class object, and exports it.

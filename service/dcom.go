@@ -211,9 +211,3 @@ func (g *dcomGate) activationLevel() dcerpc.Level {
 	}
 	return dcerpc.LevelConnect
 }
-
-// tooLow is told of activations with too low an authentication level.
-func (g *dcomGate) tooLow(_ context.Context, a dcom.Activation) {
-	g.log.Warn("the authentication level of an activation over DCOM is below packet integrity", "event", eventActivationLevel,
-		"user", a.Call.Security.Identity().String(), "remote", a.Call.Peer, "class", a.CLSID, "level", a.Call.Security.Level())
-}

@@ -286,7 +286,7 @@ func TestWhoMayActivate(t *testing.T) {
 		}
 	}
 	// Windows logs 10036 for a level that is too low, and 10016 for a descriptor.
-	for _, want := range []string{"event=10036 user=Administrator", `alice sid=`, `event=10016 filtered=false error="MachineLaunchRestriction does not grant Remote Launch`, `event=10016 filtered=true error=`, `error="LaunchPermission does not grant Remote Launch`} {
+	for _, want := range []string{`\Administrator sid=`, "event=10036 class=", `alice sid=`, `event=10016 filtered=false error="MachineLaunchRestriction does not grant Remote Launch`, `event=10016 filtered=true error=`, `error="LaunchPermission does not grant Remote Launch`} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %q:\n%s", want, &log)
 		}

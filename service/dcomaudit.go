@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/casementhq/casement/dcerpc"
+	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/internal/audit"
 	"github.com/casementhq/casement/security"
 )
@@ -52,4 +53,18 @@ func (g *dcomGate) record(ctx context.Context, r gateRecord) {
 		e.Level, e.Message, e.What = slog.LevelInfo, "", what
 		g.audit.Write(ctx, e)
 	}
+}
+
+// tooLow is told of activations with too low an authentication level.
+func (g *dcomGate) tooLow(ctx context.Context, a dcom.Activation) {
+	t, err := g.token(ctx, a.Call)
+	if err != nil {
+		t = &security.Token{User: security.SIDAnonymous, UserName: "ANONYMOUS LOGON", Domain: "NT AUTHORITY"}
+	}
+	level := a.Call.Security.Level()
+	g.audit.Write(ctx, audit.Entry{
+		Level: slog.LevelWarn, Message: "the authentication level of an activation over DCOM is below packet integrity",
+		User: t, Address: a.Call.Peer.String(), What: level,
+		Attrs: []any{"event", eventActivationLevel, "class", a.CLSID, "level", level},
+	})
 }
