@@ -28,6 +28,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/casementhq/casement/auth/tickets"
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wsman"
@@ -59,6 +60,17 @@ type Options struct {
 	// Settings gives the client's WinRM settings; nil means the documented
 	// defaults.
 	Settings func() *settings.Client
+	// Tickets are where Kerberos comes from, over WinRM and DCOM; it may be shared.
+	// nil takes passwords to the realm of the name, and without credentials the
+	// default credential cache.
+	Tickets *tickets.Source
+	// SPN is the class of the service principal name over WinRM, HTTP by default;
+	// SPNPort puts the port into the name.
+	SPN     string
+	SPNPort bool
+	// Delegate hands a forwarded ticket over, over WinRM; over DCOM the
+	// impersonation level says so.
+	Delegate bool
 	// NTLM says with which hosts NTLM may be used, and is asked at each sign-in; nil
 	// means with all.
 	NTLM func() settings.NTLM

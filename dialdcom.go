@@ -145,7 +145,7 @@ func newDCOM(name, host string, port uint16, o Options) (*Connection, error) {
 	c, err := wmiclient.New(host, wmiclient.Options{
 		Credentials: auth.Credentials{Username: o.User, Password: o.Password, NTHash: o.NTHash}, Authority: authority,
 		Authentication: o.DCOM.AuthenticationLevel, Impersonation: o.DCOM.ImpersonationLevel, Locales: o.DCOM.Locales,
-		Timeout: o.OperationTimeout, Defaults: o.DCOM.Scripting, Port: port, Sinks: o.DCOM.Sinks, NTLM: o.NTLM, DialContext: through, Trace: o.DCOM.Trace, Logger: o.Logger,
+		Timeout: o.OperationTimeout, Defaults: o.DCOM.Scripting, Port: port, Sinks: o.DCOM.Sinks, NTLM: o.NTLM, Tickets: o.Tickets, DialContext: through, Trace: o.DCOM.Trace, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, err

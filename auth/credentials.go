@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"log/slog"
 	"strings"
@@ -51,4 +53,17 @@ func (c Credentials) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Username string `json:"username"`
 	}{c.Username})
+}
+
+// CredentialsKey is comparable: two credentials with the same one are the same. It is as secret as they are.
+type CredentialsKey struct{ sum [32]byte }
+
+// Key makes it.
+func (c Credentials) Key() CredentialsKey {
+	h := sha256.New()
+	for _, part := range []string{c.Username, c.Password, string(c.NTHash)} {
+		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(part))))
+		h.Write([]byte(part))
+	}
+	return CredentialsKey{[32]byte(h.Sum(nil))}
 }

@@ -415,7 +415,10 @@ func (c *Client) tgsProof(tgt *credential, body *messages.KDCReqBody) (types.PAD
 // follow asks our KDC for a service's ticket and goes where it refers us. A realm that configuration names is asked for by name when
 // our own KDC does not know the service. See [RFC6806] 8.
 func (c *Client) follow(ctx context.Context, tgt *credential, name types.PrincipalName, realm, spn string) (*credential, error) {
-	options := []int{flags.Forwardable, flags.Canonicalize}
+	options := []int{flags.Canonicalize}
+	if hasFlag(tgt.flags, flags.Forwardable) { // else a domain refuses: the account may be sensitive
+		options = append(options, flags.Forwardable)
+	}
 	foreign := realm != "" && realm != c.owner.realm
 	seen := map[string]bool{c.owner.realm: true}
 	for range maxReferrals {

@@ -27,6 +27,7 @@ type accountSource struct {
 	s       Streams
 	user    string
 	keyring bool
+	keyless bool // a keytab or a credential cache stands in for passwords
 
 	mu    sync.Mutex
 	asked map[string]string
@@ -47,6 +48,9 @@ func (a *accountSource) account(host string) (account, error) {
 	}
 	if host == "." {
 		return account{}, nil
+	}
+	if a.keyless {
+		return account{user: user}, nil
 	}
 	if user == "" {
 		return delegatedAccount(context.Background())

@@ -39,6 +39,7 @@ type remote struct {
 	user, auth, ca, pin, proxy string
 	cert, key                  string // files of the user's certificate
 	insecure, keyring          bool
+	kerberos                   kerberosFlags
 	unencrypted                bool
 	authLevel, impersonation   string
 	authority                  string
@@ -53,16 +54,17 @@ type remote struct {
 func (r *remote) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVarP(&r.user, "user", "u", "", `user, DOMAIN\user or user@realm; the password is asked for`)
-	f.StringVar(&r.auth, "auth", "", "Negotiate, CredSSP, Basic, Digest or Certificate (default: chosen by rule)")
+	f.StringVar(&r.auth, "auth", "", "Negotiate, Kerberos, CredSSP, Basic, Digest or Certificate (default: chosen by rule)")
 	f.StringVar(&r.cert, "cert", "", "over https: PEM file of a certificate that says who the user is; no password is asked for")
 	f.StringVar(&r.key, "key", "", "PEM file of the key of --cert (default: that file)")
+	r.kerberos.flags(c)
 	f.BoolVar(&r.keyring, "keyring", false, "take the password from the keyring, and keep one that was asked for there")
 	f.StringVar(&r.ca, "ca", "", "PEM file of the authorities that an https server's certificate must come from")
 	f.StringVar(&r.pin, "pin", "", "SHA-256 of the server's certificate, in place of all other checks of it")
 	f.BoolVar(&r.insecure, "insecure-skip-verify", false, "do not check the server's certificate at all")
 	f.BoolVar(&r.unencrypted, "unencrypted", false, "send messages in the clear over http, where the settings permit it")
 	f.StringVar(&r.authLevel, "auth-level", "", "over DCOM: connect, call, pkt, pktIntegrity or pktPrivacy (default), or 2 to 6")
-	f.StringVar(&r.impersonation, "impersonation", "", "over DCOM: impersonate (default: Default Impersonation Level of the registry)")
+	f.StringVar(&r.impersonation, "impersonation", "", "over DCOM: impersonate, or delegate with --authority Kerberos:HOST (default: Default Impersonation Level of the registry)")
 	f.StringVar(&r.authority, "authority", "", "over DCOM: NTLMDomain:DOMAIN or Kerberos:PRINCIPAL (default: negotiated)")
 	f.StringVar(&r.proxy, "proxy", "", "http:// or socks5:// proxy, or env for that of the environment")
 	f.DurationVar(&r.timeout, "timeout", 0, "give up after this time in all, such as 30s (default: never)")
@@ -120,7 +122,7 @@ type dialer struct {
 // open prepares what all hosts share, for those that will be reached. The caller
 // closes the dialer.
 func (r *remote) open(s Streams, hosts ...string) (*dialer, error) {
-	d := &dialer{r: r, s: s, accounts: &accountSource{s: s, user: r.user, keyring: r.keyring}}
+	d := &dialer{r: r, s: s, accounts: &accountSource{s: s, user: r.user, keyring: r.keyring, keyless: r.kerberos.given()}}
 	scheme, err := schemeOf(r.auth)
 	if err != nil {
 		return nil, err
@@ -134,6 +136,10 @@ func (r *remote) open(s Streams, hosts ...string) (*dialer, error) {
 	d.base = casement.Options{Scheme: scheme, Proxy: r.proxy, OperationTimeout: r.operation, Unencrypted: r.unencrypted, Logger: newWarnings(s.Err),
 		StateDir: stateFolder(*r.state)}
 	clientSettings(stateFolder(*r.state), &d.base)
+	if err := r.kerberos.check(); err != nil {
+		return nil, err
+	}
+	d.closers = append(d.closers, r.kerberos.options(&d.base))
 	d.base.DCOM.Sinks = r.sinks
 	if err := r.dcom(&d.base.DCOM); err != nil {
 		return nil, err
@@ -204,8 +210,10 @@ func schemeOf(name string) (wsmanclient.Scheme, error) {
 		return wsmanclient.CredSSP, nil
 	case "certificate":
 		return wsmanclient.Certificate, nil
+	case "kerberos", "Kerberos":
+		return wsmanclient.Kerberos, nil
 	}
-	return "", usageError("--auth %s: want Negotiate, CredSSP, Basic, Digest or Certificate", name)
+	return "", usageError("--auth %s: want Negotiate, Kerberos, CredSSP, Basic, Digest or Certificate", name)
 }
 
 // dcom reads the flags that are for DCOM.
@@ -214,8 +222,11 @@ func (r *remote) dcom(o *casement.DCOMOptions) (err error) {
 		return usageError("--auth-level %s: want connect, call, pkt, pktIntegrity or pktPrivacy, or 2 to 6", r.authLevel)
 	}
 	o.ImpersonationLevel, err = wmi.ParseImpersonationLevel(cmp.Or(r.impersonation, "default"))
-	if err != nil || o.ImpersonationLevel != wmi.ImpersonationDefault && o.ImpersonationLevel != wmi.ImpersonationImpersonate {
-		return usageError("--impersonation %s: want impersonate or 3; WMI takes nothing below, and delegate needs Kerberos, which is not built in", r.impersonation)
+	if err != nil || o.ImpersonationLevel != wmi.ImpersonationDefault && o.ImpersonationLevel < wmi.ImpersonationImpersonate {
+		return usageError("--impersonation %s: want impersonate or delegate, 3 or 4; WMI takes nothing below", r.impersonation)
+	}
+	if o.ImpersonationLevel == wmi.ImpersonationDelegate && !strings.HasPrefix(strings.ToLower(r.authority), "kerberos:") {
+		return usageError("--impersonation delegate wants Kerberos: add --authority Kerberos:HOST")
 	}
 	if _, err = wmi.ParseAuthority(r.authority); err != nil {
 		return usageError("--authority: %w", err)

@@ -310,7 +310,7 @@ func TestTLSFlags(t *testing.T) {
 	cli(t, "", "casement", "identify", srv.HTTPS, "--auth", "Basic", "--pin", srv.Thumbprint).want(t, 1, "it offers Negotiate")
 	srv.Set("Service/Auth/Basic", "true")
 	cli(t, "", "casement", "identify", srv.HTTPS, "--auth", "Basic", "--pin", srv.Thumbprint).want(t, 0)
-	cli(t, "", "casement", "identify", srv.HTTPS, "--auth", "frob").want(t, 2, "Negotiate, CredSSP, Basic, Digest or Certificate")
+	cli(t, "", "casement", "identify", srv.HTTPS, "--auth", "frob").want(t, 2, "Negotiate, Kerberos, CredSSP, Basic, Digest or Certificate")
 }
 
 func TestHosts(t *testing.T) {

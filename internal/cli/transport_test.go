@@ -40,7 +40,7 @@ func TestTransportMismatch(t *testing.T) {
 		{"dcom://h", []string{"--auth-level", "frob"}, []string{"--auth-level frob: want connect"}},
 		{"dcom://h", []string{"--impersonation", "identify"}, []string{"--impersonation identify: want impersonate"}},
 		{"dcom://h", []string{"--impersonation", "anonymous"}, []string{"want impersonate"}},
-		{"dcom://h", []string{"--impersonation", "delegate"}, []string{"needs Kerberos"}},
+		{"dcom://h", []string{"--impersonation", "delegate"}, []string{"--authority Kerberos:HOST"}},
 		{"dcom://", nil, []string{"want dcom://host"}},
 		{"dcom://h:0", nil, []string{`the port "0"`}},
 	} {

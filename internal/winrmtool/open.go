@@ -41,12 +41,9 @@ func (t *Tool) open(ctx context.Context, c *Command) (*wsmanclient.Client, error
 func (t *Tool) options(ctx context.Context, c *Command) (wsmanclient.Options, error) {
 	n := &c.Conn
 	o := wsmanclient.Options{
-		Scheme: n.Scheme, ImplicitCredentials: n.DefaultCreds, Unencrypted: n.Unencrypted,
+		Scheme: n.Scheme, ImplicitCredentials: n.DefaultCreds, Unencrypted: n.Unencrypted, SPNPort: n.SPNPort,
 		TLS:              wsmanclient.TLSOptions{SkipCA: n.SkipCA, SkipCN: n.SkipCN, SkipRevocation: n.SkipRevocation},
 		OperationTimeout: c.Timeout, UTF16: c.UTF16,
-	}
-	if n.SPNPort {
-		return o, usage("-SPNPort changes the name in a Kerberos ticket, and Kerberos is not built in; leave it out")
 	}
 	var err error
 	if o.Proxy, err = n.proxy(os.Getenv); err != nil {

@@ -173,8 +173,6 @@ func (c *Command) check() error {
 		return wsman.NewFault(wsman.CodeUserNameAndPasswordNeeded, "/password needs /username")
 	case c.Compress:
 		return usage("/compression is not built in; leave it out, the streams are then not compressed")
-	case c.Delegate && !c.HasUser:
-		return wsman.NewFault(codeCredSSPCredentials, "/allowdelegate hands a user and a password over by CredSSP: give /username")
 	}
 	return nil
 }

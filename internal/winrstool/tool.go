@@ -112,8 +112,13 @@ func (t *Tool) open(ctx context.Context, c *Command) (*wsmanclient.Client, error
 		return nil, err
 	}
 	o := wsmanclient.Options{Unencrypted: c.Unencrypted && !isHTTPS(at)}
-	if c.Delegate {
+	switch {
+	case c.Delegate && c.HasUser:
 		o.Scheme = wsmanclient.CredSSP
+	case c.Delegate && o.Tickets.Usable(): // the present user's ticket is what there is to hand over
+		o.Scheme, o.Delegate = wsmanclient.Kerberos, true
+	case c.Delegate:
+		return nil, wsman.NewFault(codeCredSSPCredentials, "/allowdelegate hands a user and a password over by CredSSP: give /username; or, with kinit, a ticket that can be forwarded")
 	}
 	if c.HasPassword {
 		fmt.Fprintln(t.Err, "warning: /password on the command line can be read by everybody who lists the processes of this machine; leave it out to be asked")

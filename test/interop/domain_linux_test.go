@@ -64,7 +64,9 @@ func (m *member) tool(t *testing.T, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(binary, append(args, "--state", filepath.Join(m.dir, "state"))...).CombinedOutput()
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append(os.Environ(), "CASEMENT_STATE="+filepath.Join(m.dir, "state"))
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("casement %s: %v\n%s", strings.Join(args, " "), err, out)
 	}

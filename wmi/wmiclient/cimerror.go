@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/casementhq/casement/auth/krb5"
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcom"
@@ -51,11 +52,17 @@ func callError(err error) error {
 	e := &cim.Error{Status: cim.ErrTransportFailure, Err: err}
 	var hr *dcom.Error
 	var fault *dcerpc.Fault
+	var kerberos *krb5.Error
 	switch {
 	case errors.Is(err, context.Canceled):
 		e.Status = cim.ErrCallCancelled
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Status = cim.ErrTimedOut
+	case errors.As(err, &kerberos):
+		e.Detail = kerberos.Error()
+		if kerberos.Code != krb5.NoAuthenticatingAuthority {
+			e.Status = cim.ErrAccessDenied
+		}
 	case errors.As(err, &hr):
 		e.Status = statusOf(hr.HRESULT)
 	case errors.As(err, &fault):

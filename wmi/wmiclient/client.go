@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/casementhq/casement/auth/tickets"
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcom"
@@ -28,8 +29,9 @@ type Client struct {
 	dcom    *dcom.Client
 	codec   wmio.Codec
 
-	classes classCache
-	plain   atomic.Bool // the host has no IWbemWCOSmartEnum
+	classes    classCache
+	ownTickets bool        // to be forgotten with the client
+	plain      atomic.Bool // the host has no IWbemWCOSmartEnum
 
 	mu       sync.Mutex
 	sessions map[*Session]struct{} // nil once closed
@@ -40,10 +42,14 @@ const releaseTimeout = 5 * time.Second
 
 var _ cim.Opener = (*Client)(nil)
 
-// New makes a client for a host, a name or an address, and connects to nothing: ErrInvalidParameter, and ErrNotSupported for what needs Kerberos.
+// New makes a client for a host, a name or an address, and connects to nothing: ErrInvalidParameter.
 func New(host string, o Options) (*Client, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	own := o.Tickets == nil
+	if own {
+		o.Tickets = tickets.New(tickets.Options{})
 	}
 	blanket, err := newBlanket(host, &o)
 	if err != nil {
@@ -57,7 +63,7 @@ func New(host string, o Options) (*Client, error) {
 	if o.Trace != nil {
 		do.Trace = o.Trace.RPC
 	}
-	return &Client{host: r.Server, address: dcom.FormatStringBinding(r.Server, o.Port), opts: o, blanket: blanket, dcom: dcom.NewClient(do), sessions: map[*Session]struct{}{}}, nil
+	return &Client{host: r.Server, address: dcom.FormatStringBinding(r.Server, o.Port), opts: o, blanket: blanket, ownTickets: own, dcom: dcom.NewClient(do), sessions: map[*Session]struct{}{}}, nil
 }
 
 // Host is the host that the client was made for.
@@ -72,7 +78,11 @@ func (c *Client) Close() error {
 	for s := range sessions {
 		s.end()
 	}
-	return c.dcom.Close()
+	err := c.dcom.Close()
+	if c.ownTickets {
+		err = errors.Join(err, c.opts.Tickets.Close())
+	}
+	return err
 }
 
 // Open logs in to a namespace, that of Options.Defaults for "": ErrInvalidNamespace, ErrAccessDenied. The caller is the client's user, whoever is

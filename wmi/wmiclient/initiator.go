@@ -15,17 +15,11 @@ import (
 
 // newBlanket is what every call is made with. See spec/wmi.md 1.6.
 func newBlanket(host string, o *Options) (dcom.Blanket, error) {
-	if o.Authority.Kerberos != "" {
-		return dcom.Blanket{}, &cim.Error{Status: cim.ErrNotSupported, Detail: "Kerberos is not built in; leave the authority " + o.Authority.String() + " out"}
-	}
-	level := o.Impersonation
-	if level == wmi.ImpersonationDefault {
-		level = wmi.ImpersonationLevel(o.defaults().ImpersonationLevel)
-	}
+	level := o.impersonation()
 	switch {
-	case level == wmi.ImpersonationDelegate:
-		return dcom.Blanket{}, &cim.Error{Status: cim.ErrNotSupported, Detail: "the impersonation level delegate needs Kerberos, which is not built in"}
-	case level != wmi.ImpersonationImpersonate:
+	case o.delegates() && o.Authority.Kerberos == "":
+		return dcom.Blanket{}, invalid(`the impersonation level delegate without Kerberos; name the host in an authority, "Kerberos:domain\server"`)
+	case level != wmi.ImpersonationImpersonate && !o.delegates():
 		return dcom.Blanket{}, &cim.Error{Status: cim.ErrAccessDenied, Detail: "WMI does nothing for a caller whose impersonation level is " + level.String() + "; it has to be impersonate"}
 	case o.Authentication > wmi.AuthenticationPktPrivacy:
 		return dcom.Blanket{}, invalid("the authentication level %d", o.Authentication)
@@ -43,12 +37,30 @@ func newBlanket(host string, o *Options) (dcom.Blanket, error) {
 	if o.Authentication == wmi.AuthenticationNone {
 		return b, nil
 	}
-	if o.Authority.NTLMDomain != "" {
+	switch {
+	case o.Authority.NTLMDomain != "":
 		b.AuthType = dcerpc.AuthNTLM
+	case o.Authority.Kerberos != "":
+		b.AuthType = dcerpc.AuthKerberos
+		b.Initiator = func(spn, _ string) (auth.Initiator, error) { return o.ticket(credentials, spn) }
+		return b, nil
 	}
 	b.Initiator = func(spn, _ string) (auth.Initiator, error) {
+		var mechs []spnego.InitiatorMechanism
+		if b.AuthType == dcerpc.AuthSPNEGO && o.Tickets.Domain(credentials, host) {
+			mechs = append(mechs, spnego.InitiatorMechanism{OID: spnego.OIDKerberos, New: func() auth.Initiator {
+				i, err := o.ticket(credentials, spn)
+				if err != nil {
+					return noTicket{err}
+				}
+				return i
+			}})
+		}
+		if len(mechs) > 0 && (credentials.Username == "" || o.NTLM != nil && !o.NTLM().SendsTo(host)) {
+			return spnego.NewInitiator(mechs...), nil
+		}
 		if credentials.Username == "" {
-			return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "no user is named, and the host asks who calls"}
+			return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "no user is named, there are no tickets (kinit makes some), and the host asks who calls"}
 		}
 		if o.NTLM != nil && !o.NTLM().SendsTo(host) {
 			return nil, &cim.Error{Status: cim.ErrAccessDenied, Err: auth.ErrNTLMBlocked, Detail: "this machine must not use NTLM with " + host + ": its setting " +
@@ -60,7 +72,7 @@ func newBlanket(host string, o *Options) (dcom.Blanket, error) {
 		if b.AuthType == dcerpc.AuthNTLM {
 			return proof(), nil
 		}
-		return spnego.NewInitiator(spnego.InitiatorMechanism{OID: spnego.OIDNTLM, New: proof}), nil
+		return spnego.NewInitiator(append(mechs, spnego.InitiatorMechanism{OID: spnego.OIDNTLM, New: proof})...), nil
 	}
 	return b, nil
 }

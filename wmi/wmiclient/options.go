@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/tickets"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wmi"
 )
@@ -15,13 +16,16 @@ import (
 type Options struct {
 	// Credentials of the user.
 	Credentials auth.Credentials
-	// Authority says how to authenticate; the zero value negotiates. A Kerberos authority fails with ErrNotSupported: Kerberos is not built in.
+	// Tickets are where Kerberos comes from; it may be shared. nil takes passwords to the realm of the name, and without credentials the
+	// default credential cache.
+	Tickets *tickets.Source
+	// Authority says how to authenticate; the zero value negotiates: Kerberos for an account of a domain, where a KDC answers, and else NTLM.
 	Authority wmi.Authority
 	// Authentication is how calls are protected; AuthenticationDefault is PktPrivacy. What is below PktIntegrity is raised, as an activation needs
 	// that, but for None, which calls without authentication.
 	Authentication wmi.AuthenticationLevel
 	// Impersonation is what the host may do as the user; ImpersonationDefault is that of Defaults. WMI refuses less than Impersonate, and
-	// Delegate needs Kerberos.
+	// Delegate needs a Kerberos authority, and hands a forwarded ticket over.
 	Impersonation wmi.ImpersonationLevel
 	// Locales are the preferred languages of texts, MS_409 or en-US; none means the host's.
 	Locales []string
@@ -45,6 +49,17 @@ type Options struct {
 	// Logger records at level Debug what is done without and what is tried again; nil is silent.
 	Logger *slog.Logger
 }
+
+// impersonation is the level that was chosen or is the default.
+func (o *Options) impersonation() wmi.ImpersonationLevel {
+	if o.Impersonation != wmi.ImpersonationDefault {
+		return o.Impersonation
+	}
+	return wmi.ImpersonationLevel(o.defaults().ImpersonationLevel)
+}
+
+// delegates tells whether the host may act as the user on other hosts.
+func (o *Options) delegates() bool { return o.impersonation() == wmi.ImpersonationDelegate }
 
 func (o *Options) defaults() settings.Scripting {
 	d := settings.Scripting{Namespace: `root\cimv2`, ImpersonationLevel: uint32(wmi.ImpersonationImpersonate)}

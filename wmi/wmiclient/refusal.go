@@ -55,6 +55,8 @@ func (c *Client) mechanism() string {
 		return "no authentication"
 	case c.opts.Authority.NTLMDomain != "":
 		return "NTLM"
+	case c.opts.Authority.Kerberos != "":
+		return "Kerberos"
 	}
 	return "Negotiate"
 }

@@ -65,6 +65,8 @@ func TestLoginTellsTheClient(t *testing.T) {
 
 // T-03, and what the host says about the credentials.
 func TestConnectServerFailures(t *testing.T) {
+	t.Setenv("KRB5_CONFIG", t.TempDir()+"/none")
+	t.Setenv("KRB5CCNAME", "FILE:"+t.TempDir()+"/none")
 	h := newHost(t)
 	user, nobody, empty, right, wrong := "bob", "eve", "", password, "x"
 	domain := `D\bob`
@@ -84,7 +86,7 @@ func TestConnectServerFailures(t *testing.T) {
 		"no user":                              {wmiclient.Parameters{NetworkResource: resource}, cim.ErrAccessDenied},
 		"a locale that is none (T-17)":         {wmiclient.Parameters{NetworkResource: resource, User: &user, Password: &right, Locale: "EN_US"}, cim.ErrInvalidParameter},
 		"an unknown flag":                      {wmiclient.Parameters{NetworkResource: resource, User: &user, Password: &right, SecurityFlags: 1}, cim.ErrInvalidParameter},
-		"Kerberos":                             {wmiclient.Parameters{NetworkResource: resource, User: &user, Password: &right, Authority: "Kerberos:host"}, cim.ErrNotSupported},
+		"Kerberos without a realm":             {wmiclient.Parameters{NetworkResource: resource, User: &user, Password: &right, Authority: "Kerberos:host"}, cim.ErrTransportFailure},
 		"an authority that is none":            {wmiclient.Parameters{NetworkResource: resource, Authority: "Basic:x"}, cim.ErrInvalidParameter},
 		"a resource that is none":              {wmiclient.Parameters{NetworkResource: `\\`}, cim.ErrInvalidParameter},
 	} {
@@ -111,7 +113,7 @@ func TestConnectServerFailures(t *testing.T) {
 
 func TestImpersonationLevels(t *testing.T) {
 	for level, want := range map[wmi.ImpersonationLevel]cim.Status{
-		wmi.ImpersonationAnonymous: cim.ErrAccessDenied, wmi.ImpersonationIdentify: cim.ErrAccessDenied, wmi.ImpersonationDelegate: cim.ErrNotSupported,
+		wmi.ImpersonationAnonymous: cim.ErrAccessDenied, wmi.ImpersonationIdentify: cim.ErrAccessDenied, wmi.ImpersonationDelegate: cim.ErrInvalidParameter,
 	} {
 		if _, err := wmiclient.New("host", wmiclient.Options{Impersonation: level}); statusOf(t, err) != want {
 			t.Errorf("%v: %v", level, err)

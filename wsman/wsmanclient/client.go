@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/casementhq/casement/auth/tickets"
 	"github.com/casementhq/casement/internal/dial"
 	"github.com/casementhq/casement/wsman"
 	"github.com/casementhq/casement/wsman/internal/httpauth"
@@ -23,6 +24,8 @@ type Client struct {
 	log     *slog.Logger
 	session string // SessionId of every message
 	classes classCache
+	// ownTickets says that Options.Tickets is to be forgotten with the client.
+	ownTickets bool
 
 	warned sync.Once // of Digest in the clear
 
@@ -60,11 +63,15 @@ func New(endpoint string, o Options) (*Client, error) {
 	if o.UserAgent == "" {
 		o.UserAgent = "Casement"
 	}
+	own := o.Tickets == nil
+	if own {
+		o.Tickets = tickets.New(tickets.Options{})
+	}
 	d, err := dial.Through(o.Proxy, u, o.DialContext)
 	if err != nil {
 		return nil, wsman.NewFault(wsman.CodeInvalidParameter, err.Error())
 	}
-	c := &Client{url: u, opts: o, dial: d, log: o.Logger, session: "uuid:" + wsman.NewUUID(), busy: map[*conn]context.CancelFunc{}}
+	c := &Client{url: u, opts: o, ownTickets: own, dial: d, log: o.Logger, session: "uuid:" + wsman.NewUUID(), busy: map[*conn]context.CancelFunc{}}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}

@@ -16,7 +16,7 @@ func (c *Client) credSSP() auth.Initiator {
 	return credssp.NewInitiator(credssp.InitiatorOptions{
 		Credentials: c.opts.Credentials,
 		MinVersion:  set.Delegation.Oracle.ClientMinVersion(),
-		Inner:       func() auth.Initiator { return c.negotiation("WSMAN", nil) },
+		Inner:       func() auth.Initiator { return c.negotiation("WSMAN", nil, false) },
 		Permit: func(id auth.Identity, shown []*x509.Certificate) error {
 			return c.mayDelegateTo(c.url.Hostname(), set, id.Mechanism, shown)
 		},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/krb5"
 	"github.com/casementhq/casement/wsman"
 	"github.com/casementhq/casement/wsman/internal/httpauth"
 )
@@ -49,6 +50,7 @@ func (c *Client) explain(err error, limit time.Duration) error {
 	at := c.url.String()
 	var dns *net.DNSError
 	var refused *httpauth.UnauthorizedError
+	var kerberos *krb5.Error
 	switch {
 	case errors.Is(err, errTimedOut):
 		return c.fault(wsman.CodeNetworkTimedOut, fmt.Sprintf(
@@ -62,6 +64,8 @@ func (c *Client) explain(err error, limit time.Duration) error {
 		return c.fault(codeName, "the name "+c.url.Hostname()+" cannot be resolved; check its spelling and the name service", err)
 	case errors.As(err, &refused):
 		return c.unauthorized(refused)
+	case errors.As(err, &kerberos):
+		return c.fault(wsman.Code(kerberos.Code), "Kerberos for "+c.url.Hostname()+": "+kerberos.Detail, err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return c.fault(codeCannotConnect, "nothing listens at "+c.url.Host+
 			": check the port and that the service runs there (winrm quickconfig)", err)

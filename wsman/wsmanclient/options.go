@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/tickets"
 	"github.com/casementhq/casement/settings"
 )
 
@@ -15,8 +16,7 @@ import (
 type Scheme string
 
 // The schemes. Automatic is Negotiate where credentials are given or the host
-// is this machine. Kerberos is named by settings and switches but is not built
-// in; an operation with it fails and says so.
+// is this machine, and else Kerberos where there are tickets.
 const (
 	Automatic   Scheme = ""
 	None        Scheme = "None"
@@ -55,6 +55,18 @@ type Options struct {
 	// Credentials of the user. Without any, only the schemes None and, where
 	// it is permitted, Negotiate as the present user could be used.
 	Credentials auth.Credentials
+	// Tickets are where Kerberos comes from, in Negotiate and alone; it may be
+	// shared. nil takes passwords to the realm of the name, and without
+	// credentials the default credential cache.
+	Tickets *tickets.Source
+	// SPN is the class of the service principal name, HTTP by default; some
+	// domains know a computer by WSMAN or host alone. SPNPort puts the port into
+	// the name (-SPNPort).
+	SPN     string
+	SPNPort bool
+	// Delegate hands a forwarded ticket over, with which the service can act as
+	// the user on other hosts. It needs Kerberos.
+	Delegate bool
 	// Certificate is the user's certificate with its chain and key, for the
 	// scheme Certificate, which takes no Credentials.
 	Certificate *tls.Certificate

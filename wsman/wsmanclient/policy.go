@@ -1,6 +1,7 @@
 package wsmanclient
 
 import (
+	"github.com/casementhq/casement/auth/tickets"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wsman"
 	"github.com/casementhq/casement/wsman/internal/httpauth"
@@ -28,6 +29,7 @@ const (
 type plan struct {
 	scheme Scheme
 	plain  bool // messages may go in the clear
+	mutual bool // only a mechanism that proves the service, too: the host is not in TrustedHosts
 }
 
 // wire is the scheme's name for HTTP, empty for none.
@@ -46,7 +48,7 @@ func (p plan) wire() string {
 // 5.1, 5.4 and 5.5, and [MS-WSMV] 2.2.4.6.
 func (c *Client) plan(identify bool) (plan, error) {
 	if c.opts.Local || identify {
-		return plan{None, true}, nil
+		return plan{scheme: None, plain: true}, nil
 	}
 	set := c.opts.settings()
 	host := c.url.Hostname()
@@ -61,10 +63,12 @@ func (c *Client) plan(identify bool) (plan, error) {
 	if c.url.Scheme == "https" {
 		return p, nil
 	}
-	sealed := (scheme == Negotiate || scheme == CredSSP) && !c.opts.Unencrypted
-	if !isLoopback(host) && !trusted(set, host) && !(c.opts.Lenient && sealed) {
-		return plan{}, c.fault(wsman.CodeServerNotTrusted, "the client does not trust "+host+
-			": use https, or add it: winrm set winrm/config/client @{TrustedHosts=\""+host+"\"}", nil)
+	sealed := (scheme == Negotiate || scheme == CredSSP || scheme == Kerberos) && !c.opts.Unencrypted
+	if !isLoopback(host) && !trusted(set, host) && !(c.opts.Lenient && sealed) && scheme != Kerberos {
+		// A ticket proves the host, too. See spec section 2.27 of the checklist and [MS-WSMV] 2.2.4.6.
+		if p.mutual = scheme == Negotiate && c.opts.Tickets.Domain(c.opts.Credentials, host); !p.mutual {
+			return plan{}, c.untrusted(host, nil)
+		}
 	}
 	if !sealed {
 		if !set.AllowUnencrypted {
@@ -74,6 +78,12 @@ func (c *Client) plan(identify bool) (plan, error) {
 		p.plain = true
 	}
 	return p, nil
+}
+
+// untrusted is the refusal to prove anything to a host that proves nothing.
+func (c *Client) untrusted(host string, cause error) error {
+	return c.fault(wsman.CodeServerNotTrusted, "the client does not trust "+host+
+		": use https or Kerberos, or add it: winrm set winrm/config/client @{TrustedHosts=\""+host+"\"}", cause)
 }
 
 // choose settles the scheme where none was named, and checks that there are
@@ -92,8 +102,11 @@ func (c *Client) choose(host string, set *settings.Client) (Scheme, error) {
 			return "", c.fault(codeDefaultAuthAddress, host+
 				" is an address: without credentials and a scheme only a name can be used; give user and password, and use https or TrustedHosts", nil)
 		}
+		if tickets.HasTickets(host) && set.Auth.Kerberos && c.opts.Tickets.Usable() {
+			return Kerberos, nil
+		}
 		return "", c.fault(wsman.CodeExplicitCredentialsRequired, "no user was named for "+host+
-			" and the present user's own credentials are not available here; give user and password", nil)
+			", there are no tickets (kinit makes some), and the present user's own credentials are not available here; give user and password", nil)
 	case Basic, Digest:
 		if !given {
 			return "", c.fault(codeCredentialsNeeded, string(o.Scheme)+" needs user and password; give them for "+host, nil)
@@ -104,6 +117,9 @@ func (c *Client) choose(host string, set *settings.Client) (Scheme, error) {
 		}
 		why := "Negotiate without credentials is permitted only with -defaultCreds over https or to a host of TrustedHosts"
 		if trusted(set, host) || (o.ImplicitCredentials && c.url.Scheme == "https") || isLoopback(host) {
+			if tickets.HasTickets(host) && o.Tickets.Usable() {
+				break
+			}
 			why = "the present user's own credentials are not available here"
 		}
 		return "", c.fault(wsman.CodeExplicitCredentialsRequired, why+"; give user and password for "+host, nil)
@@ -129,12 +145,6 @@ func (c *Client) available(scheme Scheme, host string, set *settings.Client) err
 			return nil
 		}
 		return c.fault(code, "the client's setting Auth/"+string(scheme)+" is false; switch it on or use another scheme", nil)
-	}
-	absent := func(code wsman.Code, err error) error {
-		if err != nil {
-			return err
-		}
-		return c.fault(code, string(scheme)+" is not built in yet; use Negotiate or Basic", nil)
 	}
 	switch scheme {
 	case Basic:
@@ -163,7 +173,10 @@ func (c *Client) available(scheme Scheme, host string, set *settings.Client) err
 	case isAddress(host):
 		return c.fault(wsman.CodeKerberosIPAddress, "Kerberos cannot be used for an address; use the name of "+host, nil)
 	}
-	return absent(wsman.CodeWorkgroupNoKerberos, nil)
+	if !c.opts.Credentials.IsZero() || c.opts.Tickets.Usable() {
+		return nil
+	}
+	return c.fault(wsman.CodeWorkgroupNoKerberos, "this user has no tickets and this machine no keytab; kinit makes tickets, or give user and password", nil)
 }
 
 func trusted(set *settings.Client, host string) bool {

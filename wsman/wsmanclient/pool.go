@@ -73,6 +73,9 @@ func (c *Client) Close() error {
 	for _, k := range idle {
 		k.http.Close() //nolint:errcheck // says nothing
 	}
+	if c.ownTickets {
+		return c.opts.Tickets.Close()
+	}
 	return nil
 }
 
@@ -95,7 +98,10 @@ func (c *Client) newConn(ctx context.Context, p plan, header http.Header) (*conn
 	if p.scheme == Certificate {
 		tlsConfig = c.withCertificate(tlsConfig)
 	}
-	o := httpauth.ClientOptions{URL: c.url, Scheme: p.wire(), NewInitiator: c.initiator, Credentials: c.opts.Credentials,
+	o := httpauth.ClientOptions{URL: c.url, Scheme: p.wire(), Credentials: c.opts.Credentials,
+		NewInitiator: func(scheme string, b *auth.ChannelBindings) (auth.Initiator, error) {
+			return c.initiator(scheme, b, p.mutual)
+		},
 		Plain: p.plain, AlwaysSeal: p.scheme == CredSSP && !p.plain, Dial: c.connect, TLS: tlsConfig, Header: header, Trace: k.hooks(),
 		MaxResponse: max(int(c.opts.MaxEnvelopeSize), 64<<10) * 2}
 	k.http, err = httpauth.NewClientConn(o)
