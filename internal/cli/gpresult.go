@@ -165,8 +165,10 @@ func runGpupdate(_ context.Context, s Streams, args []string) error {
 		file := st.Hive.PolicyFile()
 		now := time.Now()
 		// A service that runs looks at a file whose time changes.
-		if err := os.Chtimes(file, now, now); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+		if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() {
+			if err := os.Chtimes(file, now, now); err != nil {
+				return err
+			}
 		}
 		policy := st.Hive.Policy()
 		if bad := gpedit.Check(policy); len(bad) > 0 {

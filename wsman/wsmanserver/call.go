@@ -157,6 +157,9 @@ func (c *call) handle(ctx context.Context) (header wsman.Header, body wsman.Body
 	if err != nil {
 		return header, nil, err
 	}
+	if !c.local && !c.snap.WinRM.Service.AllowRemoteAccess {
+		return header, nil, remoteAccessDisabled(c.snap.WinRM)
+	}
 	if c.msg.IsIdentify() {
 		if c.local {
 			return header, nil, wsman.NewFault(wsman.CodeNoLocalIdentify, "")
@@ -176,9 +179,6 @@ func (c *call) handle(ctx context.Context) (header wsman.Header, body wsman.Body
 	}
 	if c.msg.MaxEnvelopeSize > 0 {
 		c.limit = min(c.limit, int(min(c.msg.MaxEnvelopeSize, 1<<30)))
-	}
-	if !c.local && !c.snap.WinRM.Service.AllowRemoteAccess {
-		return header, nil, remoteAccessDisabled(c.snap.WinRM)
 	}
 	if c.msg.CompressionType != "" {
 		// A client that asks for it expects compressed streams.

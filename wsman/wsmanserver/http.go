@@ -198,7 +198,7 @@ func (s *Server) identifyUnauthenticated(l *listening, w http.ResponseWriter, r 
 		return
 	}
 	m, err := wsman.Decode(body, charsetOf(r.Header.Get("Content-Type")))
-	if err != nil || !m.IsIdentify() || m.End() != nil {
+	if err != nil || !m.IsIdentify() || m.End() != nil || !s.snapshot().WinRM.Service.AllowRemoteAccess {
 		w.Header().Set("Connection", "close")
 		l.auth.Unauthorized(w, r)
 		return

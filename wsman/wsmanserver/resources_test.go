@@ -104,11 +104,20 @@ func TestPluginStatement(t *testing.T) {
 	w.do(request{action: get, uri: nsConfig + "/plugin"}).wantFault("no selector", "w:InvalidSelectors", "", 0)
 }
 
-// Section 6: remote access that policy disables.
+// Section 6: remote access that policy disables. Nothing is answered then, not even who
+// this is, with and without a sign-in (spec 0.2(16)).
 func TestRemoteAccessDisabled(t *testing.T) {
 	s, w := serve(t)
 	show := request{action: get, uri: wmi("CT_Only")}
 	w.ok(show)
+	const identify = `<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Header/><s:Body>` +
+		`<i:Identify xmlns:i="http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd"/></s:Body></s:Envelope>`
+	anybody := func() reply {
+		return w.as("", "").post(soapUTF8, strings.NewReader(identify), func(r *http.Request) { r.Header.Set("WSMANIDENTIFY", "unauthenticated") })
+	}
+	if a, b := anybody(), w.post(soapUTF8, strings.NewReader(identify)); a.status != http.StatusOK || b.status != http.StatusOK {
+		t.Fatalf("Identify is not answered: %d %d", a.status, b.status)
+	}
 	var p registry.Policy
 	p.Set(settings.KeyPolicy+`\Service`, "AllowAutoConfig", registry.DWORD(0))
 	if err := os.WriteFile(filepath.Join(s.Service.State.Dir, "Registry.pol"), p.AppendPol(nil), 0o600); err != nil {
@@ -117,6 +126,10 @@ func TestRemoteAccessDisabled(t *testing.T) {
 	var a reply
 	eventually(t, "remote access is refused", func() bool { a = w.do(show); return a.status != http.StatusOK })
 	a.wantFault("6", "w:InternalError", "", 2150859229)
+	w.post(soapUTF8, strings.NewReader(identify)).wantFault("Identify", "w:InternalError", "", 2150859229)
+	if a := anybody(); a.status != http.StatusUnauthorized || strings.Contains(a.body, "ProductVendor") {
+		t.Errorf("Identify without a sign-in: %d %s", a.status, a.body)
+	}
 }
 
 // What an identity lost since it signed in counts with its next request, also
