@@ -247,7 +247,7 @@ func (s *Server) ServeConn(nc net.Conn) {
 	if s.opts.Admit != nil {
 		if err := s.opts.Admit(nc.LocalAddr(), peer); err != nil {
 			s.opts.Log.Debug("rpc: connection refused", "peer", peer, "err", err)
-			if t, ok := nc.(*net.TCPConn); ok {
+			if t, ok := nc.(interface{ SetLinger(seconds int) error }); ok {
 				_ = t.SetLinger(0) // a reset: the peer learns at once
 			}
 			nc.Close()

@@ -350,6 +350,7 @@ func TestConnectErrors(t *testing.T) {
 		want    uint32
 	}{
 		"nobody listens":        {as("bob"), port(closed.Addr().String()), dcom.FromWin32(dcom.RPC_S_SERVER_UNAVAILABLE)},
+		"a firewall resets":     {as("bob"), port(resetting(t)), dcom.FromWin32(dcom.RPC_S_SERVER_UNAVAILABLE)},
 		"nobody answers":        {as("bob"), port(silent.Addr().String()), dcom.RPC_E_TIMEOUT},
 		"not a resolver":        {as("bob"), port(w.addrs[1]), dcom.FromWin32(dcom.RPC_S_UNKNOWN_IF)},
 		"a wrong password":      {wrong, w.host, dcom.E_ACCESSDENIED},
@@ -365,6 +366,25 @@ func TestConnectErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, dcom.ResultName(c.want))
 		}
 	}
+}
+
+// resetting is the address of one that takes connections, reads and resets them.
+func resetting(t *testing.T) string {
+	t.Helper()
+	l := tcp(t)
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 1))
+			_ = c.(*net.TCPConn).SetLinger(0)
+			c.Close()
+		}
+	}()
+	return l.Addr().String()
 }
 
 // The host that the user named is dialled, with the port that the server told; others only where the user permits it and the first does not answer (F58).

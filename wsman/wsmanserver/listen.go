@@ -141,7 +141,7 @@ func (t *trackedListener) Accept() (net.Conn, error) {
 			}
 		}
 		if t.server.o.Admit != nil && !t.server.o.Admit(c.LocalAddr(), c.RemoteAddr()) {
-			if tcp, ok := c.(*net.TCPConn); ok {
+			if tcp, ok := c.(interface{ SetLinger(seconds int) error }); ok {
 				_ = tcp.SetLinger(0) // a reset: the peer learns at once
 			}
 			c.Close()
