@@ -87,7 +87,7 @@ func (s *Store) memberSID(name string) (sid security.SID, shown string, err erro
 	}
 	for i := range st.Groups {
 		for sid, known := range st.Groups[i].Names {
-			if strings.EqualFold(known, name) {
+			if known == name || sid.Authority() != principalAuthority && strings.EqualFold(known, name) {
 				return sid, known, nil
 			}
 		}
@@ -172,9 +172,11 @@ func (s *Store) OfDomain(t *security.Token) bool {
 	return err == nil && st.foreignSID(t.User)
 }
 
-// mapDomainUser maps an account of a domain; an empty Unix user ends that.
+// mapDomainUser maps an account of a domain; an empty Unix user ends that. Names of a domain have no case, those of
+// a realm may.
 func (st *state) mapDomainUser(u DomainUser) {
-	at := slices.IndexFunc(st.DomainUsers, func(o DomainUser) bool { return o.Name == u.Name })
+	same := func(a, b string) bool { return a == b || strings.Contains(a, `\`) && strings.EqualFold(a, b) }
+	at := slices.IndexFunc(st.DomainUsers, func(o DomainUser) bool { return same(o.Name, u.Name) })
 	switch {
 	case u.UnixUser == "" && at >= 0:
 		st.DomainUsers = slices.Delete(st.DomainUsers, at, at+1)

@@ -181,6 +181,16 @@ func TestPrincipals(t *testing.T) {
 	if err != nil || tok.User.String() != want || !tok.Has(security.SIDAdministrators) || tok.Filtered || tok.Domain != "REALM.TEST" {
 		t.Errorf("%+v, %v, want the user %s", tok, err, want)
 	}
+	// Who is a member by another spelling is somebody else to such a realm, also for who adds and removes by name.
+	if err := s.AddMember(RemoteWMIUsers, "Bob@REALM.TEST"); err != nil {
+		t.Fatal(err)
+	}
+	if tok, err := s.ForeignToken(Foreign{UserName: "bob", Realm: "REALM.TEST"}, security.LogonNetwork); err != nil || tok.Has(groupSID(t, s, RemoteWMIUsers)) {
+		t.Errorf("bob is a member in Bob's place: %+v, %v", tok, err)
+	}
+	if tok, err := s.ForeignToken(Foreign{UserName: "Bob", Realm: "REALM.TEST"}, security.LogonNetwork); err != nil || !tok.Has(groupSID(t, s, RemoteWMIUsers)) {
+		t.Errorf("Bob was added and is no member: %+v, %v", tok, err)
+	}
 	if fresh, err := s.Refresh(&tok); err != nil || !fresh.Has(security.SIDAdministrators) || fresh.Realm != "REALM.TEST" {
 		t.Errorf("a moment later: %+v, %v", fresh, err)
 	}
@@ -203,6 +213,39 @@ func TestPrincipals(t *testing.T) {
 		if _, err := s.ForeignToken(f, security.LogonNetwork); !errors.Is(err, ErrLogonFailure) {
 			t.Errorf("%+v: %v", f, err)
 		}
+	}
+}
+
+func groupSID(t *testing.T, s *Store, name string) security.SID {
+	t.Helper()
+	g, err := s.LookupGroup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g.SID
+}
+
+// Names of a domain have no case: who takes a mapping back by another spelling has taken it back.
+func TestDomainUserMappingEnds(t *testing.T) {
+	s := newTestStore(t)
+	alice, _, _, _ := corp(t)
+	tok, err := s.ForeignToken(alice, security.LogonNetwork)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range [][2]string{{`CORP\alice`, "al"}, {`corp\Alice`, "other"}} {
+		if err := s.SetUnixUser(m[0], m[1], false); err != nil {
+			t.Fatal(err)
+		}
+		if u, _, err := s.DomainUserOf(&tok); err != nil || u.UnixUser != m[1] {
+			t.Errorf("mapped to %s: %+v, %v", m[1], u, err)
+		}
+	}
+	if err := s.SetUnixUser(`Corp\ALICE`, "", false); err != nil {
+		t.Fatal(err)
+	}
+	if u, found, err := s.DomainUserOf(&tok); err != nil || found {
+		t.Errorf("the mapping was taken back and stays: %+v, %v", u, err)
 	}
 }
 

@@ -40,8 +40,9 @@ func MatchCertMapping(list []CertMapping, cert ClientCertificate, uri string) (m
 
 func matchSubject(pattern, s string) bool {
 	suffix, wild := strings.CutPrefix(pattern, "*")
+	// Of the same length: EqualFold alone takes a long s for an s, and the sign of Kelvin for a K.
 	if !wild {
-		return strings.EqualFold(pattern, s)
+		return len(pattern) == len(s) && strings.EqualFold(pattern, s)
 	}
 	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
 }

@@ -24,6 +24,12 @@ func TestMatchCertMapping(t *testing.T) {
 			t.Errorf("%+v: %q %v", row, m.UserName, ok)
 		}
 	}
+	// Letters that only Unicode takes for the same ones are other letters: a long s, the sign of Kelvin.
+	for _, other := range []string{"bo\u017f@example.net", "boss@e\u212Aample.net"} {
+		if m, ok := MatchCertMapping([]CertMapping{entry("bos@example.net", "*", "bos"), entry("boss@ekample.net", "*", "boss")}, ClientCertificate{Issuers: []string{issuer}, Subjects: []string{other}}, "http://x"); ok {
+			t.Errorf("%q is taken for %s", other, m.Subject)
+		}
+	}
 	alice := ClientCertificate{Issuers: []string{issuer}, Subjects: []string{"a@e.org"}}
 	equal := []CertMapping{entry("*e.org", "http://r/*", "1"), entry("*e.org", "http://r/1", "2")}
 	equal[1].URI = "http://r/*"
