@@ -62,7 +62,7 @@ func (g *guarded) ntlm(o ntlm.AcceptorOptions) auth.Acceptor {
 		machine = machineName()
 	}
 	o.Secrets, o.NetBIOSName, o.DNSName = g.secret, machine, hostName()
-	o.PassThrough, o.NetBIOSDomain = g.people.winbind.verifier, g.people.winbind.domain().netBIOS
+	o.PassThrough, o.NetBIOSDomain = g.elsewhere, g.people.winbind.domain().netBIOS
 	if !allowed.Accepts(true) {
 		o.PassThrough = nil
 	}

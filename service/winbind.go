@@ -75,13 +75,36 @@ func askDomain() (d joined) {
 	return joined{netBIOS: name, realm: strings.ToUpper(says["Alt_Name"])}
 }
 
-// verifier is who verifies the NTLM of an account that is not of this machine;
-// nil where it is. A domain that is this machine's name, or empty, is local.
-func (w *winbind) verifier(domain, user string) ntlm.Verifier {
+// elsewhere is who verifies the NTLM of an account that is not of this machine; nil
+// where it is. Its failures are counted as those of local accounts; that winbind does
+// not answer is none.
+func (g *guarded) elsewhere(domain, user string) ntlm.Verifier {
 	name := user
 	if domain != "" {
 		name = domain + `\` + user
 	}
+	verify := g.people.winbind.verifier(name, func() error {
+		g.name, g.barred = name, g.people.store.Allow(name, g.from)
+		return g.barred
+	})
+	if verify == nil {
+		return nil
+	}
+	return func(ctx context.Context, r ntlm.Response) ([16]byte, *auth.DomainAccount, error) {
+		key, account, err := verify(ctx, r)
+		if err != nil && g.barred == nil && !errors.Is(err, errDomainRefuses) {
+			g.name = ""
+		}
+		return key, account, err
+	}
+}
+
+var errDomainRefuses = errors.New("the domain refuses the account")
+
+// verifier is who verifies the NTLM of an account that is not of this machine;
+// nil where it is. A domain that is this machine's name, or empty, is local. permit
+// is asked when it is the attempt's turn.
+func (w *winbind) verifier(name string, permit func() error) ntlm.Verifier {
 	if w == nil || !w.store.IsForeignName(name) {
 		return nil
 	}
@@ -95,6 +118,9 @@ func (w *winbind) verifier(domain, user string) ntlm.Verifier {
 			defer func() { <-w.slots }()
 		case <-ctx.Done():
 			return key, nil, ctx.Err()
+		}
+		if err := permit(); err != nil {
+			return key, nil, err
 		}
 		if key, err = ntlmAuth(ctx, r); err != nil {
 			return key, nil, err
@@ -176,7 +202,7 @@ func ntlmAuth(ctx context.Context, r ntlm.Response) (key [16]byte, err error) {
 		says[name] = strings.TrimSpace(value)
 	}
 	if says["Authenticated"] != "Yes" {
-		return key, fmt.Errorf("the domain refuses the account: %.200s", says["Authentication-Error"])
+		return key, fmt.Errorf("%w: %.200s", errDomainRefuses, says["Authentication-Error"])
 	}
 	b, err := hex.DecodeString(says["User-Session-Key"])
 	if err != nil || len(b) != len(key) {

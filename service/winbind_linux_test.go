@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -124,5 +125,44 @@ func TestDomainNTLMWithoutWinbind(t *testing.T) {
 	}
 	if _, err := signInNTLM(t, p, "bob", "Local-1-word"); err != nil {
 		t.Errorf("the local account: %v", err)
+	}
+}
+
+// fakeWinbind is a wbinfo that knows the domain CORP and its accounts, and an
+// ntlm_auth that writes down that it was started and refuses everybody.
+func fakeWinbind(t *testing.T) (started func() int) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, script := range map[string]string{
+		"wbinfo": "case $1 in --own-domain) echo CORP;; --domain-info=*) printf 'Alt_Name : corp.test\nActive Directory : Yes\nPrimary : Yes\n';; *) exit 1;; esac",
+		"ntlm_auth": "echo x >>" + dir + "/started\necho 'Authenticated: No'\necho 'Authentication-Error: Logon failure'\necho .",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil { // #nosec G306 -- it is run
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	return func() int {
+		b, _ := os.ReadFile(filepath.Join(dir, "started"))
+		return len(b) / 2
+	}
+}
+
+// Guesses of accounts of a domain are slowed down as those of local ones: a stranger does not have a program started, and the domain
+// asked, as often as he likes. Who is turned away so has not failed once more.
+func TestDomainGuessesAreSlowedDown(t *testing.T) {
+	started := fakeWinbind(t)
+	p := domainPeople(t)
+	for range 30 {
+		if _, err := signInNTLM(t, p, `CORP\alice`, "guess"); !errors.Is(err, auth.ErrLogonFailure) {
+			t.Fatal(err)
+		}
+	}
+	if n := started(); n < 5 || n > 7 {
+		t.Errorf("30 guesses started ntlm_auth %d times, want the 5 that are free and hardly more", n)
+	}
+	locked := p.store.Lockouts()
+	if len(locked) != 1 || locked[0].User != `corp\alice` || locked[0].Failures > 7 {
+		t.Errorf("%+v", locked)
 	}
 }
