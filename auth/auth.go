@@ -7,6 +7,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 
@@ -121,6 +122,16 @@ type Delegation struct {
 	CCache []byte
 }
 
+// Clone copies everything, so that each copy can be wiped by itself; nil of nil.
+func (d *Delegation) Clone() *Delegation {
+	if d == nil {
+		return nil
+	}
+	c := *d
+	c.CCache, c.Credentials.NTHash = bytes.Clone(d.CCache), bytes.Clone(d.Credentials.NTHash)
+	return &c
+}
+
 // Wipe overwrites what can be overwritten and forgets the rest.
 func (d *Delegation) Wipe() {
 	if d == nil {
@@ -140,7 +151,8 @@ func (d Delegation) GoString() string { return "auth.Delegation{" + d.String() +
 // LogValue implements [slog.LogValuer] without secrets.
 func (d Delegation) LogValue() slog.Value { return slog.StringValue(d.String()) }
 
-// Initiator is the side that starts the exchange (a client).
+// Initiator is the side that starts the exchange (a client). One that is an [io.Closer] as well is closed when it is
+// given up before its end.
 type Initiator interface {
 	// Step takes the peer's token (nil for the first call) and returns the one to send. When done is
 	// true no further token is awaited, though out may still have to be sent.
@@ -149,7 +161,9 @@ type Initiator interface {
 	Context() Context
 }
 
-// Acceptor is the side that answers (a service). An error of Step is final: the exchange must start anew.
+// Acceptor is the side that answers (a service). An error of Step is final: the exchange must start anew; what comes
+// with the error as out tells the peer why. One that is an [io.Closer] as well is closed when it is given up before its
+// end, and so is its Context.
 type Acceptor interface {
 	// Step takes the peer's token and returns the one to send back. When done is true the peer's proof is
 	// complete; out may still have to be sent and may be empty.

@@ -51,11 +51,18 @@ func TestDelegationHidesAndForgets(t *testing.T) {
 			t.Errorf("%q is shown in %s", secret, all)
 		}
 	}
+	copied := d.Clone()
 	d.Wipe()
+	if string(copied.CCache) != "ticket of bob" || string(copied.Credentials.NTHash) != "0123456789abcdef" || copied.Credentials.Password != "hunter2" {
+		t.Errorf("a copy was wiped with the other: %s", copied.CCache)
+	}
 	if !d.Credentials.IsZero() || d.CCache != nil || !bytes.Equal(cache, make([]byte, len(cache))) || !bytes.Equal(hash, make([]byte, len(hash))) {
 		t.Errorf("something is left: %q, %q", cache, hash)
 	}
 	(*Delegation)(nil).Wipe()
+	if (*Delegation)(nil).Clone() != nil {
+		t.Error("a copy of nothing")
+	}
 }
 
 func TestSplit(t *testing.T) {

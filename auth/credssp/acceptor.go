@@ -112,7 +112,8 @@ func (a *Acceptor) Step(ctx context.Context, in []byte) (out []byte, done bool, 
 	if err != nil {
 		var r *refusal
 		if errors.As(err, &r) && a.channel.done && knowsErrors(min(a.peer, a.o.Version)) {
-			out, _ = a.send(&tsRequest{errorCode: r.status}) // what cannot be sent is not sent
+			told, _ := a.send(&tsRequest{errorCode: r.status}) // what cannot be sent is not sent
+			out = append(out, told...)
 		}
 		return out, false, err
 	}

@@ -31,11 +31,11 @@ type Exchange struct {
 	r        *http.Request
 }
 
-// Delegated returns the credentials that the caller handed over with the proof, to be wiped by who takes them;
-// nil if there are none.
+// Delegated returns a copy of the credentials that the caller handed over with the proof, to be wiped by who takes
+// it; nil if there are none.
 func (e *Exchange) Delegated() *auth.Delegation {
 	if d, ok := e.st.context.(auth.Delegator); ok {
-		return d.Delegated()
+		return d.Delegated().Clone()
 	}
 	return nil
 }
