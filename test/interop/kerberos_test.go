@@ -463,6 +463,94 @@ func TestKerberosSPNEGO(t *testing.T) {
 	}
 }
 
+// pyspnego (over MIT) at the other end, alone and inside of SPNEGO, with messages as WinRM carries them, and its bindings. See [MS-WSMV]
+// 2.2.9.1.
+func TestKerberosPyspnego(t *testing.T) {
+	k := newKerberos(t, kdctest.AES256SHA1)
+	env := append(k.Env(), "KRB5CCNAME=FILE:"+k.cache, "KRB5_KTNAME=FILE:"+k.keytab, "KRB5RCACHENAME=none:")
+	start := map[string]any{"do": "start", "host": "host.peer.test", "bindings": bindingText(channel)}
+	for _, protocol := range []string{"kerberos", "negotiate"} {
+		t.Run(protocol+" client", func(t *testing.T) {
+			c := converse(t, env...)
+			start["side"], start["protocol"] = "client", protocol
+			if a := c.do(start); a.Error != "" {
+				t.Fatal(a.Error)
+			}
+			acceptor := spnego.NewAcceptor(spnego.AcceptorMechanism{OID: spnego.OIDKerberos, New: func() auth.Acceptor {
+				return krb5.NewAcceptor(krb5.AcceptorOptions{Keytab: k.keys, Replays: k.replays, Bindings: channel, Hardening: auth.Strict})
+			}})
+			var out []byte
+			for range 4 {
+				token, _, failure := c.step(out)
+				if failure != "" {
+					t.Fatal(failure)
+				}
+				if len(token) == 0 {
+					break
+				}
+				var err error
+				if out, _, err = acceptor.Step(t.Context(), token); err != nil {
+					t.Fatal(err)
+				}
+			}
+			pyspnegoMessages(t, c, acceptor.Context())
+		})
+		t.Run(protocol+" server", func(t *testing.T) {
+			c := converse(t, env...)
+			start["side"], start["protocol"] = "server", protocol
+			if a := c.do(start); a.Error != "" {
+				t.Fatal(a.Error)
+			}
+			var initiator auth.Initiator = krb5.NewInitiator(krb5.InitiatorOptions{Client: k.client, SPN: kerberosService, Bindings: channel})
+			if protocol == "negotiate" {
+				inner := initiator
+				initiator = spnego.NewInitiator(spnego.InitiatorMechanism{OID: spnego.OIDKerberos, New: func() auth.Initiator { return inner }})
+			}
+			var in []byte
+			for range 4 {
+				token, _, err := initiator.Step(t.Context(), in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(token) == 0 {
+					break
+				}
+				var failure string
+				if in, _, failure = c.step(token); failure != "" {
+					t.Fatal(failure)
+				}
+			}
+			if a := c.do(map[string]any{"do": "identity"}); a.User != "alice@"+kerberosRealm {
+				t.Error(a.User, a.Error)
+			}
+			pyspnegoMessages(t, c, initiator.Context())
+		})
+	}
+}
+
+func pyspnegoMessages(t *testing.T, c *conversation, ctx auth.Context) {
+	t.Helper()
+	for _, n := range []int{1, 16, 5000} {
+		plain := bytes.Repeat([]byte("x"), n)
+		data := bytes.Clone(plain)
+		header, err := ctx.Seal([]auth.Buffer{{Data: data}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := c.do(map[string]any{"do": "unseal", "header": hex.EncodeToString(header), "data": hex.EncodeToString(data)}); a.Data != hex.EncodeToString(plain) {
+			t.Errorf("%d bytes: pyspnego reads something else: %s", n, a.Error)
+		}
+		a := c.do(map[string]any{"do": "seal", "data": hex.EncodeToString(plain)})
+		data = c.bytes(a.Data)
+		if len(c.bytes(a.Header)) != 60 {
+			t.Errorf("its header has %d bytes", len(c.bytes(a.Header)))
+		}
+		if err := ctx.Unseal([]auth.Buffer{{Data: data}}, c.bytes(a.Header)); err != nil || !bytes.Equal(data, plain) {
+			t.Errorf("%d bytes: %v %s", n, err, a.Error)
+		}
+	}
+}
+
 // Clients that want less get less: no proof of the service without the mutual flag, no sealing without the flag for it.
 func TestKerberosFlags(t *testing.T) {
 	k := newKerberos(t, kdctest.AES256SHA1)

@@ -27,21 +27,21 @@ def tls(side, version):
     return made
 
 
-def start(side, protocol, user="", password="", bindings="", accounts=(), version=""):
+def start(side, protocol, user="", password="", bindings="", accounts=(), version="", host="127.0.0.1"):
     global context
     bound = GssChannelBindings(application_data=bytes.fromhex(bindings)) if bindings else None
-    options = NegotiateOptions.use_ntlm if protocol == "ntlm" else NegotiateOptions.use_negotiate
+    options = {"ntlm": NegotiateOptions.use_ntlm, "kerberos": NegotiateOptions.use_gssapi}.get(protocol, NegotiateOptions.use_negotiate)
     common = dict(channel_bindings=bound, protocol=protocol, options=options | NegotiateOptions.wrapping_winrm)
     common["context_req"] = ContextReq.default
     if protocol == "credssp":
         common.update(credssp_tls_context=tls(side, version), credssp_min_protocol=6)
     if side == "client":
-        context = spnego.client(user, password, hostname="127.0.0.1", service="HTTP", **common)
+        context = spnego.client(user or None, password or None, hostname=host, service="HTTP", **common)
         return {}
     with tempfile.NamedTemporaryFile("w", delete=False) as store:
         store.write("".join("%s:%s:%s\n" % tuple(a) for a in accounts))
     os.environ["NTLM_USER_FILE"] = store.name
-    context = spnego.server(hostname="127.0.0.1", service="HTTP", **common)
+    context = spnego.server(hostname=host, service="HTTP", **common)
     return {}
 
 

@@ -37,10 +37,10 @@ type answer struct {
 	Padding                               int
 }
 
-func converse(t *testing.T) *conversation {
+func converse(t *testing.T, env ...string) *conversation {
 	t.Helper()
 	cmd := exec.Command(python(t, "spnego"), "pyspnego_peer.py")
-	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Env = append(append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1"), env...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
