@@ -170,7 +170,7 @@ func (a *Acceptor) judge(msg []byte) ([]byte, *sessionOptions, error) {
 		o.key = proof.SubKey
 	}
 	if sum.cred != nil {
-		if o.delegated, err = delegation(sum.cred, ticket.Key, o.key); err != nil {
+		if o.delegated, err = delegation(sum.cred, ticket, o.key); err != nil {
 			return nil, nil, denied("delegated credentials: %v", err)
 		}
 	}
@@ -297,7 +297,7 @@ func (a *Acceptor) answer(proof *types.Authenticator, sessionKey types.Encryptio
 func (a *Acceptor) identity(ticket *messages.EncTicketPart, key types.EncryptionKey) (auth.Identity, error) {
 	var none auth.Identity
 	name := strings.Join(ticket.CName.NameString, "/")
-	if strings.ContainsFunc(name+ticket.CRealm, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == 0xFFFD }) {
+	if unfit(name + ticket.CRealm) {
 		return none, denied("the ticket is for a name that no account can have: %q", printable(name))
 	}
 	if ticket.CRealm == "WELLKNOWN:ANONYMOUS" || ticket.CName.NameString[0] == "WELLKNOWN" {
@@ -312,14 +312,19 @@ func (a *Acceptor) identity(ticket *messages.EncTicketPart, key types.Encryption
 			return none, denied("ticket of %s@%s: %v", printable(name), printable(ticket.CRealm), err)
 		}
 	}
-	if info == nil {
+	if info == nil || info.domain == "" {
 		// alice/admin of one component and of two would be one name, and alice@EVIL of one component another realm's.
 		for _, s := range ticket.CName.NameString {
 			if s == "" || strings.ContainsAny(s, "/@") {
 				return none, denied("the ticket is for a name that no account can have: %q", printable(name))
 			}
 		}
+	}
+	if info == nil {
 		return id, nil
+	}
+	if unfit(info.name + info.domain) {
+		return none, denied("the PAC of %s@%s has a name that no account can have", printable(name), printable(ticket.CRealm))
 	}
 	if !a.foreign(info.sid) {
 		return none, denied("the PAC of %s@%s claims the account %s", printable(name), printable(ticket.CRealm), info.sid)
@@ -343,6 +348,11 @@ func (a *Acceptor) identity(ticket *messages.EncTicketPart, key types.Encryption
 	return id, nil
 }
 
+// unfit says that a name could be taken for another one where it is shown or compared.
+func unfit(name string) bool {
+	return strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == 0xFFFD })
+}
+
 // foreign says that a domain may speak of a SID: S-1-5-21 of any domain but this machine's own accounts, and S-1-18, how the identity was
 // asserted. SYSTEM, BUILTIN and the like are this machine's to give.
 func (a *Acceptor) foreign(s security.SID) bool {
@@ -353,11 +363,15 @@ func (a *Acceptor) foreign(s security.SID) bool {
 	return s.Authority() == 18 || s.Authority() == 5 && len(sub) == 5 && sub[0] == 21
 }
 
-// delegation turns a forwarded ticket into a credential cache.
-func delegation(msg []byte, keys ...types.EncryptionKey) (*auth.Delegation, error) {
-	c, err := openCred(msg, keys...)
+// delegation turns a forwarded ticket of the client's own into a credential cache. It is encrypted in the session key, by some peers in
+// their sub-key.
+func delegation(msg []byte, ticket *messages.EncTicketPart, subkey types.EncryptionKey) (*auth.Delegation, error) {
+	c, err := openCred(msg, ticket.Key, subkey)
 	if err != nil {
 		return nil, err
+	}
+	if c.client.realm != ticket.CRealm || !sameName(c.client.PrincipalName, ticket.CName) {
+		return nil, errors.New("they are those of " + printable(c.client.String()))
 	}
 	return &auth.Delegation{CCache: encodeCCache(c)}, nil
 }

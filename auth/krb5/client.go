@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -35,7 +36,8 @@ type ClientOptions struct {
 	Keytab *Keytab
 	// CCache is a credential cache, a path with or without FILE:. Empty, without Keytab and name: KRB5CCNAME, else /tmp/krb5cc_UID.
 	CCache string
-	// Config is the path of a krb5.conf. Empty: KRB5_CONFIG, else /etc/krb5.conf; a missing file is no error then.
+	// Config is the path of a krb5.conf. Empty: the first of KRB5_CONFIG, else /etc/krb5.conf; a missing file is no error
+	// then. Included files are not read.
 	Config string
 	// KDCs are addresses, host or host:port, by realm; they go before those of Config. Realms without any are looked up in DNS.
 	KDCs map[string][]string
@@ -87,8 +89,9 @@ func NewClient(opts ClientOptions) (*Client, error) {
 func loadConfig(path string) (*config.Config, error) {
 	named := path
 	if path == "" {
-		if path = os.Getenv("KRB5_CONFIG"); path == "" {
-			path = "/etc/krb5.conf"
+		path = "/etc/krb5.conf"
+		if list := filepath.SplitList(os.Getenv("KRB5_CONFIG")); len(list) > 0 {
+			path = list[0]
 		}
 	}
 	c, err := config.Load(path)

@@ -64,6 +64,98 @@ func TestRefusedTickets(t *testing.T) {
 	})
 }
 
+// forgedRequest is an AP-REQ whose authenticator somebody with the session key changed.
+func (l *local) forgedRequest(held *credential, change func(*types.Authenticator)) []byte {
+	l.t.Helper()
+	proof := types.Authenticator{
+		AVNO: pvno, CRealm: held.client.realm, CName: held.client.PrincipalName, CTime: l.now,
+		Cksum: types.Checksum{CksumType: checksumGSS, Checksum: (&gssChecksum{flags: flagMutual}).encode()},
+	}
+	change(&proof)
+	plain, err := proof.Marshal()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	req := messages.APReq{PVNO: pvno, MsgType: msgAPReq, APOptions: types.NewKrbFlags()}
+	req.Ticket, _ = held.decoded()
+	if req.EncryptedAuthenticator, err = encrypt(held.key, plain, usageAuthenticator); err != nil {
+		l.t.Fatal(err)
+	}
+	msg, err := req.Marshal()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	token, err := frame(tokAPReq, msg)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return token
+}
+
+// What an authenticated client may not say of itself, and what it may leave out.
+func TestAuthenticator(t *testing.T) {
+	l := newLocal(t, etypeID.AES256_CTS_HMAC_SHA1_96)
+	for name, tt := range map[string]struct {
+		change func(*types.Authenticator)
+		want   error
+	}{
+		"as it is":                       {func(*types.Authenticator) {}, nil},
+		"another name":                   {func(a *types.Authenticator) { a.CName.NameString = []string{"Administrator"} }, auth.ErrLogonFailure},
+		"another realm":                  {func(a *types.Authenticator) { a.CRealm = "EVIL" }, auth.ErrLogonFailure},
+		"version":                        {func(a *types.Authenticator) { a.AVNO = 4 }, auth.ErrLogonFailure},
+		"microseconds":                   {func(a *types.Authenticator) { a.Cusec = 1000000 }, auth.ErrLogonFailure},
+		"a DES sub-key":                  {func(a *types.Authenticator) { a.SubKey = types.EncryptionKey{KeyType: 3, KeyValue: make([]byte, 8)} }, auth.ErrLogonFailure},
+		"a short one":                    {func(a *types.Authenticator) { a.SubKey = types.EncryptionKey{KeyType: 18, KeyValue: make([]byte, 16)} }, auth.ErrLogonFailure},
+		"no checksum":                    {func(a *types.Authenticator) { a.Cksum = types.Checksum{} }, nil},
+		"another kind":                   {func(a *types.Authenticator) { a.Cksum.CksumType = 16 }, auth.ErrBadToken},
+		"short checksum":                 {func(a *types.Authenticator) { a.Cksum.Checksum = a.Cksum.Checksum[:23] }, auth.ErrBadToken},
+		"length of bindings":             {func(a *types.Authenticator) { a.Cksum.Checksum[0] = 17 }, auth.ErrBadToken},
+		"delegation without credentials": {func(a *types.Authenticator) { a.Cksum.Checksum[20] |= flagDelegate }, auth.ErrBadToken},
+		"delegation of nonsense": {func(a *types.Authenticator) {
+			a.Cksum.Checksum = (&gssChecksum{flags: flagDelegate, cred: []byte("nonsense")}).encode()
+		}, auth.ErrLogonFailure},
+		"delegation longer than it is": {func(a *types.Authenticator) {
+			a.Cksum.Checksum = (&gssChecksum{flags: flagDelegate, cred: []byte("x")}).encode()
+			a.Cksum.Checksum[26] = 2
+		}, auth.ErrBadToken},
+	} {
+		a := l.acceptor(AcceptorOptions{})
+		out, done, err := a.Step(t.Context(), l.forgedRequest(l.ticket(ticketOptions{}), tt.change))
+		if !errors.Is(err, tt.want) || done != (tt.want == nil) || (a.Context() != nil) != (tt.want == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if name == "no checksum" { // asks for nothing, gets nothing: no proof of the service, no protection
+			if _, err := a.Context().Sign(nil); len(out) != 0 || !errors.Is(err, auth.ErrNotProtected) || a.Context().SignatureSize() != 0 {
+				t.Error(len(out), err)
+			}
+		}
+	}
+	// Somebody else's ticket is not this client's to hand over.
+	mallory := l.ticket(ticketOptions{client: []string{"mallory"}})
+	for name, given := range map[string]*credential{"own": l.ticket(ticketOptions{}), "another's": mallory} {
+		held := l.ticket(ticketOptions{})
+		cred, err := sealCred(given, held.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := l.acceptor(AcceptorOptions{})
+		_, _, err = a.Step(t.Context(), l.forgedRequest(held, func(a *types.Authenticator) {
+			a.Cksum.Checksum = (&gssChecksum{flags: flagDelegate, cred: cred}).encode()
+		}))
+		if (err == nil) != (name == "own") || err == nil && a.session.Delegated() == nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// A sub-key of RC4 beside a ticket of AES.
+	a := NewAcceptor(AcceptorOptions{Keytab: l.keytab, Replays: l.replays, Now: func() time.Time { return l.now }})
+	_, _, err := a.Step(t.Context(), l.forgedRequest(l.ticket(ticketOptions{}), func(a *types.Authenticator) {
+		a.SubKey = types.EncryptionKey{KeyType: etypeID.RC4_HMAC, KeyValue: make([]byte, 16)}
+	}))
+	if !errors.Is(err, auth.ErrLogonFailure) {
+		t.Error(err)
+	}
+}
+
 // A proof is good once, on whatever acceptor of the process. See [MS-KILE] 3.1.1.1.
 func TestReplayedProof(t *testing.T) {
 	l := newLocal(t, etypeID.AES256_CTS_HMAC_SHA1_96)

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -216,5 +219,81 @@ func TestNoCredentials(t *testing.T) {
 	}
 	if _, err := NewClient(ClientOptions{Config: t.TempDir() + "/missing.conf"}); !errors.As(err, &e) || e.Code != NoAuthenticatingAuthority {
 		t.Error(err)
+	}
+}
+
+// recorded is a connection whose answers are kept.
+type recorded struct {
+	net.Conn
+	answers *[][]byte
+}
+
+func (r recorded) Read(b []byte) (int, error) {
+	n, err := r.Conn.Read(b)
+	last := &(*r.answers)[len(*r.answers)-1]
+	*last = append(*last, b[:n]...)
+	return n, err
+}
+
+// A KDC's answer to another request is no answer, though it is for us and well encrypted. See [RFC4120] 3.1.5.
+func TestReplayedAnswer(t *testing.T) {
+	k := newRealm(t, kdctest.Options{})
+	opts := ClientOptions{Credentials: auth.Credentials{Username: "alice", Password: password}, Config: k.Config}
+	var answers [][]byte
+	opts.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		answers = append(answers, nil)
+		return recorded{conn, &answers}, err
+	}
+	if _, err := newClient(t, opts).ticket(t.Context(), service); err != nil || len(answers) != 3 {
+		t.Fatal(err, len(answers))
+	}
+	l, n := listen(t), 0
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 1<<16))
+			_, _ = conn.Write(answers[min(n, 1)])
+			n++
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	opts.Dial, opts.KDCs = nil, map[string][]string{realm: {l.Addr().String()}}
+	_, err := newClient(t, opts).ticket(t.Context(), service)
+	var e *Error
+	if !errors.As(err, &e) || e.Code != InvalidToken || !strings.Contains(err.Error(), "answers another request") {
+		t.Error(err)
+	}
+}
+
+// The files that distributions install can be read.
+func TestConfigurations(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"Debian": "[libdefaults]\n\tdefault_realm = EXAMPLE.TEST\n\n# comment\n\tkdc_timesync = 1\n\tccache_type = 4\n\tforwardable = true\n\tproxiable = true\n\trdns = false\n\n\tfcc-mit-ticketflags = true\n\n[realms]\n\tEXAMPLE.TEST = {\n\t\tkdc = kdc.example.test\n\t\tadmin_server = kdc.example.test\n\t}\n",
+		"Fedora": "includedir /etc/krb5.conf.d/\n\n[logging]\n default = FILE:/var/log/krb5libs.log\n\n[libdefaults]\n dns_lookup_realm = false\n ticket_lifetime = 24h\n renew_lifetime = 7d\n forwardable = true\n rdns = false\n pkinit_anchors = FILE:/etc/pki/tls/certs/ca-bundle.crt\n spake_preauth_groups = edwards25519\n default_realm = EXAMPLE.TEST\n default_ccache_name = KEYRING:persistent:%{uid}\n\n[realms]\n EXAMPLE.TEST = {\n  kdc = kdc.example.test\n }\n\n[domain_realm]\n .example.test = EXAMPLE.TEST\n",
+		"Samba":  "[libdefaults]\n\tdefault_realm = EXAMPLE.TEST\n\tdns_lookup_realm = false\n\tdns_lookup_kdc = true\n\n[realms]\nEXAMPLE.TEST = {\n\tdefault_domain = example.test\n\tkdc = kdc.example.test:88\n}\n\n[domain_realm]\n\thost = EXAMPLE.TEST\n",
+	} {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("KRB5_CONFIG", path+string(filepath.ListSeparator)+"/other")
+		c := newClient(t, ClientOptions{Credentials: auth.Credentials{Username: "alice", Password: "x"}})
+		if c.Principal() != "alice@EXAMPLE.TEST" || c.Realm() != "EXAMPLE.TEST" {
+			t.Error(name, c)
+		}
+		if got, err := c.kdcs(t.Context(), "EXAMPLE.TEST"); err != nil || len(got) != 1 || got[0] != "kdc.example.test:88" {
+			t.Error(name, got, err)
+		}
+		if got := c.etypes(); !slices.Equal(got, strong) {
+			t.Error(name, got)
+		}
 	}
 }
