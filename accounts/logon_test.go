@@ -341,3 +341,26 @@ func TestUnixToken(t *testing.T) {
 		t.Errorf("%+v, %v", tok, err)
 	}
 }
+
+// A disabled Administrator signs in no more, and is still who root and the owner of the state are on the machine itself.
+func TestElevatedOnTheMachineItself(t *testing.T) {
+	s := newTestStore(t)
+	if err := errors.Join(s.SetDisabled("Administrator", true), s.RemoveMember("Administrators", "Administrator")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Token("Administrator", TokenOptions{}); !errors.Is(err, ErrDisabled) {
+		t.Errorf("over the network: %v", err)
+	}
+	own, err := s.Token("Administrator", TokenOptions{LogonType: security.LogonInteractive, Elevated: true})
+	if err != nil || !own.Has(security.SIDAdministrators) || own.Filtered {
+		t.Fatalf("elevated: %+v, %v", own, err)
+	}
+	if again, err := s.Refresh(&own); err != nil || !again.Has(security.SIDAdministrators) {
+		t.Errorf("later on: %+v, %v", again, err)
+	}
+	remote := own
+	remote.LogonType = security.LogonNetwork
+	if _, err := s.Refresh(&remote); !errors.Is(err, ErrDisabled) {
+		t.Errorf("who came over the network, later on: %v", err)
+	}
+}

@@ -13,6 +13,10 @@ type TokenOptions struct {
 	// LocalAccountTokenFilterPolicy is the setting of that name: true gives local administrators their full
 	// token over the network. Default: false, which filters it, except that of the built-in Administrator.
 	LocalAccountTokenFilterPolicy bool
+	// Elevated is for who is elevated on this machine itself, by what the system says: root and the owner of the
+	// state act as the built-in Administrator also where that is disabled or no member of Administrators, which is
+	// about those who sign in as it. Default: false.
+	Elevated bool
 }
 
 // Token makes the token of a local user, who has already proved who they are. The error is a LogonError when the
@@ -26,10 +30,13 @@ func (s *Store) Token(name string, o TokenOptions) (security.Token, error) {
 	if err != nil {
 		return security.Token{}, logonError(name, err)
 	}
-	if u.Disabled {
+	if u.Disabled && !o.Elevated {
 		return security.Token{}, logonError(name, ErrDisabled)
 	}
 	groups := []security.SID{st.MachineSID.WithRID(ridNone), security.SIDLocalAccount}
+	if o.Elevated {
+		groups = append(groups, security.SIDAdministrators)
+	}
 	t := st.token(st.MachineSID.WithRID(u.RID), groups, o.LogonType)
 	t.UserName, t.Domain = u.Name, st.Machine
 	if t.Has(security.SIDAdministrators) {
@@ -58,10 +65,14 @@ func (s *Store) Refresh(t *security.Token) (security.Token, error) {
 		if n < 0 {
 			return security.Token{}, logonError(t.UserName, ErrNoSuchUser)
 		}
-		if st.Users[n].Disabled {
+		elevated := t.LogonType == security.LogonInteractive && t.User.RID() == security.RIDAdministrator && !t.Filtered // see TokenOptions
+		if st.Users[n].Disabled && !elevated {
 			return security.Token{}, logonError(t.UserName, ErrDisabled)
 		}
 		given = []security.SID{st.MachineSID.WithRID(ridNone), security.SIDLocalAccount}
+		if elevated {
+			given = append(given, security.SIDAdministrators)
+		}
 	case st.foreignSID(t.User), t.User.Authority() == unix:
 		for _, g := range t.Groups {
 			if g.SID.Domain() != st.MachineSID && !isBuiltin(g.SID) {

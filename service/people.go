@@ -188,7 +188,7 @@ func (p *people) localToken(uid uint32) (*security.Token, error) {
 		for _, u := range users {
 			if u.RID == administrator {
 				t, err := p.store.Token(u.Name, accounts.TokenOptions{
-					LogonType: security.LogonInteractive, LocalAccountTokenFilterPolicy: true,
+					LogonType: security.LogonInteractive, LocalAccountTokenFilterPolicy: true, Elevated: true,
 				})
 				return &t, err
 			}
