@@ -63,7 +63,7 @@ func TestReadBack(t *testing.T) {
 	const want = `table inet casement {
  chain input {
  type filter hook input priority filter; policy accept;
- meta iiftype loopback accept
+ iiftype loopback accept
  tcp dport 135 tcp flags syn / fin,syn,rst,ack jump port135-0
  tcp dport 5985 tcp flags syn / fin,syn,rst,ack ip daddr 192.0.2.1 jump port5985-1
  }
@@ -80,7 +80,7 @@ func TestReadBack(t *testing.T) {
  }
 }
 `
-	if got := blanks.ReplaceAllString(nft(t, "list", "table", "inet", "casement"), " "); got != want {
+	if got := strings.ReplaceAll(blanks.ReplaceAllString(nft(t, "list", "table", "inet", "casement"), " "), "meta iiftype", "iiftype"); got != want { // versions differ
 		t.Errorf("nft reads\n%s\nwant\n%s", got, want)
 	}
 	if err := Set(ports[1:]); err != nil { // in the place of the other
