@@ -34,19 +34,19 @@ import (
 
 // authority signs certificates of clients.
 type authority struct {
-	t    *testing.T
+	t    testing.TB
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-func newAuthority(t *testing.T, name string, signer *authority) *authority {
+func newAuthority(t testing.TB, name string, signer *authority) *authority {
 	template := &x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	a := &authority{t: t}
 	a.key, a.cert = sign(t, template, signer)
 	return a
 }
 
-func sign(t *testing.T, template *x509.Certificate, signer *authority) (*ecdsa.PrivateKey, *x509.Certificate) {
+func sign(t testing.TB, template *x509.Certificate, signer *authority) (*ecdsa.PrivateKey, *x509.Certificate) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -93,13 +93,13 @@ func (a *authority) issue(upn string, change func(*x509.Certificate)) *tls.Certi
 
 // principal is a SubjectAltName with one user principal name: the other name
 // 1.3.6.1.4.1.311.20.2.3.
-func principal(t *testing.T, upn string) []byte {
+func principal(t testing.TB, upn string) []byte {
 	text := tlv(t, 0x0c, []byte(upn))
 	id := []byte{0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x14, 0x02, 0x03}
 	return tlv(t, 0x30, tlv(t, 0xa0, append(id, tlv(t, 0xa0, text)...)))
 }
 
-func tlv(t *testing.T, tag byte, value []byte) []byte {
+func tlv(t testing.TB, tag byte, value []byte) []byte {
 	if len(value) > 127 {
 		t.Fatal("too long for a length of one octet")
 	}
