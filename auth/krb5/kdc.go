@@ -301,7 +301,16 @@ func (c *Client) signedIn(answer []byte, req *messages.ASReq, key *types.Encrypt
 	if err != nil {
 		return nil, &Error{Code: LogonDenied, Detail: "the password or key of " + c.owner.String() + " does not open the answer of its KDC", Err: auth.ErrLogonFailure}
 	}
-	return c.granted(&rep.KDCRepFields, plain, req.ReqBody)
+	t, err := c.granted(&rep.KDCRepFields, plain, req.ReqBody)
+	if err != nil {
+		return nil, err
+	}
+	// Nothing protects the request: who changes it and has the key of a service of the realm would have the key of our ticket, too, and
+	// be the KDC from here on. See [RFC4120] 3.1.5.
+	if want := krbtgt(c.owner.realm); !sameName(t.server.PrincipalName, want) || !strings.EqualFold(t.server.realm, c.owner.realm) {
+		return nil, &Error{Code: InvalidToken, Detail: "the KDC of " + c.owner.realm + " was asked for a ticket-granting ticket and gives one for " + printable(t.server.String())}
+	}
+	return t, nil
 }
 
 // granted checks the inner part of a KDC's answer and makes a credential of it. See [RFC4120] 3.1.5 and 3.3.4.

@@ -136,6 +136,47 @@ func TestHostileKDC(t *testing.T) {
 	}
 }
 
+// renaming is a connection to a KDC on which somebody changes for which service an AS-REQ asks; nothing in the request is signed.
+type renaming struct {
+	net.Conn
+	to types.PrincipalName
+}
+
+func (r renaming) Write(b []byte) (int, error) {
+	var req messages.ASReq
+	if req.Unmarshal(b[4:]) != nil {
+		return r.Conn.Write(b)
+	}
+	req.ReqBody.SName = r.to
+	changed, err := req.Marshal()
+	if err == nil {
+		_, err = r.Conn.Write(appendData(nil, changed))
+	}
+	return len(b), err
+}
+
+// Who has the key of some service and stands between us and the KDC could have us sign in to that service, and then be the KDC himself,
+// and every service: he would know the session key of what we take for our ticket-granting ticket.
+func TestSignInIsForTheKDC(t *testing.T) {
+	k := newRealm(t, kdctest.Options{})
+	k.AddPrincipal("HTTP/evil.krb5.test", "evil")
+	evil, _, err := parseSPN("HTTP/evil.krb5.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, ClientOptions{
+		Credentials: auth.Credentials{Username: "alice", Password: password}, Config: k.Config,
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			return renaming{conn, evil}, err
+		},
+	})
+	var e *Error
+	if got, err := c.tgt(t.Context()); !errors.As(err, &e) || e.Code != InvalidToken {
+		t.Errorf("we sign in to somebody else: %v, %v", got, err)
+	}
+}
+
 // The measured difference of clocks is named, in both directions. A KDC of MIT compares, we only shift our own clock.
 func TestSkew(t *testing.T) {
 	k := newRealm(t, kdctest.Options{})
