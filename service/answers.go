@@ -60,7 +60,7 @@ func (s *State) answer(a *answerfile.Answers) error {
 		return nil
 	case on && !RemoteManagementOf(s.Snapshot()).Enabled:
 		quick := QuickConfig{Dir: s.Dir, Logger: s.Logger, Now: s.now}
-		if _, err := quick.configureState(s, QuickConfigOptions{Transport: "HTTP", Force: true, manager: true}); err != nil {
+		if _, err := quick.configureState(s, QuickConfigOptions{Transport: "HTTP", Force: true, manager: true, start: true}); err != nil {
 			return fmt.Errorf("answer file: remote management: %w", err)
 		}
 	case !on:

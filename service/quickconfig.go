@@ -54,6 +54,9 @@ type QuickConfigOptions struct {
 	// manager is Configure-SMRemoting -enable: the schemes that Server Manager
 	// needs, and User Account Control stays as it is. See spec section 9.
 	manager bool
+	// start is a start of the service, which does not fail because the firewall stays
+	// shut: by policy, or on a public network.
+	start bool
 }
 
 // QuickPlan is what quickconfig would do.
@@ -299,13 +302,15 @@ func (q *QuickConfig) missing(live *settings.Snapshot, host settings.Host, o Qui
 	if !w.firewall {
 		return w, nil
 	}
-	if err := firewallPolicy(tree, o.Transport, w.profile); err != nil {
-		return w, err
+	err := firewallPolicy(tree, o.Transport, w.profile)
+	if err == nil && w.profile == firewall.Public && !o.Force {
+		err = refuse(codeQuickPublic, "the present network is public and the firewall stays shut; make it private, or use -force, which opens it to the local subnet")
 	}
-	if w.profile == firewall.Public && !o.Force {
-		return w, refuse(codeQuickPublic, "the present network is public and the firewall stays shut; make it private, or use -force, which opens it to the local subnet")
+	if err != nil && o.start {
+		q.log().Warn("the firewall exception of WinRM is not made", "error", err)
+		w.firewall, err = false, nil
 	}
-	return w, nil
+	return w, err
 }
 
 func (q *QuickConfig) log() *slog.Logger {

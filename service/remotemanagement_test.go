@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/casementhq/casement/firewall"
 	"github.com/casementhq/casement/registry"
 	"github.com/casementhq/casement/settings"
 )
@@ -162,7 +163,18 @@ func TestQuickConfigLeavesPoliciesAlone(t *testing.T) {
 	if _, err := q.Apply(t.Context(), QuickPlan{Options: QuickConfigOptions{Transport: "HTTP"}}); !errors.Is(err, &settings.Error{Code: codeRemoteDisabled}) {
 		t.Errorf("%v", err)
 	}
-	// A server starts all the same, and stays closed.
+	if err := q.DisableRemoteManagement(t.Context()); err != nil || s.Hive.Source(settings.KeyWSMAN+`\Service`, "AllowRemoteAccess") != registry.SourceNone {
+		t.Errorf("switching off what a policy has off: %v", err)
+	}
+	// A server starts all the same: it listens, and the firewall and WinRM stay shut.
+	if _, err := s.SetRole(RoleServer); err != nil {
+		t.Fatal(err)
+	}
+	live := s.Snapshot()
+	rules, _ := firewall.Rules(s.Hive.Snapshot())
+	if len(live.Listeners) != 1 || live.WinRM.Service.AllowRemoteAccess || firewall.WinRMEnabled(rules, "HTTP", firewall.Private) {
+		t.Errorf("listeners %+v, remote access %v", live.Listeners, live.WinRM.Service.AllowRemoteAccess)
+	}
 	if _, err := s.SetRole(RoleClient); err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func (s *State) SetRole(r Role) (done []string, err error) {
 	}
 	if r == RoleServer && len(s.Snapshot().Listeners) == 0 {
 		quick := QuickConfig{Dir: s.Dir, Logger: s.Logger, Now: s.now}
-		if done, err = quick.configureState(s, QuickConfigOptions{Transport: "HTTP"}); err != nil {
+		if done, err = quick.configureState(s, QuickConfigOptions{Transport: "HTTP", start: true}); err != nil {
 			return nil, fmt.Errorf("enable remote management for the role server: %w", err)
 		}
 	}
