@@ -143,7 +143,7 @@ func (m *matrix) join(t *testing.T, kdc *kdctest.KDC) {
 
 func newMatrix(t *testing.T) *matrix {
 	m := &matrix{server: casementtest.New(t, casementtest.Options{}), defaults: map[string]string{
-		"Service/AllowUnencrypted": "false", "Service/Auth/Basic": "false", "Service/Auth/Negotiate": "true", "Service/Auth/CbtHardeningLevel": "Relaxed", "Service/Auth/Certificate": "false",
+		"Service/AllowUnencrypted": "false", "Service/Auth/Basic": "false", "Service/Auth/Negotiate": "true", "Service/Auth/CbtHardeningLevel": "Relaxed", "Service/Auth/Certificate": "false", "Service/Auth/CredSSP": "false",
 		"Service/Auth/Kerberos": "true",
 	}}
 	s := m.server
@@ -371,6 +371,10 @@ func (m *matrix) bare(ctx context.Context, t *testing.T, a attempt) string {
 	case "digest":
 		status, _, answer := post(`Digest username="x", realm="WSMAN", nonce="1", uri="/wsman", response="0123456789abcdef0123456789abcdef"`, getConfig)
 		return result(status, answer)
+	}
+	if a.scheme == "credssp" {
+		scheme = "CredSSP"
+		return result(m.credSSP(ctx, t, a, post, &contentType))
 	}
 	if a.scheme == "certificate" {
 		status, _, answer := post("http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual", getConfig)
