@@ -191,18 +191,18 @@ var troubles = map[string]func(s trouble, see seen){
 		enable := func(v string) {
 			s.Apply(settings.Change{Key: settings.KeyOle, Name: "EnableDCOM", Value: registry.SZ(v)})
 		}
-		ask := func(want bool) (err error) {
-			for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-				if err = s.ask(s.User, s.Password, `root\cimv2`, casement.DCOMOptions{}); (err == nil) == want {
+		ask := func(want string) (err error) { // a port closes and opens within a moment
+			for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+				if err = s.ask(s.User, s.Password, `root\cimv2`, casement.DCOMOptions{}); codeOf(err) == want {
 					break
 				}
 			}
 			return err
 		}
 		enable("N")
-		see("no DCOM", ask(false))
+		see("no DCOM", ask("0x800706BA"))
 		enable("Y")
-		s.mended(ask(true))
+		s.mended(ask("ok"))
 	},
 	"6": func(s trouble, see seen) {
 		c, host := s.com()

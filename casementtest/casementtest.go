@@ -10,7 +10,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,6 +81,9 @@ func New(t testing.TB, o Options) *Server {
 		check(t, state.Accounts.SetUnixUser(s.User, "nobody", false))
 		o.Starter = shell.Direct{}
 	}
+	if o.Listen == nil {
+		o.Listen = hold(t, made.HTTP, made.HTTPS)
+	}
 	so := service.Options{Opener: o.Opener, Logger: log, Starter: o.Starter, Listen: o.Listen, DCOMPort: -1}
 	s.Service, err = service.New(state, so)
 	check(t, err)
@@ -106,6 +111,32 @@ func New(t testing.TB, o Options) *Server {
 	check(t, dcom.Err)
 	s.DCOM = dcom.Resolver
 	return s
+}
+
+// hold opens the ports of URLs at once, so that no other program gets them before the
+// service listens, and gives what hands them over.
+func hold(t testing.TB, urls ...string) func(ctx context.Context, network, address string) (net.Listener, error) {
+	t.Helper()
+	var mu sync.Mutex
+	held := map[string]net.Listener{}
+	for _, text := range urls {
+		u, err := url.Parse(text)
+		check(t, err)
+		if l, err := net.Listen("tcp", u.Host); err == nil { // else the service tries again
+			held[u.Host] = l
+			t.Cleanup(func() { l.Close() })
+		}
+	}
+	return func(ctx context.Context, network, address string) (net.Listener, error) {
+		mu.Lock()
+		l := held[address]
+		delete(held, address)
+		mu.Unlock()
+		if l != nil {
+			return l, nil
+		}
+		return new(net.ListenConfig).Listen(ctx, network, address)
+	}
 }
 
 func check(t testing.TB, err error) {
