@@ -1,9 +1,12 @@
 package interop
 
 import (
+	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -170,6 +173,79 @@ db.modify_ldif("dn: CN=websrv,CN=Users,DC=dc,DC=example\nchangetype: modify\nrep
 					return krb5.NewInitiator(krb5.InitiatorOptions{Client: c, SPN: "host/" + name + ".dc.example", DCE: true, SignOnly: level != dcerpc.LevelPrivacy})
 				}})
 			})
+		}
+	}
+	// Samba's own client, which is Heimdal and not MIT, against our acceptor: tokens, the key, signatures and, over HTTP, wrapped messages.
+	conf := filepath.Join(t.TempDir(), "krb5.conf")
+	text := "[libdefaults]\n default_realm = " + domainRealm + "\n dns_lookup_kdc = false\n rdns = false\n[realms]\n " + domainRealm + " = {\n  kdc = " + controllerAddress + "\n }\n"
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, types := range []string{"16", "8", "4"} {
+		setTypes(types)
+		for _, mech := range []string{"gssapi_krb5", "spnego"} {
+			for _, dce := range []bool{false, true} {
+				t.Run(fmt.Sprintf("Samba's client, types %s, %s, dce=%v", types, mech, dce), func(t *testing.T) {
+					p := startPeer(t, append(os.Environ(), "KRB5_CONFIG="+conf), "/usr/bin/python3", "gensec_peer.py", config)
+					p.do(map[string]any{"do": "start", "user": "alice", "password": domainPassword, "realm": domainRealm, "service": "HTTP", "host": "host.dc.example", "mech": mech, "dce": dce})
+					a := spnego.NewAcceptor(spnego.AcceptorMechanism{OID: spnego.OIDKerberos, New: func() auth.Acceptor {
+						return krb5.NewAcceptor(krb5.AcceptorOptions{Keytab: keys, Replays: replays, DCE: dce, AllowRC4: types == "4"})
+					}})
+					var end auth.Acceptor = a
+					if mech == "gssapi_krb5" {
+						end = krb5.NewAcceptor(krb5.AcceptorOptions{Keytab: keys, Replays: replays, DCE: dce, AllowRC4: types == "4"})
+					}
+					var out []byte
+					for range 4 {
+						answer := p.do(map[string]any{"do": "step", "token": hex.EncodeToString(out)})
+						if answer.Token == "" {
+							break
+						}
+						var err error
+						if out, _, err = end.Step(t.Context(), p.hex(answer.Token)); err != nil {
+							t.Fatal(err)
+						}
+						if len(out) == 0 {
+							break
+						}
+					}
+					ctx := end.Context()
+					if ctx == nil || ctx.Identity().User != "alice" {
+						t.Fatal("nobody came in")
+					}
+					if got := p.do(map[string]any{"do": "identity"}); got.Key != hex.EncodeToString(ctx.SessionKey()) {
+						t.Error("another key")
+					}
+					for range 3 {
+						data := bytes.Repeat([]byte("data"), 16)
+						mic, err := ctx.Sign([]auth.Buffer{{Data: data}})
+						if err != nil {
+							t.Fatal(err)
+						}
+						p.do(map[string]any{"do": "verify", "data": hex.EncodeToString(data), "token": hex.EncodeToString(mic)})
+						if err := ctx.Verify([]auth.Buffer{{Data: data}}, p.hex(p.do(map[string]any{"do": "sign", "data": hex.EncodeToString(data)}).Token)); err != nil {
+							t.Fatal(err)
+						}
+						if dce {
+							continue
+						}
+						token := p.hex(p.do(map[string]any{"do": "wrap", "data": hex.EncodeToString(data)}).Token)
+						cut := len(token) - len(data) - ctx.(auth.Padder).Padding()
+						bufs := []auth.Buffer{{Data: token[cut:]}}
+						if err := ctx.Unseal(bufs, token[:cut]); err != nil || !bytes.Equal(bufs[0].Data[:len(data)], data) {
+							t.Fatal("wrapped by Samba:", err)
+						}
+						bufs[0].Data = append(bytes.Clone(data), make([]byte, ctx.(auth.Padder).Padding())...)
+						header, err := ctx.Seal(bufs)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if got := p.do(map[string]any{"do": "unwrap", "token": hex.EncodeToString(append(header, bufs[0].Data...))}); got.Data != hex.EncodeToString(data) {
+							t.Error("Samba reads something else")
+						}
+					}
+				})
+			}
 		}
 	}
 	client := func(user, password string) error {

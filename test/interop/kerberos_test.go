@@ -78,8 +78,14 @@ func (k *kerberos) peer(t *testing.T) *gssPeer {
 	if out, err := exec.Command(python, "-c", "import gssapi").CombinedOutput(); err != nil {
 		absent(t, "python3-gssapi is missing: "+strings.TrimSpace(string(out)))
 	}
-	cmd := exec.Command(python, "kerberos_peer.py")
-	cmd.Env = append(k.Env(), "PYTHONDONTWRITEBYTECODE=1", "KRB5CCNAME=FILE:"+k.cache, "KRB5_KTNAME=FILE:"+k.keytab, "KRB5RCACHENAME=none:")
+	return startPeer(t, append(k.Env(), "KRB5CCNAME=FILE:"+k.cache, "KRB5_KTNAME=FILE:"+k.keytab, "KRB5RCACHENAME=none:"), python, "kerberos_peer.py")
+}
+
+// startPeer starts a process that reads requests and writes answers.
+func startPeer(t *testing.T, env []string, name string, args ...string) *gssPeer {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(env, "PYTHONDONTWRITEBYTECODE=1")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
