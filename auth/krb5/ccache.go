@@ -45,13 +45,13 @@ func defaultCCache() string {
 	return fmt.Sprintf("FILE:/tmp/krb5cc_%d", os.Getuid())
 }
 
-// loadCCache reads a credential cache by its name: a path, with or without FILE:.
-func loadCCache(name string) (owner principal, creds []credential, err error) {
+// loadCCache reads a credential cache by its name: a path, with or without FILE:. own demands that it is this process's user's.
+func loadCCache(name string, own bool) (owner principal, creds []credential, err error) {
 	path := strings.TrimPrefix(name, "FILE:")
 	if kind, _, ok := strings.Cut(path, ":"); ok && path == name && len(kind) > 1 {
 		return owner, nil, fmt.Errorf("a credential cache of type %s cannot be read here; KRB5CCNAME=FILE:… can", kind)
 	}
-	b, err := readFile(path, maxCCache)
+	b, err := readFile(path, maxCCache, own)
 	if err != nil {
 		return owner, nil, err
 	}

@@ -132,7 +132,7 @@ func (c *Client) identify() error {
 	if name == "" {
 		name = defaultCCache()
 	}
-	owner, creds, err := loadCCache(name)
+	owner, creds, err := loadCCache(name, o.CCache == "" && os.Getenv("KRB5CCNAME") == "")
 	if err != nil {
 		return &Error{Code: NoCredentials, Detail: "no password, no keytab and no tickets (kinit makes some)", Err: err}
 	}

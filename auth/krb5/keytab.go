@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func sameName(a, b types.PrincipalName) bool {
 
 // LoadKeytab reads a file as ktutil, samba-tool and ktpass write it.
 func LoadKeytab(path string) (*Keytab, error) {
-	b, err := readFile(path, maxKeytab)
+	b, err := readFile(path, maxKeytab, false)
 	if err != nil {
 		return nil, fmt.Errorf("krb5: keytab: %w", err)
 	}
@@ -55,15 +56,27 @@ func LoadKeytab(path string) (*Keytab, error) {
 	return k, nil
 }
 
-func readFile(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
+// readFile reads a whole file; own demands that it is this process's user's.
+func readFile(path string, limit int64, own bool) ([]byte, error) {
+	info, err := os.Stat(path) // before it is opened, which a pipe would not let pass
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > limit {
 		return nil, fmt.Errorf("%s is no file of at most %d bytes", path, limit)
 	}
-	return os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err != nil {
+		return nil, err
+	}
+	if own && !ours(info) {
+		return nil, fmt.Errorf("%s belongs to another user", path)
+	}
+	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 var errTruncated = errors.New("the file is truncated or malformed")
