@@ -72,7 +72,8 @@ func (s *Service) wmiOptions(gate *dcomGate) wmiserver.Options {
 		Opener: s.CIM, Caller: gate.caller, Logger: s.log,
 		Callbacks: wmiserver.Callbacks{
 			Anonymous: func() bool { return s.State.Snapshot().Callbacks.AnonymousRetry() },
-			Dial:      s.gate.Dial(firewall.WMI(), new(net.Dialer).DialContext),
+			Identity:  s.account.initiator, Known: s.account.known,
+			Dial: s.gate.Dial(firewall.WMI(), new(net.Dialer).DialContext),
 		},
 	}
 	if s.objects != nil {

@@ -54,6 +54,7 @@ type Service struct {
 	CIM     cim.Opener
 	objects *objects // nil where something stands in
 	dcom    *dcomHost
+	account *machineAccount
 	gate    *firewall.Gate
 	kernel  *kernel
 	log     *slog.Logger
@@ -67,7 +68,7 @@ func New(state *State, o Options) (*Service, error) {
 	if o.Starter == nil {
 		o.Starter = shell.Direct{}
 	}
-	s := &Service{State: state, CIM: o.Opener, log: o.Logger}
+	s := &Service{State: state, CIM: o.Opener, log: o.Logger, account: newMachineAccount(state)}
 	people := &people{store: state.Accounts, state: state, winbind: newWinbind(state.Accounts), replays: krb5.NewReplays()}
 	s.gate = newGate(state, o.Logger)
 	s.kernel = &kernel{service: s, program: o.PacketFilter, log: o.Logger}

@@ -40,7 +40,8 @@ With --async the host calls this machine: port 135, where that can be had, and o
 of this machine must let it in ('casement firewall', the rules of the state folder): to 135 by the
 group "Windows Management Instrumentation (WMI)", to the other port by a rule for this program. With
 --unsecapp it calls 'casement unsecapp', whose ports stay the same and which that group lets in.
-Without a common domain it calls without authentication, which it must permit (AllowAnonymousCallback
+In a common domain it calls as its machine account, which this machine verifies with its own keytab
+('casement keytab'); a program of another user needs one that it can read. Without one it calls without authentication, which it must permit (AllowAnonymousCallback
 1, UnsecAppAccessControlDefault 0) and this machine too: --anonymous, or Remote Access for ANONYMOUS
 LOGON in MachineAccessRestriction. Whoever can send from the host's address and guesses random
 numbers of 128 bits can then show you events that did not happen. Without --async none of this is
@@ -62,7 +63,7 @@ func (f *asyncFlags) options(dir string, stderr io.Writer) wmiclient.SinkOptions
 	said := map[string]bool{}
 	rule := &sinkRule{dir: dir, admitted: f.anonymous}
 	return wmiclient.SinkOptions{Port: f.port, Firewall: folderFirewall(dir),
-		Anonymous: rule.check,
+		Acceptor: service.SinkAcceptor(dir), Anonymous: rule.check,
 		Refused: func(peer net.Addr, err error) {
 			mu.Lock()
 			defer mu.Unlock()

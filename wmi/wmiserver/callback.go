@@ -21,6 +21,8 @@ type Callbacks struct {
 	// Identity begins to authenticate as this machine, by Kerberos in SPNEGO, to the service spn on the host of a sink. Default: there
 	// is none.
 	Identity func(spn, host string) (auth.Initiator, error)
+	// Known tells whether this machine has such an identity at the moment. Default: always.
+	Known func() bool
 	// Allowed are networks that sinks may be in besides the address that their caller came from. Default: none.
 	Allowed []netip.Prefix
 	// Dial dials. Default: a net.Dialer.
@@ -41,7 +43,7 @@ type manner struct {
 // The documents have a first attempt at packet privacy always (spec/wmi.md 1.7). Without an identity there is nothing that it could
 // protect with, and it is left out.
 func (b *Callbacks) manners(least cim.Protection) (list []manner) {
-	if b.Identity != nil {
+	if b.Identity != nil && (b.Known == nil || b.Known()) {
 		list = append(list, manner{true, cim.ProtectionPktPrivacy})
 	}
 	if least <= cim.ProtectionNone && b.Anonymous != nil && b.Anonymous() {
