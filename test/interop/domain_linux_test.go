@@ -126,3 +126,61 @@ func TestPeersKerberos(t *testing.T) {
 	defer cancel()
 	runPeerCommand(t, m.peer(t, ctx, adtest.Alice, interpreter, "domain_peer.py"))
 }
+
+// The tools of this tree with the tickets of a user: casement, winrm and winrs over WinRM, casement over DCOM, a keytab in place of tickets, and
+// the Unix user as whom commands run.
+func TestToolsKerberos(t *testing.T) {
+	m := inDomain(t)
+	binary, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := filepath.Join(t.TempDir(), "state") // of the client, who has none
+	run := func(t *testing.T, who string, args ...string) (string, error) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := m.peer(t, ctx, who, binary, args...)
+		cmd.Env = append(cmd.Env, "CASEMENT_USER=", "CASEMENT_PASSWORD=", "CASEMENT_STATE="+user, "CASEMENT_HOSTS="+user+".hosts")
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	at, query := m.at(m.http), "SELECT Caption FROM Win32_OperatingSystem"
+	for _, tt := range []struct {
+		what, who string
+		args      []string
+		want      string // of what is printed; where it fails, after "!"
+	}{
+		{"casement over WinRM", adtest.Alice, []string{"query", at, query}, "Debian"},
+		{"casement over WinRM, named", adtest.Alice, []string{"query", at, query, "--auth", "Kerberos", "--spn", "host"}, "Debian"},
+		{"casement over DCOM", adtest.Alice, []string{"query", "dcom://server", query}, "Debian"},
+		{"casement over DCOM with an authority", adtest.Alice, []string{"query", "dcom://server", query, "--authority", "Kerberos:server", "--impersonation", "delegate"}, "Debian"},
+		{"winrm", adtest.Alice, []string{"winrm", "get", "wmicimv2/Win32_OperatingSystem", "-r:" + at}, "Debian"},
+		{"winrm with a port in the name", adtest.Alice, []string{"winrm", "get", "wmicimv2/Win32_OperatingSystem", "-r:" + at, "-a:Kerberos", "-SPNPort"}, "Debian"},
+		{"winrm with an address", adtest.Alice, []string{"winrm", "id", "-r:http://192.0.2.1", "-a:Kerberos"}, "!0x8033810B"},
+		{"in no group", adtest.Bob, []string{"query", at, query}, "!denied"},
+		{"a keytab of who is in no group", adtest.Alice, []string{"query", at, query, "--keytab", m.domain.Keytab(adtest.Client)}, "!denied"},
+		{"a cache that is not there", adtest.Alice, []string{"query", at, query, "--ccache", user}, "!kinit"},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			out, err := run(t, tt.who, tt.args...)
+			if want, fails := strings.CutPrefix(tt.want, "!"); fails != (err != nil) || !strings.Contains(strings.ToLower(out), strings.ToLower(want)) {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	// Rows S-56 and 0.26: an account of a domain has a shell as the Unix user that it was mapped to, and none without.
+	if out, err := run(t, adtest.Alice, "winrs", "-r:"+at, "id", "-un"); err == nil || !strings.Contains(out, "user map") {
+		t.Errorf("a shell without a Unix user: %v: %s", err, out)
+	}
+	m.tool(t, "user", "map", `CORP\alice`, "--unix", "nobody")
+	defer m.tool(t, "user", "map", `CORP\alice`)
+	for _, args := range [][]string{{"winrs", "-r:" + at, "id", "-un"}, {"winrs", "-r:" + at, "-allowdelegate", "id", "-un"}, {"run", at, "--", "id", "-un"}} {
+		if out, err := run(t, adtest.Alice, args...); err != nil || strings.TrimSpace(out) != "nobody" {
+			t.Errorf("%q: %v: %s", args, err, out)
+		}
+	}
+	if list := m.tool(t, "user", "list"); !strings.Contains(list, `CORP\alice`) {
+		t.Errorf("the list of users: %s", list)
+	}
+}
