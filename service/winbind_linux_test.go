@@ -134,7 +134,7 @@ func fakeWinbind(t *testing.T) (started func() int) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, script := range map[string]string{
-		"wbinfo": "case $1 in --own-domain) echo CORP;; --domain-info=*) printf 'Alt_Name : corp.test\nActive Directory : Yes\nPrimary : Yes\n';; *) exit 1;; esac",
+		"wbinfo":    "case $1 in --own-domain) echo CORP;; --domain-info=*) printf 'Alt_Name : corp.test\nActive Directory : Yes\nPrimary : Yes\n';; *) exit 1;; esac",
 		"ntlm_auth": "echo x >>" + dir + "/started\necho 'Authenticated: No'\necho 'Authentication-Error: Logon failure'\necho .",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil { // #nosec G306 -- it is run

@@ -127,7 +127,7 @@ func TestPeersKerberos(t *testing.T) {
 	runPeerCommand(t, m.peer(t, ctx, adtest.Alice, interpreter, "domain_peer.py"))
 }
 
-// The tools of this tree with the tickets of a user: casement, winrm and winrs over WinRM, casement over DCOM, a keytab in place of tickets, and
+// Statement 56 of spec/winrm.md 10, and the tools of this tree with the tickets of a user: casement, winrm and winrs over WinRM, casement over DCOM, a keytab in place of tickets, and
 // the Unix user as whom commands run.
 func TestToolsKerberos(t *testing.T) {
 	m := inDomain(t)
@@ -169,7 +169,7 @@ func TestToolsKerberos(t *testing.T) {
 			}
 		})
 	}
-	// Rows S-56 and 0.26: an account of a domain has a shell as the Unix user that it was mapped to, and none without.
+	// An account of a domain has a shell as the Unix user that it was mapped to, and none without.
 	if out, err := run(t, adtest.Alice, "winrs", "-r:"+at, "id", "-un"); err == nil || !strings.Contains(out, "user map") {
 		t.Errorf("a shell without a Unix user: %v: %s", err, out)
 	}
