@@ -11,7 +11,10 @@ import (
 	"testing"
 
 	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/tickets"
 	"github.com/casementhq/casement/casementtest"
+	"github.com/casementhq/casement/internal/kdctest"
+	"github.com/casementhq/casement/internal/secondhop"
 	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wsman/wsmanclient"
 )
@@ -173,6 +176,43 @@ func TestDelegationEnds(t *testing.T) {
 	r := inShell(t, without, fmt.Sprintf("CASEMENT_DELEGATION=%s %s/winrs -r:%s whoami", name, dir, second.HTTP))
 	if r.code == 0 || !strings.Contains(r.err, "gone") {
 		t.Errorf("%d %s%s", r.code, r.out, r.err)
+	}
+}
+
+// A forwarded ticket that was handed over is the identity of a command that has no other; what the user keeps
+// himself goes before it.
+func TestDelegatedTickets(t *testing.T) {
+	k := kdctest.Start(t, "HOP.TEST")
+	k.AddPrincipal("alice", "Alice's password")
+	k.Setenv(t)
+	own := k.CCache("alice", "Alice's password")
+	cache, err := os.ReadFile(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served, err := secondhop.Serve(&auth.Delegation{CCache: cache}, uint32(os.Getuid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer served.Close()
+	t.Setenv(secondhop.Variable, served.Name())
+	t.Setenv("KRB5CCNAME", "/nonexistent")
+	if a, err := delegatedAccount(t.Context()); a != (account{}) || err != nil || os.Getenv("KRB5CCNAME") != "/nonexistent" {
+		t.Errorf("beside tickets of his own: %v, %v, KRB5CCNAME %s", a, err, os.Getenv("KRB5CCNAME"))
+	}
+	if err := os.Unsetenv("KRB5CCNAME"); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := delegatedAccount(t.Context()); a != (account{}) || err != nil {
+		t.Fatal(a, err)
+	}
+	if name := os.Getenv("KRB5CCNAME"); !strings.HasPrefix(name, "FILE:/proc/self/fd/") {
+		t.Errorf("KRB5CCNAME %s", name)
+	}
+	source := tickets.New(tickets.Options{})
+	defer source.Close()
+	if !source.Usable() || !source.Domain(auth.Credentials{}, "server.hop.test") {
+		t.Error("the tickets cannot be used")
 	}
 }
 

@@ -53,7 +53,7 @@ type connector struct {
 // Remote makes a client that obeys this machine's client settings. Where no
 // credentials are named, those of the remote shell that it runs in are taken.
 func (c *connector) Remote(ctx context.Context, o winrmtool.RemoteOptions) (*wsmanclient.Client, error) {
-	if s := o.Options.Scheme; o.Options.Credentials.IsZero() && (s == wsmanclient.Automatic || s == wsmanclient.Negotiate) {
+	if s := o.Options.Scheme; o.Options.Credentials.IsZero() && (s == wsmanclient.Automatic || s == wsmanclient.Negotiate || s == wsmanclient.Kerberos) {
 		a, err := delegatedAccount(ctx)
 		if err != nil {
 			return nil, err
