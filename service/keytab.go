@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"github.com/casementhq/casement/auth/krb5"
 	"github.com/casementhq/casement/internal/fileowner"
@@ -35,7 +36,7 @@ func (s *State) AddKeytab(path string) (*krb5.Keytab, error) {
 	if _, err := krb5.ParseKeytab(added); err != nil {
 		return nil, fmt.Errorf("add the keytab %s: %w", path, err)
 	}
-	there, err := readKeytab(s.KeytabPath())
+	there, _, err := s.ownKeytab()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the keytab of this machine: %w", err)
 	}
@@ -65,6 +66,34 @@ func readKeytab(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readKeys(f)
+}
+
+// ownKeytab reads the file in the state folder. Root reads it too, and the folder is
+// the service's user's: a link to keys that are not is not followed.
+func (s *State) ownKeytab() ([]byte, fs.FileInfo, error) {
+	root, err := os.OpenRoot(s.Dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer root.Close()
+	f, err := root.OpenFile(keytabName, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && (!info.Mode().IsRegular() || linkCount(info) > 1) {
+		err = fmt.Errorf("%s is no file, or has another name elsewhere: remove it and add its keys anew", s.KeytabPath())
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	b, err := readKeys(f)
+	return b, info, err
+}
+
+// readKeys reads a file whole and closes it.
+func readKeys(f *os.File) ([]byte, error) {
 	defer f.Close() //nolint:errcheck // it was read only
 	b, err := io.ReadAll(io.LimitReader(f, maxKeytab+1))
 	if err == nil && len(b) > maxKeytab {
@@ -138,11 +167,17 @@ func (k *keytabFile) current(s *State) *krb5.Keytab {
 		return k.keys
 	}
 	k.seen, k.keys = info, nil
+	b, info, err := s.ownKeytab()
+	if err != nil {
+		s.Logger.Error("the keytab of this machine cannot be used, and Kerberos is not offered", "error", err)
+		return nil
+	}
+	defer clear(b)
 	if open := info.Mode().Perm()&0o077 != 0 && filepath.Separator == '/'; open {
 		s.Logger.Error("the keytab of this machine is not used: other users can read it", "file", s.KeytabPath(), "mode", info.Mode().Perm())
 		return nil
 	}
-	keys, err := krb5.LoadKeytab(s.KeytabPath())
+	keys, err := krb5.ParseKeytab(b)
 	if err != nil {
 		s.Logger.Error("the keytab of this machine cannot be used, and Kerberos is not offered", "error", err)
 		return nil
