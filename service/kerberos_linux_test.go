@@ -1,6 +1,9 @@
 package service_test
 
 import (
+	"context"
+	"errors"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -8,9 +11,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/casementtest"
+	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/internal/adtest"
+	"github.com/casementhq/casement/internal/kdctest"
 	"github.com/casementhq/casement/service"
+	"github.com/casementhq/casement/wsman"
+	"github.com/casementhq/casement/wsman/wsmanclient"
 )
 
 // keytabOf is a keytab of MIT's making, of one principal with a random key.
@@ -135,5 +143,42 @@ func TestKerberosIsOffered(t *testing.T) {
 	}
 	if got := offered(); got != "Negotiate" {
 		t.Errorf("with the keys gone: %s", got)
+	}
+}
+
+// A realm of MIT gives no SIDs: its users are known by their names, exactly, and are members of groups by them.
+func TestRealmWithoutSIDs(t *testing.T) {
+	kdc := kdctest.Start(t, "REALM.TEST")
+	kdc.Setenv(t)
+	for _, name := range []string{"ann", "Ann", "ben"} {
+		kdc.AddPrincipal(name, "Secret-1-word")
+	}
+	kdc.AddPrincipal("HTTP/srv.realm.test", "")
+	srv := casementtest.New(t, casementtest.Options{})
+	if _, err := srv.Service.State.AddKeytab(kdc.Keytab("HTTP/srv.realm.test")); err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Service.State.Accounts.AddMember("Administrators", "ann@REALM.TEST"); err != nil {
+		t.Fatal(err)
+	}
+	at := strings.Replace(srv.HTTP, "127.0.0.1", "srv.realm.test", 1)
+	here := func(ctx context.Context, network, address string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, strings.Replace(address, "srv.realm.test", "127.0.0.1", 1))
+	}
+	for user, want := range map[string]bool{"ann": true, "Ann": false, "ben": false} {
+		c, err := wsmanclient.New(at, wsmanclient.Options{Scheme: wsmanclient.Kerberos, DialContext: here,
+			Credentials: auth.Credentials{Username: user + "@REALM.TEST", Password: "Secret-1-word"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := c.Session(`root\cimv2`).Query(t.Context(), "SELECT Caption FROM Win32_OperatingSystem", cim.QueryOptions{})
+		if err == nil {
+			_, err = rows.Next(t.Context(), 0)
+			rows.Close()
+		}
+		if (err == nil) != want || err != nil && !errors.Is(err, wsman.CodeAccessDenied) {
+			t.Errorf("%s: %v", user, err)
+		}
+		c.Close()
 	}
 }
