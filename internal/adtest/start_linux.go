@@ -61,7 +61,13 @@ func Close() {
 	if d := shared.domain; d != nil {
 		shared.domain, shared.err = nil, errors.New("the domain was closed")
 		d.stop()
-		_ = os.RemoveAll(d.dir)
+		for range 50 { // winbind notices a little later that its parent is gone, and writes until then
+			if _, err := os.Stat(d.dir); os.IsNotExist(err) {
+				return
+			}
+			_ = os.RemoveAll(d.dir)
+			time.Sleep(100 * time.Millisecond)
+		}
 	}
 }
 
