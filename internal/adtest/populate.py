@@ -54,6 +54,12 @@ for computer, services in [("server", ["HTTP", "WSMAN", "HOST", "RPCSS", "Restri
         net.export_keytab(keytab="%s/%s.keytab" % (folder, computer), principal=name)
 control("server$", TRUSTED_FOR_DELEGATION)
 
+# The controller gives itself this name some time after its start; nobody here waits for that.
+m = ldb.Message()
+m.dn = db.search(expression="(&(objectClass=computer)(primaryGroupID=516))", attrs=[])[0].dn
+m["spn"] = ldb.MessageElement(["ldap/" + db.host_dns_name()], ldb.FLAG_MOD_ADD, "servicePrincipalName")
+db.modify(m)
+
 sids = {}
 for found in db.search(expression="(&(sAMAccountName=*)(objectSid=*))", attrs=["sAMAccountName", "objectSid"]):
     sids[str(found["sAMAccountName"]).lower()] = str(ndr_unpack(security.dom_sid, found["objectSid"][0]))
