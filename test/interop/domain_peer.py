@@ -69,6 +69,16 @@ def _():
         peer.configure(CbtHardeningLevel="Relaxed")
 
 
+@check("pypsrp: CredSSP with Kerberos inside, sealed over http, and over https")
+def _():
+    peer.configure(CredSSP="true")
+    try:
+        for ssl in (False, True):
+            equal(reads(ssl=ssl, auth="credssp", username="%s@%s" % (USER, REALM), password=PASSWORD, credssp_auth_mechanism="kerberos"), "Config", "ssl %s" % ssl)
+    finally:
+        peer.configure(CredSSP="false")
+
+
 @check("pypsrp: a hundred answers are sealed in turn")
 def _():
     c = client()
