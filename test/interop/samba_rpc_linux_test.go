@@ -16,18 +16,25 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/krb5"
 	"github.com/casementhq/casement/auth/ntlm"
 	"github.com/casementhq/casement/auth/spnego"
 	"github.com/casementhq/casement/dcerpc"
 	"github.com/casementhq/casement/dcerpc/epm"
+	"github.com/casementhq/casement/internal/kdctest"
 )
 
 // Samba's tests of a DCE/RPC server want port 135 and an address of their own.
 const sambaTarget = "127.0.0.60"
 
-// rpcServer serves the endpoint mapper, the management interface and one operation of Netlogon, which Samba's tests use for long requests.
-func rpcServer(t *testing.T) {
+// rpcServer serves the endpoint mapper, the management interface and one operation of Netlogon, which Samba's tests use for long requests. With keys it
+// takes Kerberos beside NTLM.
+func rpcServer(t *testing.T, keys *krb5.Keytab) {
 	t.Helper()
+	replays := krb5.NewReplays()
+	ticket := func() auth.Acceptor {
+		return krb5.NewAcceptor(krb5.AcceptorOptions{Keytab: keys, Replays: replays, DCE: true})
+	}
 	accept := func() auth.Acceptor {
 		return ntlm.NewAcceptor(ntlm.AcceptorOptions{NetBIOSName: "HOST", AllowAnonymous: true, Secrets: func(_ context.Context, _, user string) ([16]byte, error) {
 			if user != "bob" {
@@ -46,7 +53,15 @@ func rpcServer(t *testing.T) {
 			case dcerpc.AuthNTLM:
 				return accept(), nil
 			case dcerpc.AuthSPNEGO:
-				return spnego.NewAcceptor(spnego.AcceptorMechanism{OID: spnego.OIDNTLM, New: accept}), nil
+				mechs := []spnego.AcceptorMechanism{{OID: spnego.OIDNTLM, New: accept}}
+				if keys != nil {
+					mechs = append(mechs, spnego.AcceptorMechanism{OID: spnego.OIDKerberos, New: ticket})
+				}
+				return spnego.NewAcceptor(mechs...), nil
+			case dcerpc.AuthKerberos:
+				if keys != nil {
+					return ticket(), nil
+				}
 			}
 			return nil, auth.ErrUnsupported
 		},
@@ -92,23 +107,29 @@ func sambaFolder(t *testing.T) string {
 
 // notForUs are the cases of raw_protocol that want what is not there.
 var notForUs = []struct{ cases, reason string }{
-	{`krb5_.*`, "Kerberos"},
-	{`spnego_multiple_auth_hdr_signing`, "Kerberos within SPNEGO: NTLM signs headers always, the case wants a mechanism that does not"},
 	{`lsa_multi_auth_.*`, "LSA over a named pipe"},
 	{`assoc_group_(ok2|fail3)`, "a named pipe beside the TCP connection"},
 }
 
-// Samba's raw_protocol (python3-samba 4.17): 194 conversations, each validated against Windows. See [MS-RPCE] 3.3.
+// Samba's raw_protocol (python3-samba 4.17): 194 conversations, each validated against Windows, with NTLM and with the tickets of a KDC of MIT. See [MS-RPCE] 3.3.
 func TestSambaRawProtocol(t *testing.T) {
 	const python = "/usr/bin/python3" // Debian's own, which has the module
 	if out, err := exec.Command(python, "-c", "import samba.tests.dcerpc.raw_protocol").CombinedOutput(); err != nil {
 		absent(t, "python3-samba: "+strings.TrimSpace(string(out)))
 	}
-	rpcServer(t)
+	kdc := kdctest.Start(t, "HOST.EXAMPLE")
+	const host = "server.host.example"
+	kdc.AddPrincipal("bob", "Casement-1")
+	kdc.AddPrincipal("host/"+host, "")
+	keys, err := krb5.LoadKeytab(kdc.Keytab("host/" + host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rpcServer(t, keys)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python, "-m", "unittest", "-v", "samba.tests.dcerpc.raw_protocol")
-	cmd.Env = append(os.Environ(), "SMB_CONF_PATH="+sambaFolder(t), "SERVER="+sambaTarget, "TARGET_HOSTNAME="+sambaTarget, "USERNAME=bob", "PASSWORD=Casement-1",
+	cmd.Env = append(kdc.Env(), "SMB_CONF_PATH="+sambaFolder(t), "SERVER="+sambaTarget, "TARGET_HOSTNAME="+host, "USERNAME=bob", "PASSWORD=Casement-1",
 		"DOMAIN=HOST", "REALM=HOST.EXAMPLE", "IGNORE_RANDOM_PAD=1", "MAX_NUM_AUTH=16")
 	out, _ := cmd.CombinedOutput() // its exit code counts the cases that are not for us
 	// "test_x (...) ... ok", with what the case prints between the dots and the word.
@@ -154,7 +175,7 @@ func TestSmbtorture(t *testing.T) {
 	if err != nil {
 		absent(t, "smbtorture of samba-testsuite")
 	}
-	rpcServer(t)
+	rpcServer(t, nil)
 	conf := sambaFolder(t)
 	run := func(options, suite string) string {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
