@@ -22,7 +22,7 @@ type between struct {
 	forge atomic.Bool // the next answer becomes a fault without a signature, that the object has disconnected, and ends the connection
 
 	mu    sync.Mutex
-	conns []net.Conn
+	conns []*forged
 }
 
 func (b *between) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -33,18 +33,23 @@ func (b *between) dial(ctx context.Context, network, address string) (net.Conn, 
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.conns = append(b.conns, c)
-	return &forged{Conn: c, between: b}, nil
+	f := &forged{Conn: c, between: b, gone: make(chan struct{})}
+	b.conns = append(b.conns, f)
+	return f, nil
 }
 
-// cut ends all connections.
+// cut ends all connections, and waits until the client knows.
 func (b *between) cut() {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, c := range b.conns {
-		c.Close()
-	}
+	conns := b.conns
 	b.conns = nil
+	b.mu.Unlock()
+	for _, c := range conns {
+		c.Conn.Close()
+	}
+	for _, c := range conns {
+		<-c.gone
+	}
 }
 
 type forged struct {
@@ -52,6 +57,13 @@ type forged struct {
 	between *between
 	rest    []byte
 	over    bool
+	once    sync.Once
+	gone    chan struct{} // closed when the client gave the connection up
+}
+
+func (f *forged) Close() error {
+	f.once.Do(func() { close(f.gone) })
+	return f.Conn.Close()
 }
 
 func (f *forged) Read(b []byte) (int, error) {
