@@ -39,9 +39,6 @@ func EndpointMapper() Part {
 // WMI is the endpoint of WMI, and what calls clients back.
 func WMI() Part { return Part{Program: ProgramSvchost, Service: ServiceWMI, Port: PortRPC} }
 
-// Unsecapp hosts the sinks of other programs.
-func Unsecapp() Part { return Part{Program: ProgramUnsecapp} }
-
 // Traffic is a connection that begins. A port of 0 and an address that is not valid are
 // not known.
 type Traffic struct {

@@ -23,7 +23,7 @@ var (
 	to135      = from("192.0.2.9:40000", "192.0.2.1:135", EndpointMapper())
 	toWMI      = from("192.0.2.9:40000", "192.0.2.1:49731", WMI())
 	toWMIFixed = from("192.0.2.9:40000", "192.0.2.1:24158", WMI())
-	toUnsecapp = from("192.0.2.9:40000", "192.0.2.1:24159", Unsecapp())
+	toUnsecapp = from("192.0.2.9:40000", "192.0.2.1:24159", Part{Program: ProgramUnsecapp})
 	toProgram  = from("192.0.2.9:40000", "192.0.2.1:50123", Part{Program: "/usr/local/bin/watcher", Port: PortRPC})
 	outOfWMI   = Traffic{Part: WMI(), Dir: Out, Local: netip.MustParseAddrPort("192.0.2.1:0"), Remote: netip.MustParseAddrPort("192.0.2.9:135")}
 )

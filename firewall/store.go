@@ -71,15 +71,6 @@ func cause(err error, nv registry.Named) error {
 	return err
 }
 
-// Enabled reports whether a group lets something in on one of the profiles: at least one
-// of its rules for incoming connections allows and is active. Group names compare
-// without case.
-func Enabled(rules []Rule, group string, p Profile) bool {
-	return slices.ContainsFunc(rules, func(r Rule) bool {
-		return strings.EqualFold(r.Group, group) && r.Dir == In && r.Action == Allow && r.Active && r.AppliesTo(p)
-	})
-}
-
 // Put stores a rule; a built-in or existing one of the same ID is replaced.
 func Put(tx *registry.Tx, r Rule) error {
 	if err := r.Validate(); err != nil {
