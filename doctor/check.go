@@ -1,0 +1,66 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// A check proves one thing about the path to a machine. Its file is check_ID.go.
+type check struct {
+	id    string
+	layer Layer
+	title string // "Port 135 answers"
+	// transport is "winrm" or "dcom" where it is about one of them.
+	transport string
+	// needs are checks that must not have failed; where one did, this one is skipped.
+	needs []string
+	// limit is how long it may take; 0 is 5 s.
+	limit time.Duration
+	run   func(ctx context.Context, x *examination) found
+}
+
+// found is what a check says. The zero value is Pass.
+type found struct {
+	outcome Outcome
+	code    string
+	name    string
+	detail  string
+	seen    []string
+}
+
+// defaultLimit and callbackLimit bound checks, wholeLimit an examination.
+const (
+	defaultLimit  = 5 * time.Second
+	callbackLimit = 15 * time.Second
+	wholeLimit    = 60 * time.Second
+)
+
+// once runs a check within its limit. A panic is a result: Crash.
+func (c check) once(ctx context.Context, x *examination) (r Result) {
+	limit := c.limit
+	if limit == 0 {
+		limit = defaultLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	start := x.since()
+	r = Result{ID: c.id, Layer: c.layer, Title: c.title, Needs: c.needs, Outcome: Pass}
+	defer func() {
+		if p := recover(); p != nil {
+			r.Outcome, r.Detail = Crash, "this check is broken; the others are not touched"
+			x.log.Error("a check of the doctor panicked", "check", c.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+		r.TookMS = (x.since() - start).Milliseconds()
+	}()
+	f := c.run(ctx, x)
+	if f.outcome != "" {
+		r.Outcome = f.outcome
+	}
+	r.Code, r.Name, r.Detail = f.code, f.name, f.detail
+	for _, s := range f.seen {
+		r.Seen = append(r.Seen, Evidence{AtMS: x.since().Milliseconds(), Saw: s})
+	}
+	return r
+}
