@@ -16,6 +16,8 @@ type check struct {
 	transport string
 	// needs are checks that must not have failed; where one did, this one is skipped.
 	needs []string
+	// after are checks that are waited for, whatever they say.
+	after []string
 	// limit is how long it may take; 0 is 5 s.
 	limit time.Duration
 	run   func(ctx context.Context, x *examination) found

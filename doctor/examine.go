@@ -82,6 +82,23 @@ type examination struct {
 	start   time.Time
 
 	addresses []netip.Addr // resolve
+	dcom      dcomPath     // the checks of DCOM
+
+	mu      sync.Mutex
+	closers []func()
+}
+
+// atEnd has f called when the last check has run, in the order of a defer.
+func (x *examination) atEnd(f func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.closers = append(x.closers, f)
+}
+
+func (x *examination) close() {
+	for _, f := range slices.Backward(x.closers) {
+		f()
+	}
 }
 
 func newExamination(t Target, o Options) *examination {
@@ -104,6 +121,7 @@ func Examine(ctx context.Context, t Target, o Options) *Report {
 	r.From, _ = os.Hostname() //nolint:errcheck // a machine without a name is ""
 	r.Account = o.Credentials.Username
 	r.Checks = runAll(ctx, x, wanted(t, o))
+	x.close()
 	for _, a := range x.addresses {
 		r.Target.Addresses = append(r.Target.Addresses, a.String())
 	}
@@ -118,7 +136,14 @@ var registered []check
 func register(c check) { registered = append(registered, c) }
 
 // order is the path: every check, in the order of the report.
-var order = []string{"resolve"}
+var order = []string{
+	"resolve", "route",
+	"tcp.5985", "tcp.5986", "tls", "http", "auth.offer", "clock", "auth.kerberos", "auth.ntlm", "bindings", "encryption",
+	"winrm.identify", "winrm.authorize", "winrm.quota",
+	"tcp.135", "epm", "rpc.auth", "dcom.activate", "dcom.bindings", "tcp.dynamic", "dcom.call", "wmi.namespace", "wmi.rights",
+	"uac.filter", "wmi.quota", "wmi.subscriptions",
+	"callback.in135", "callback.sink", "callback.level", "callback.anonymous", "callback.allow",
+}
 
 // wanted are the checks that apply, in order.
 func wanted(t Target, o Options) []check {
@@ -162,7 +187,7 @@ func runAll(ctx context.Context, x *examination, list []check) []Result {
 	for n, c := range list {
 		all.Go(func() {
 			defer close(done[c.id])
-			for _, id := range c.needs {
+			for _, id := range slices.Concat(c.needs, c.after) {
 				if ch := done[id]; ch != nil {
 					<-ch
 				}
