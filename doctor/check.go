@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // A check proves one thing about the path to a machine. Its file is check_ID.go.
@@ -18,12 +20,17 @@ type check struct {
 	needs []string
 	// after are checks that are waited for, whatever they say.
 	after []string
+	// degrades tells that the transport works all the same where this fails.
+	degrades bool
+	// applies tells whether the target has what is checked; nil is always.
+	applies func(t Target, o Options) bool
 	// limit is how long it may take; 0 is 5 s.
 	limit time.Duration
 	run   func(ctx context.Context, x *examination) found
 }
 
-// found is what a check says. The zero value is Pass.
+// found is what a check says. The zero value is Pass. What a peer wrote may
+// stand in it as it is: it is made printable, and bounded, afterwards.
 type found struct {
 	outcome Outcome
 	code    string
@@ -37,6 +44,12 @@ const (
 	defaultLimit  = 5 * time.Second
 	callbackLimit = 15 * time.Second
 	wholeLimit    = 60 * time.Second
+)
+
+// maxText bounds one text of a result, in bytes, and maxSeen how many there are.
+const (
+	maxText = 600
+	maxSeen = 64
 )
 
 // once runs a check within its limit. A panic is a result: Crash.
@@ -60,9 +73,25 @@ func (c check) once(ctx context.Context, x *examination) (r Result) {
 	if f.outcome != "" {
 		r.Outcome = f.outcome
 	}
-	r.Code, r.Name, r.Detail = f.code, f.name, f.detail
-	for _, s := range f.seen {
-		r.Seen = append(r.Seen, Evidence{AtMS: x.since().Milliseconds(), Saw: s})
+	r.Code, r.Name, r.Detail = f.code, clean(f.name), clean(f.detail)
+	for _, s := range f.seen[:min(len(f.seen), maxSeen)] {
+		r.Seen = append(r.Seen, Evidence{AtMS: x.since().Milliseconds(), Saw: clean(s)})
 	}
 	return r
+}
+
+// clean makes what a peer may have written fit for one line of a terminal.
+func clean(s string) string {
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "") + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case !unicode.IsPrint(r):
+			return '?'
+		}
+		return r
+	}, s)
 }

@@ -1,7 +1,9 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -45,10 +47,30 @@ func (t Target) host() string {
 	return t.Name
 }
 
+// asks tells whether a transport is to be examined.
+func (t Target) asks(transport string) bool {
+	return len(t.Transports) == 0 || slices.Contains(t.Transports, transport)
+}
+
 // Options say who asks and how. The zero value asks without credentials.
 type Options struct {
 	Credentials auth.Credentials
 	Tickets     *tickets.Source
+	// TLS is what is checked of the certificate over https; Target.Thumbprint goes before it.
+	TLS wsmanclient.TLSOptions
+	// Certificate is the user's, for the scheme Certificate.
+	Certificate *tls.Certificate
+	// Proxy is that of WinRM, as wsmanclient.Options has it.
+	Proxy string
+	// Unencrypted sends WinRM's messages in the clear over http.
+	Unencrypted bool
+	// SPN is the class of the service principal name over WinRM, HTTP by default;
+	// SPNPort puts the port into it.
+	SPN     string
+	SPNPort bool
+	// Strict obeys TrustedHosts to the letter, as Windows does. The default
+	// permits sealed NTLM to a host that the user named.
+	Strict bool
 	// Settings are the client's, of winrm/config/client.
 	Settings func() *settings.Client
 	NTLM     func() settings.NTLM
@@ -82,9 +104,12 @@ type examination struct {
 	start   time.Time
 
 	addresses []netip.Addr // resolve
+	winrm     winrmFacts   // the checks of WinRM
 	dcom      dcomPath     // the checks of DCOM
 
 	mu      sync.Mutex
+	host    hostFacts
+	notes   map[string]string // by transport
 	closers []func()
 }
 
@@ -99,6 +124,56 @@ func (x *examination) close() {
 	for _, f := range slices.Backward(x.closers) {
 		f()
 	}
+}
+
+// hostFacts are what the machine said about itself, over whichever transport.
+type hostFacts struct {
+	kind hostKind
+	// os is its own name for its system, "" where it told none.
+	os string
+	// version is that of the system, "10.0.17763"; "" where it told none.
+	version string
+}
+
+// hostKind is which software answers.
+type hostKind string
+
+const (
+	unknownHost  hostKind = ""
+	windowsHost  hostKind = "windows"
+	casementHost hostKind = "casement"
+)
+
+// told adds what the machine said about itself. What is empty stays as it was.
+func (x *examination) told(h hostFacts) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.host.kind = cmp.Or(h.kind, x.host.kind)
+	x.host.os = cmp.Or(h.os, x.host.os)
+	x.host.version = cmp.Or(h.version, x.host.version)
+}
+
+// facts are what the machine said about itself so far.
+func (x *examination) facts() hostFacts {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.host
+}
+
+// note sums up how a transport works, for the head of the report.
+func (x *examination) note(transport, text string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.notes == nil {
+		x.notes = map[string]string{}
+	}
+	x.notes[transport] = clean(text)
+}
+
+func (x *examination) summary(transport string) string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.notes[transport]
 }
 
 func newExamination(t Target, o Options) *examination {
@@ -120,29 +195,49 @@ func Examine(ctx context.Context, t Target, o Options) *Report {
 	r := &Report{Schema: Schema, Target: ReportTarget{Input: t.Name}, Started: x.start.UTC()}
 	r.From, _ = os.Hostname() //nolint:errcheck // a machine without a name is ""
 	r.Account = o.Credentials.Username
-	r.Checks = runAll(ctx, x, wanted(t, o))
+	list := wanted(t, o)
+	r.Checks = runAll(ctx, x, list)
 	x.close()
 	for _, a := range x.addresses {
 		r.Target.Addresses = append(r.Target.Addresses, a.String())
 	}
-	conclude(x, r)
+	if os := x.facts().system(); os != "" {
+		r.Target.OS = &os
+	}
+	conclude(x, list, r)
 	r.TookMS = x.since().Milliseconds()
 	return r
 }
 
-// registered are all checks in the order in which their files are named in order.
+// registered are all checks in the order in which their files are named.
 var registered []check
 
 func register(c check) { registered = append(registered, c) }
 
-// order is the path: every check, in the order of the report.
+// order is the path: every check, in the order of the report. tcp.winrm stands
+// for the port of the endpoint and is named after it.
 var order = []string{
 	"resolve", "route",
-	"tcp.5985", "tcp.5986", "tls", "http", "auth.offer", "clock", "auth.kerberos", "auth.ntlm", "bindings", "encryption",
+	"tcp.winrm", "tls", "http", "auth.offer", "clock", "auth.client", "auth.kerberos", "auth.ntlm", "auth.other", "bindings", "encryption",
 	"winrm.identify", "winrm.authorize", "winrm.quota",
 	"tcp.135", "epm", "rpc.auth", "dcom.activate", "dcom.bindings", "tcp.dynamic", "dcom.call", "wmi.namespace", "wmi.rights",
 	"uac.filter", "wmi.quota", "wmi.subscriptions",
 	"callback.in135", "callback.sink", "callback.level", "callback.anonymous", "callback.allow",
+}
+
+// winrmPort is the name of the check of WinRM's port until the port is known.
+const winrmPort = "tcp.winrm"
+
+// named is a check under the name that it has for a target.
+func (c check) named(t Target) check {
+	if c.id == winrmPort {
+		c.id = t.portCheck()
+	}
+	if slices.Contains(c.needs, winrmPort) {
+		c.needs = slices.Clone(c.needs)
+		c.needs[slices.Index(c.needs, winrmPort)] = t.portCheck()
+	}
+	return c
 }
 
 // wanted are the checks that apply, in order.
@@ -151,26 +246,42 @@ func wanted(t Target, o Options) []check {
 	for _, c := range registered {
 		byID[c.id] = c
 	}
+	var path []check
+	for _, id := range order {
+		c, ok := byID[id]
+		if ok && (c.transport == "" || t.asks(c.transport)) && (c.applies == nil || c.applies(t, o)) {
+			path = append(path, c.named(t))
+		}
+	}
+	if len(o.Only) == 0 {
+		return path
+	}
 	only := map[string]bool{}
 	var need func(id string)
 	need = func(id string) {
 		only[id] = true
-		for _, n := range byID[id].needs {
-			need(n)
+		for _, c := range path {
+			if c.id == id {
+				for _, n := range c.needs {
+					need(n)
+				}
+			}
 		}
 	}
 	for _, id := range o.Only {
 		need(id)
 	}
-	var list []check
-	for _, id := range order {
-		c, ok := byID[id]
-		applies := c.transport == "" || len(t.Transports) == 0 || slices.Contains(t.Transports, c.transport)
-		if ok && applies && (len(o.Only) == 0 || only[id]) {
-			list = append(list, c)
-		}
+	return slices.DeleteFunc(path, func(c check) bool { return !only[c.id] })
+}
+
+// CheckIDs are the names of the checks that a target has, in order.
+func CheckIDs(t Target, o Options) []string {
+	o.Only = nil
+	var ids []string
+	for _, c := range wanted(t, o) {
+		ids = append(ids, c.id)
 	}
-	return list
+	return ids
 }
 
 // runAll runs checks, those of the two transports beside each other, each after

@@ -17,8 +17,12 @@ type Report struct {
 	Verdict Verdict      `json:"verdict"`
 	// Transports are "winrm" and "dcom".
 	Transports map[string]Reach `json:"transports"`
+	// Summary sums each transport up in a few words.
+	Summary map[string]string `json:"summary,omitempty"`
 	// Cause explains the first failure; nil where nothing failed, or nothing explains it.
-	Cause  *Cause   `json:"cause"`
+	Cause *Cause `json:"cause"`
+	// Also are the causes of the other transport's failure, where they differ.
+	Also   []Cause  `json:"also,omitempty"`
 	Checks []Result `json:"checks"`
 	// Not are codes that people know and that were not seen: what it is not.
 	Not      []NotCause `json:"not"`
