@@ -22,7 +22,13 @@ type event struct {
 // goTest runs `go test -json` with args and counts each test and subtest; with benchmarks, each benchmark that ran.
 // A package that fails without a failing test (it does not build, it panics) counts as one failure.
 func goTest(ctx context.Context, r *run, env []string, args ...string) {
+	goTestIn(ctx, r, "", env, args...)
+}
+
+// goTestIn does the same in a folder, which may be that of another module.
+func goTestIn(ctx context.Context, r *run, dir string, env []string, args ...string) {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...)
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut

@@ -65,6 +65,7 @@ var plans = map[string][]step{
 		{"fuzz targets", fuzz(5 * time.Second)},
 		{"benchmarks", bench("1x")},
 		{"peers and scripts", peers},
+		{"browser", browser},
 	},
 	"soak": {
 		{"build", build},

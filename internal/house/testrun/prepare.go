@@ -6,8 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -50,12 +52,18 @@ func packages(ctx context.Context, r *run) {
 	}
 }
 
-// python makes .venv with the pinned clients of test/requirements.txt; a stamp says for which list it was made.
+// python makes .venv with the pinned clients of test/requirements.txt, and what test/requirements-alone.txt names without what that
+// needs; a stamp says for which lists it was made.
 func python(ctx context.Context, r *run) {
-	want, err := os.ReadFile("test/requirements.txt")
-	if err != nil {
-		r.fail("test/requirements.txt", err.Error())
-		return
+	lists := map[string][]string{"test/requirements.txt": nil, "test/requirements-alone.txt": {"--no-deps"}}
+	var want []byte
+	for _, name := range slices.Sorted(maps.Keys(lists)) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			r.fail(name, err.Error())
+			return
+		}
+		want = append(want, text...)
 	}
 	sum := sha256.Sum256(want)
 	stamp := filepath.Join(".venv", "casement-"+hex.EncodeToString(sum[:8]))
@@ -66,9 +74,12 @@ func python(ctx context.Context, r *run) {
 		r.missing("python peers", "python3 -m venv .venv: "+err.Error()+" "+out)
 		return
 	}
-	if out, err := output(ctx, nil, ".venv/bin/python", "-m", "pip", "install", "--quiet", "-r", "test/requirements.txt"); err != nil {
-		r.missing("python peers", "pip install -r test/requirements.txt: "+err.Error()+" "+out)
-		return
+	for name, flags := range lists {
+		args := append([]string{"-m", "pip", "install", "--quiet", "-r", name}, flags...)
+		if out, err := output(ctx, nil, ".venv/bin/python", args...); err != nil {
+			r.missing("python peers", "pip install -r "+name+": "+err.Error()+" "+out)
+			return
+		}
 	}
 	if err := os.WriteFile(stamp, nil, 0o644); err != nil {
 		r.fail("python peers", err.Error())

@@ -131,6 +131,11 @@ func peers(ctx context.Context, r *run) {
 	}
 }
 
+// browser lets a person in Chromium use the console. test/browser is a module of its own.
+func browser(ctx context.Context, r *run) {
+	goTestIn(ctx, r, "test/browser", nil, "-count=1", "-timeout=10m", "./...")
+}
+
 // kills kills the real binary at random moments for as long as a soak gives it.
 func kills(ctx context.Context, r *run) {
 	goTest(ctx, r, nil, "-count=1", "-timeout=20m", "-run=^TestKilled", "./test/newcomer")
