@@ -29,6 +29,8 @@ type CallbackOptions struct {
 	Access func(ctx context.Context, call *dcerpc.Call) error
 	// Admit is asked for each connection, for example whether it comes from the machine that was given a reference; nil admits all.
 	Admit func(local, peer net.Addr) error
+	// Resolved is told of each peer that asked where an object is and was told; nil is not.
+	Resolved func(peer net.Addr)
 	// Log takes what happens; nil discards it.
 	Log *slog.Logger
 }
@@ -53,7 +55,7 @@ func ListenCallbacks(opts CallbackOptions) (*Callbacks, error) {
 			return nil, err
 		}
 	}
-	c := &Callbacks{resolver: NewResolver(ResolverOptions{Endpoint: resolver, Security: securityBindings(&opts), Log: opts.Log})}
+	c := &Callbacks{resolver: NewResolver(ResolverOptions{Endpoint: resolver, Security: securityBindings(&opts), Resolved: opts.Resolved, Log: opts.Log})}
 	c.exporter = c.resolver.NewExporter(ExporterOptions{Endpoint: objects, Level: opts.Level, Access: opts.Access, Log: opts.Log})
 	server := func() *dcerpc.Server {
 		return dcerpc.NewServer(dcerpc.ServerOptions{

@@ -36,6 +36,9 @@ func (p *Proxy) OID() uint64 { return p.ref.std.OID }
 // Host is the machine as the user named it.
 func (p *Proxy) Host() string { return p.ref.at.machine.host }
 
+// Exporter is what the host said about where the object lives: every address, also those that are never dialled.
+func (p *Proxy) Exporter() ExporterInfo { return p.ref.at.info }
+
 // Addrs are the ends of the connection that calls take, nil before the first: for ExportOptions of what is passed in a call.
 func (p *Proxy) Addrs() (local, peer net.Addr) {
 	ch, err := p.ref.at.channel(p.blanket)

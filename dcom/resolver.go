@@ -24,6 +24,8 @@ type ResolverOptions struct {
 	// Access is asked before pings and resolutions; an error is ERROR_ACCESS_DENIED. Nil permits everybody: these tell nothing but addresses, and only
 	// to who knows a random number.
 	Access func(ctx context.Context, call *dcerpc.Call) error
+	// Resolved is told of each peer that asked where an exporter is and was told; nil is not.
+	Resolved func(peer net.Addr)
 	// MaxSets and MaxPinged bound the ping sets of one address, 64, and the objects in a set, 10,000.
 	MaxSets, MaxPinged int
 	// Log takes what happens to ping sets; nil discards it.
@@ -198,6 +200,9 @@ func (r *Resolver) serve(ctx context.Context, call *dcerpc.Call) error {
 		out := ResolveOxid2Response{ResolveOxidResponse{Status: denied}}
 		if denied == 0 {
 			out.Exporter, out.Status = r.resolve(call, in.OXID)
+		}
+		if out.Status == 0 && r.opts.Resolved != nil {
+			r.opts.Resolved(call.Peer)
 		}
 		if call.Opnum == opResolveOxid2 {
 			out.MarshalNDR(call.Out)

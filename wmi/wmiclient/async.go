@@ -144,7 +144,7 @@ func (a *Async) begin(ctx context.Context, by way, namespace string, opnum uint1
 			if peer == nil {
 				return errNoAddress
 			}
-			if a.sink, err = sinks.host(limited, a.queue, local, peer); err != nil {
+			if a.sink, err = sinks.host(limited, a.queue, local, peer, s.c.trace(ctx)); err != nil {
 				return err
 			}
 		}

@@ -69,6 +69,9 @@ func New(host string, o Options) (*Client, error) {
 // Host is the host that the client was made for.
 func (c *Client) Host() string { return c.host }
 
+// Blanket is with which identity and protection the client calls.
+func (c *Client) Blanket() dcom.Blanket { return c.blanket }
+
 // Close ends every session and the connections.
 func (c *Client) Close() error {
 	c.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -75,6 +76,7 @@ type sinkPeer struct {
 	users   int
 	reached chan struct{} // closed when it has connected
 	seen    bool
+	traces  []*Trace // of the users
 }
 
 // SinkPorts are the ports that are open for sinks.
@@ -109,11 +111,11 @@ func NewSinks(o SinkOptions) *Sinks {
 func (k *Sinks) queue() int { return k.o.Queue }
 
 // host makes a receiver callable.
-func (k *Sinks) host(ctx context.Context, to receiver, local, peer net.Addr) (*exported, error) {
+func (k *Sinks) host(ctx context.Context, to receiver, local, peer net.Addr, trace *Trace) (*exported, error) {
 	if k.o.Unsecapp != "" {
 		return k.rent(ctx, to, local, peer)
 	}
-	return k.export(ctx, sinkObject{to}, local, peer)
+	return k.export(ctx, sinkObject{to}, local, peer, trace)
 }
 
 // Ports tells what is open now, nothing where there is no sink.
@@ -134,17 +136,17 @@ type exported struct {
 }
 
 // export makes an object callable for the machine at peer, which is reached from local.
-func (k *Sinks) export(ctx context.Context, o dcom.Object, local, peer net.Addr) (*exported, error) {
+func (k *Sinks) export(ctx context.Context, o dcom.Object, local, peer net.Addr, trace *Trace) (*exported, error) {
 	at, err := netip.ParseAddrPort(peer.String())
 	if err != nil {
 		return nil, err
 	}
 	from := at.Addr().Unmap().WithZone("")
-	callbacks, reached, err := k.enter(ctx, from)
+	callbacks, reached, err := k.enter(ctx, from, trace)
 	if err != nil {
 		return nil, err
 	}
-	end := sync.OnceFunc(func() { k.leave(from) })
+	end := sync.OnceFunc(func() { k.leave(from, trace) })
 	opts := dcom.ExportOptions{IID: wmi.IIDObjectSink, Anyone: true, NoPing: true, Local: local, Peer: peer}
 	ref, err := callbacks.Exporter().Export(o, opts)
 	if err != nil {
@@ -165,7 +167,7 @@ func (k *Sinks) export(ctx context.Context, o dcom.Object, local, peer net.Addr)
 }
 
 // enter opens the ports for the first sink.
-func (k *Sinks) enter(ctx context.Context, from netip.Addr) (*dcom.Callbacks, <-chan struct{}, error) {
+func (k *Sinks) enter(ctx context.Context, from netip.Addr, trace *Trace) (*dcom.Callbacks, <-chan struct{}, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.callbacks == nil {
@@ -180,13 +182,15 @@ func (k *Sinks) enter(ctx context.Context, from netip.Addr) (*dcom.Callbacks, <-
 		k.peers[from] = p
 	}
 	p.users++
+	p.traces = append(p.traces, trace)
 	return k.callbacks, p.reached, nil
 }
 
 // leave closes them after the last.
-func (k *Sinks) leave(from netip.Addr) {
+func (k *Sinks) leave(from netip.Addr, trace *Trace) {
 	k.mu.Lock()
 	p := k.peers[from]
+	p.traces = slices.Delete(p.traces, slices.Index(p.traces, trace), slices.Index(p.traces, trace)+1)
 	if p.users--; p.users == 0 {
 		delete(k.peers, from)
 	}
@@ -211,7 +215,10 @@ func (k *Sinks) listen(ctx context.Context) error {
 	if err != nil {
 		k.o.Logger.Debug("the reference names the sink's own port", "resolver", k.o.ResolverPort, "error", err)
 	}
-	o := dcom.CallbackOptions{Objects: objects, Advertise: k.o.Advertise, Acceptor: k.o.Acceptor, Access: k.access, Admit: k.admit, Log: k.o.Logger}
+	o := dcom.CallbackOptions{Objects: objects, Advertise: k.o.Advertise, Access: k.access, Admit: k.admit, Resolved: k.resolved, Log: k.o.Logger}
+	if k.o.Acceptor != nil {
+		o.Acceptor = k.acceptor
+	}
 	if err == nil { // an interface that holds nothing is not nil
 		o.Resolver = resolver
 	}
@@ -232,8 +239,10 @@ func (k *Sinks) listen(ctx context.Context) error {
 	return nil
 }
 
-func portOf(l net.Listener) uint16 {
-	at, _ := netip.ParseAddrPort(l.Addr().String()) // 0 for what is no port
+func portOf(l net.Listener) uint16 { return portAt(l.Addr()) }
+
+func portAt(a net.Addr) uint16 {
+	at, _ := netip.ParseAddrPort(a.String()) // 0 for what is no port
 	return at.Port()
 }
 
@@ -242,6 +251,7 @@ var errStranger = errors.New("this machine was given no sink")
 // admit takes connections of machines that have a sink, as far as the firewall lets them in.
 func (k *Sinks) admit(local, peer net.Addr) error {
 	if err := k.o.Firewall.Admit(k.part(local), local, peer); err != nil {
+		k.tell(peer, Callback{Leg: CallbackConnected, Port: portAt(local), Err: err})
 		return k.refused(peer, err)
 	}
 	at, err := netip.ParseAddrPort(peer.String())
@@ -254,6 +264,7 @@ func (k *Sinks) admit(local, peer net.Addr) error {
 			close(p.reached)
 		}
 		k.mu.Unlock()
+		k.tell(peer, Callback{Leg: CallbackConnected, Port: portAt(local), Err: err})
 	}
 	return k.refused(peer, err)
 }
@@ -274,6 +285,7 @@ func (k *Sinks) access(_ context.Context, call *dcerpc.Call) error {
 	case s.Level() < dcerpc.LevelPacket:
 		err = errLowLevel
 	}
+	k.tell(call.Peer, Callback{Leg: CallbackCalled, Port: portAt(call.Local), Level: call.Security.Level(), Identity: call.Security.Identity(), Err: err})
 	return k.refused(call.Peer, err)
 }
 

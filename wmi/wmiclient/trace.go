@@ -18,6 +18,9 @@ type Trace struct {
 	LoggedIn func(resource string, err error)
 	// Called tells of each call of a method: IWbemServices::ExecQuery, its HRESULT and how long it took. err is nil where the host answered.
 	Called func(method string, result uint32, took time.Duration, err error)
+	// CalledBack tells of each step of the host on its way to the sink of an asynchronous operation, where this process hosts the sink. Hosts
+	// at the same address are not told apart.
+	CalledBack func(Callback)
 	// Without tells what the host does not have and the client does without.
 	Without func(what string, err error)
 }
@@ -60,6 +63,12 @@ func (t *Trace) loggedIn(resource string, err error) {
 func (t *Trace) called(method string, result uint32, took time.Duration, err error) {
 	if t.Called != nil {
 		t.Called(method, result, took, err)
+	}
+}
+
+func (t *Trace) calledBack(b Callback) {
+	if t.CalledBack != nil {
+		t.CalledBack(b)
 	}
 }
 

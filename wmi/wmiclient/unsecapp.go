@@ -133,7 +133,7 @@ func (k *Sinks) relay(ctx context.Context, c net.Conn) error {
 		return err
 	}
 	r := &relayed{f: f, results: make(chan uint32), gone: ctx.Done()}
-	sink, err := k.export(ctx, sinkObject{r}, net.TCPAddrFromAddrPort(local), net.TCPAddrFromAddrPort(peer))
+	sink, err := k.export(ctx, sinkObject{r}, net.TCPAddrFromAddrPort(local), net.TCPAddrFromAddrPort(peer), &Trace{})
 	if err != nil {
 		return errors.Join(err, f.send(frame{Error: err.Error()}))
 	}
