@@ -105,6 +105,34 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
+// Users of a domain that root permitted are those of the name service switch, but never root or somebody of this machine.
+func TestPolicyOfDomains(t *testing.T) {
+	p := Policy{Users: []string{"alice", `CORP\named`}, AllowRoot: true, Domains: []string{`CORP\*`, "*@lab.test"}}
+	for _, tt := range []struct {
+		user string
+		uid  uint32
+		ok   bool
+	}{
+		{`CORP\bob`, 5000, true}, {`corp\bob`, 5000, true}, {"bob@LAB.test", 5000, true}, {`CORP\named`, 1000, true},
+		{`OTHER\bob`, 5000, false}, {`CORP\`, 5000, false}, {`CORP`, 5000, false}, {"bob", 5000, false}, {"bob@corp", 5000, false}, {"@lab.test", 5000, false},
+		{`CORP\bob@lab.test`, 5000, false}, {`OTHER\bob@lab.test`, 5000, false}, {`CORP\x\y`, 5000, false},
+		{`CORP\bob`, 0, false}, {`CORP\bob`, 1000, false}, {"bob@lab.test", 1000, false},
+	} {
+		err := p.permitsUser(tt.user, tt.uid)
+		if err == nil {
+			err = p.permitsFound(shell.Identity{UnixUser: tt.user, UID: tt.uid}, "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n")
+		}
+		if (err == nil) != tt.ok {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+	for _, bad := range []string{"", "*", "CORP", `\*`, "*@", `*\CORP`, "CORP@*", `CORP\*x`, `CORP\**`, `A\B\*`, "*@a@b", "CO*RP"} {
+		if ValidDomain(bad) || (Policy{Domains: []string{bad}}).ofDomain(`CORP\bob`) {
+			t.Errorf("%q names a domain", bad)
+		}
+	}
+}
+
 func TestPolicy(t *testing.T) {
 	p := Policy{Users: []string{"alice", "root", "toor"}}
 	for _, c := range []struct {

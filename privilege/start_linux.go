@@ -26,6 +26,13 @@ func (h *helper) start(r *request, files []*os.File) error {
 	if err := policy.permitsUser(r.Start.User, id.UID); err != nil {
 		return err
 	}
+	passwd, err := os.ReadFile("/etc/passwd")
+	if err != nil {
+		return refusef("whether %s is a user of this machine cannot be seen: %v", r.Start.User, err)
+	}
+	if err := policy.permitsFound(id, string(passwd)); err != nil {
+		return err
+	}
 	if err := h.reserve(policy.maxJobs()); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -152,22 +151,5 @@ func (s *State) PermitKernel(on bool) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("the kernel's packet filter is root's to permit: %w", fs.ErrPermission)
 	}
-	path := PolicyPath(s.Dir)
-	p, err := privilege.LoadPolicy(path)
-	if errors.Is(err, fs.ErrNotExist) && on {
-		if err = os.MkdirAll(policyFolder, 0o755); err != nil { // #nosec G301 -- its files have mode 0600
-			return fmt.Errorf("write the policy of the privilege helper: %w", err)
-		}
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if p.Firewall != on {
-		p.Firewall = on
-		if err := privilege.WritePolicy(path, p); err != nil {
-			return err
-		}
-	}
-	_, err = s.updatePolicy("")
-	return err
+	return s.decide(func(p *privilege.Policy) { p.Firewall = on })
 }

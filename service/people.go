@@ -62,7 +62,11 @@ func (g *guarded) ntlm(o ntlm.AcceptorOptions) auth.Acceptor {
 		machine = machineName()
 	}
 	o.Secrets, o.NetBIOSName, o.DNSName = g.secret, machine, hostName()
-	o.PassThrough, o.NetBIOSDomain = g.elsewhere, g.people.winbind.domain().netBIOS
+	joined := g.people.winbind.domain()
+	if joined.machine != "" { // the domain's controller compares what the client saw with the account that asks it
+		o.NetBIOSName = joined.machine
+	}
+	o.PassThrough, o.NetBIOSDomain = g.elsewhere, joined.netBIOS
 	if !allowed.Accepts(true) {
 		o.PassThrough = nil
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/privilege"
@@ -130,7 +131,7 @@ func (s *State) updatePolicy(account string) (Permitted, error) {
 			p.Users = append(p.Users, u.UnixUser)
 		}
 	}
-	if len(p.Users) == 1 && len(p.Ports) == 0 && p.MaxJobs == 0 && !p.Firewall {
+	if len(p.Users) == 1 && len(p.Domains) == 0 && len(p.Ports) == 0 && p.MaxJobs == 0 && !p.Firewall {
 		// Nothing but what holds without a file too.
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return told, fmt.Errorf("write the policy of the privilege helper: %w", err)
@@ -141,4 +142,48 @@ func (s *State) updatePolicy(account string) (Permitted, error) {
 		return told, fmt.Errorf("write the policy of the privilege helper: %w", err)
 	}
 	return told, privilege.WritePolicy(path, p)
+}
+
+// PermitDomain makes root's decision hold whether the users of a domain, DOMAIN\* or *@realm, run as the Unix users that the name service switch
+// has for them, where no account was mapped. For who is not root it fails.
+func (s *State) PermitDomain(domain string, on bool) error {
+	if !privilege.ValidDomain(domain) {
+		return fmt.Errorf("%q does not name the users of a domain, as DOMAIN\\* and *@realm do", domain)
+	}
+	return s.decide(func(p *privilege.Policy) {
+		p.Domains = slices.DeleteFunc(p.Domains, func(d string) bool { return strings.EqualFold(d, domain) })
+		if on {
+			p.Domains = append(p.Domains, domain)
+		}
+	})
+}
+
+// PermittedDomains are those of PermitDomain; none for who is not root.
+func (s *State) PermittedDomains() []string {
+	p, err := privilege.LoadPolicy(PolicyPath(s.Dir))
+	if err != nil {
+		return nil
+	}
+	return p.Domains
+}
+
+// decide changes what the helper may do beside starting users who are mapped.
+func (s *State) decide(change func(*privilege.Policy)) error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("what the privilege helper may do is root's to permit: %w", fs.ErrPermission)
+	}
+	path := PolicyPath(s.Dir)
+	p, err := privilege.LoadPolicy(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(policyFolder, 0o755); err != nil { // #nosec G301 -- its files have mode 0600
+		return fmt.Errorf("write the policy of the privilege helper: %w", err)
+	}
+	change(&p)
+	if err := privilege.WritePolicy(path, p); err != nil {
+		return err
+	}
+	_, err = s.updatePolicy("")
+	return err
 }

@@ -29,8 +29,9 @@ type winbind struct {
 	asked  time.Time
 }
 
-// joined is the domain that this machine is a member of; the zero value is none.
-type joined struct{ netBIOS, realm string }
+// joined is the domain that this machine is a member of; the zero value is none. machine is the name of its account there, without the $, and
+// empty where winbind does not tell.
+type joined struct{ netBIOS, realm, machine string }
 
 const (
 	winbindSlots = 4
@@ -72,7 +73,21 @@ func askDomain() (d joined) {
 	if says["Active Directory"] != "Yes" || says["Primary"] != "Yes" {
 		return d
 	}
-	return joined{netBIOS: name, realm: strings.ToUpper(says["Alt_Name"])}
+	return joined{netBIOS: name, realm: strings.ToUpper(says["Alt_Name"]), machine: askMachine(name)}
+}
+
+// askMachine is the name that this machine has in the domain own: winbind lists its accounts as a domain, too.
+func askMachine(own string) string {
+	list, err := wbinfo(context.Background(), "--trusted-domains", "--verbose")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(list) {
+		if f := strings.Fields(line); len(f) == 2 && f[1] == "Local" && f[0] != "BUILTIN" && f[0] != own {
+			return f[0]
+		}
+	}
+	return ""
 }
 
 // elsewhere is who verifies the NTLM of an account that is not of this machine; nil
@@ -237,13 +252,13 @@ func lookupName(ctx context.Context, name string) (sid security.SID, shown strin
 }
 
 // wbinfo asks winbind.
-func wbinfo(ctx context.Context, question string) (string, error) {
+func wbinfo(ctx context.Context, question ...string) (string, error) {
 	program, err := exec.LookPath("wbinfo")
 	if err != nil {
 		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, winbindWait)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program, question).Output() // #nosec G204 -- no shell stands between
+	out, err := exec.CommandContext(ctx, program, question...).Output() // #nosec G204 -- no shell stands between
 	return strings.TrimSpace(string(out)), err
 }

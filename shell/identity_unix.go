@@ -35,8 +35,24 @@ func LookupIdentity(name string) (Identity, error) {
 	if !local {
 		line = getent("getent", "passwd", name)
 	}
+	id, err := parseEntry(name, line, local)
+	if err != nil {
+		return Identity{}, err
+	}
+	groups, err := groupsOf(name, strconv.FormatUint(uint64(id.GID), 10), local)
+	if err != nil {
+		return Identity{}, err
+	}
+	id.Groups = groups
+	return id, nil
+}
+
+// parseEntry takes the answer to a question for name out of its line of passwd.
+func parseEntry(name, line string, local bool) (Identity, error) {
 	f := strings.Split(strings.TrimSpace(line), ":")
-	if len(f) != 7 || f[0] != name {
+	// What is no name, such as a number, finds somebody, too. A name with its domain is answered by the short one where that is how
+	// the administrator of winbind or SSSD wants users to be called.
+	if len(f) != 7 || f[0] != name && (local || !strings.ContainsAny(name, `\@`)) {
 		return Identity{}, user.UnknownUserError(name)
 	}
 	uid, err1 := strconv.ParseUint(f[2], 10, 32)
@@ -44,13 +60,7 @@ func LookupIdentity(name string) (Identity, error) {
 	if err1 != nil || err2 != nil {
 		return Identity{}, fmt.Errorf("shell: user %s has no numeric ids in the user database", name)
 	}
-	id := Identity{UnixUser: name, UID: uint32(uid), GID: uint32(gid), Home: f[5], Shell: f[6]}
-	groups, err := groupsOf(name, f[3], local)
-	if err != nil {
-		return Identity{}, err
-	}
-	id.Groups = groups
-	return id, nil
+	return Identity{UnixUser: name, UID: uint32(uid), GID: uint32(gid), Home: f[5], Shell: f[6]}, nil
 }
 
 // passwdLine returns the line of name in /etc/passwd.

@@ -3,6 +3,7 @@
 package adtest
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/casementhq/casement/security"
@@ -16,8 +17,9 @@ const (
 	// Password is that of every user, of the Administrator, and of the computers.
 	Password = "Casement-1pass"
 
-	// Alice is a member of the group Operators, Bob of none, Adam of Domain Admins. Delia may not be delegated.
-	Alice, Bob, Adam, Delia = "alice", "bob", "adam", "delia"
+	// Alice is a member of the group Operators, Bob of none, Adam of Domain Admins. Delia may not be delegated, and Doris, of Operators,
+	// is disabled.
+	Alice, Bob, Adam, Delia, Doris = "alice", "bob", "adam", "delia", "doris"
 	// Operators is a global group of the domain.
 	Operators = "Operators"
 
@@ -38,9 +40,23 @@ type Domain struct {
 	// SID is the domain's.
 	SID security.SID
 
-	dir  string
-	sids map[string]security.SID
+	dir    string
+	sids   map[string]security.SID
+	stop   func()
+	member *Member
+}
+
+// Member is a machine that has joined the domain: it has an account there and a winbind of its own, which the name service switch asks, too.
+// It is this machine in a view of the file system of its own, where the socket of that winbind, /etc/hosts, /etc/group and /etc/nsswitch.conf
+// are those of a member. The users nobody and casement may ask winbind for keys of sessions.
+type Member struct {
+	pid  int // of a process that is there
 	stop func()
+}
+
+// Enter is what stands before the command line of a program that runs on the member. Its folder is the root.
+func (m *Member) Enter() []string {
+	return []string{"nsenter", "--mount=/proc/" + strconv.Itoa(m.pid) + "/ns/mnt"}
 }
 
 // SIDOf is the SID of a user, a group or a computer.

@@ -3,6 +3,7 @@ package adtest
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -38,5 +39,25 @@ func TestDomain(t *testing.T) {
 	}
 	if sid := d.SIDOf(Alice); sid.Domain() != d.SID || sid.RID() < 1000 {
 		t.Errorf("the SID of a user is %s in the domain %s", sid, d.SID)
+	}
+}
+
+// A member has joined: winbind there knows the users, and so does its name service switch, and NTLM is verified with the member's own account.
+func TestJoined(t *testing.T) {
+	d := Shared(t)
+	m := d.Joined(t)
+	for _, tt := range []struct {
+		line string
+		want string
+	}{
+		{`wbinfo --check-secret`, "succeeded"},
+		{`wbinfo --own-domain`, NetBIOS},
+		{`id -u 'CORP\alice'`, strconv.Itoa(FirstUID + int(d.SIDOf(Alice).RID()))},
+		{`wbinfo --authenticate='CORP\alice%` + Password + `'`, "challenge/response password authentication succeeded"},
+	} {
+		in := m.Enter()
+		if out, err := exec.Command(in[0], append(in[1:], "sh", "-c", tt.line)...).CombinedOutput(); err != nil || !strings.Contains(string(out), tt.want) {
+			t.Errorf("%s: %v\n%s", tt.line, err, out)
+		}
 	}
 }

@@ -17,6 +17,7 @@ lp = LoadParm()
 lp.load(folder + "/etc/smb.conf")
 db = SamDB(url=folder + "/private/sam.ldb", session_info=system_session(), lp=lp)
 
+DISABLED = 0x2
 NOT_DELEGATED = 0x100000
 TRUSTED_FOR_DELEGATION = 0x80000
 
@@ -37,11 +38,12 @@ def control(name, flag):
     change(name, userAccountControl=str(int(str(entry(name)["userAccountControl"])) | flag))
 
 
-for user in ["alice", "bob", "adam", "delia"]:
+for user in ["alice", "bob", "adam", "delia", "doris"]:
     db.newuser(user, password)
 control("delia", NOT_DELEGATED)
+control("doris", DISABLED)
 db.newgroup("Operators")
-db.add_remove_group_members("Operators", ["alice"])
+db.add_remove_group_members("Operators", ["alice", "doris"])
 db.add_remove_group_members("Domain Admins", ["adam"])
 
 net = Net(Credentials(), lp)

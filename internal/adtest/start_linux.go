@@ -60,6 +60,9 @@ func Close() {
 	defer shared.Unlock()
 	if d := shared.domain; d != nil {
 		shared.domain, shared.err = nil, errors.New("the domain was closed")
+		if d.member != nil {
+			d.member.stop()
+		}
 		d.stop()
 		for range 50 { // winbind notices a little later that its parent is gone, and writes until then
 			if _, err := os.Stat(d.dir); os.IsNotExist(err) {
@@ -164,29 +167,13 @@ func (d *Domain) readSIDs() error {
 
 // run starts the controller and waits until its ports are open.
 func (d *Domain) run() error {
-	cmd := exec.Command("samba", "-s", filepath.Join(d.dir, "etc", "smb.conf"), "-i", "--no-process-group", "-M", "single",
-		"--option=server services=ldap,kdc,cldap,rpc,s3fs,winbindd")
-	// It ends with us however we end; the signal comes when the thread ends that started it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	// Its file server finds winbind, which says what Unix user somebody is, at the place that was compiled in, and nowhere else.
+	cmd := exec.Command("unshare", "-m", "sh", "-c", `mkdir -p /run/samba/winbindd "$0" && mount --bind "$0" /run/samba/winbindd && exec "$@"`, filepath.Join(d.dir, "winbindd"),
+		"samba", "-s", filepath.Join(d.dir, "etc", "smb.conf"), "-i", "--no-process-group", "-M", "single", "--option=server services=ldap,kdc,cldap,rpc,s3fs,winbindd")
 	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	started, ended := make(chan error), make(chan struct{})
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-		}
-		close(ended)
-	}()
-	if err := <-started; err != nil {
+	var err error
+	if d.stop, err = spawn(cmd, &log); err != nil {
 		return err
-	}
-	d.stop = func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		<-ended
 	}
 	for _, port := range []string{"88", "389", "135", "445"} {
 		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
@@ -202,6 +189,28 @@ func (d *Domain) run() error {
 		}
 	}
 	return nil
+}
+
+// spawn starts a program that ends with us however we end, with all of its process group. stop ends it, too.
+func spawn(cmd *exec.Cmd, log *bytes.Buffer) (stop func(), err error) {
+	// The signal comes when the thread ends that started it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Stdout, cmd.Stderr = log, log
+	started, ended := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+		close(ended)
+	}()
+	return func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		<-ended
+	}, <-started
 }
 
 // Winbind returns a folder with the programs wbinfo and ntlm_auth, which reach the winbind of the controller itself: they

@@ -16,3 +16,9 @@ func Close() {}
 
 // Login is never reached.
 func (d *Domain) Login(testing.TB, string) string { return "" }
+
+// FirstUID is nobody's.
+const FirstUID = 0
+
+// Joined is never reached.
+func (d *Domain) Joined(testing.TB) *Member { return nil }

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/user"
 	"strings"
 
 	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/service"
+	"github.com/casementhq/casement/shell"
 	"github.com/spf13/cobra"
 )
 
@@ -126,16 +126,16 @@ func (m *unixMapping) check(s Streams) error {
 	if m.name == "" {
 		return nil
 	}
-	u, err := user.Lookup(m.name)
+	u, err := shell.LookupIdentity(m.name)
 	if err != nil {
 		return fmt.Errorf("map to the Unix user %s: %w; 'getent passwd' lists those of this machine", m.name, err)
 	}
-	if u.Uid == "0" {
+	if os.Geteuid() >= 0 && u.UID == 0 {
 		if !m.allowRoot {
 			return fmt.Errorf("map to the Unix user %s: %w; --allow-root gives it", m.name, accounts.ErrRootMapping)
 		}
 		fmt.Fprintln(s.Err, "casement: warning: whoever knows the password of this account runs commands as root on this machine")
-	} else if euid := os.Geteuid(); euid > 0 && u.Uid != fmt.Sprint(euid) {
+	} else if euid := os.Geteuid(); euid > 0 && int64(u.UID) != int64(euid) {
 		fmt.Fprintf(s.Err, "casement: warning: only a service that was started as root can run commands as %s\n", m.name)
 	}
 	return nil
@@ -242,14 +242,18 @@ func userMap(s Streams) *cobra.Command {
 	var m unixMapping
 	c := &cobra.Command{Use: "map NAME", Short: "Say as which Unix user the commands of a user run", Args: operands(1, 1, "one user name"),
 		Long: "Without --unix the commands of an administrator run as the service's own user, and those of\nanybody else are refused. " +
-			"A user of a domain, DOMAIN\\user or user@REALM, is mapped in the same way; without\n--unix its commands run as the Unix user that the " +
-			"name service switch knows by that name (winbind,\nSSSD), and else are refused.",
-		Example: "  casement user map alice --unix alice\n  casement user map alice\n  casement user map 'CORP\\bob' --unix bob"}
+			"A user of a domain, DOMAIN\\user or user@REALM, is mapped in the same way. With --nss\nthe users of a whole domain, DOMAIN\\* or *@realm, run as the Unix users that the name service " +
+			"switch\nhas for them (winbind, SSSD), unless they are mapped; root permits that, and takes it back by the same\nline without --nss.",
+		Example: "  casement user map alice --unix alice\n  casement user map alice\n  casement user map 'CORP\\bob' --unix bob\n  sudo casement user map 'CORP\\*' --nss"}
 	state := stateFlag(c)
 	c.Flags().StringVar(&m.name, "unix", "", "the Unix user")
 	c.Flags().BoolVar(&m.allowRoot, "allow-root", false, "permit --unix root")
+	nss := c.Flags().Bool("nss", false, "permit the users of a domain, DOMAIN\\* or *@realm, to be those of the name service switch")
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		return withState(*state, func(st *service.State) error {
+			if *nss || strings.Contains(args[0], "*") {
+				return mapDomain(s, st, args[0], *nss, m)
+			}
 			if err := m.check(s); err != nil {
 				return err
 			}
@@ -262,7 +266,7 @@ func userMap(s Streams) *cobra.Command {
 			as := m.name
 			switch _, err := st.Accounts.LookupUser(args[0]); {
 			case as == "" && err != nil:
-				as = "the Unix user that the name service switch knows by that name"
+				as = "the Unix user of the name service switch, where its domain is permitted that (--nss)"
 			case as == "":
 				as = "the service's own user"
 			}
@@ -271,6 +275,22 @@ func userMap(s Streams) *cobra.Command {
 		})
 	}
 	return c
+}
+
+// mapDomain permits the users of a domain to be those of the name service switch, or no longer.
+func mapDomain(s Streams, st *service.State, domain string, nss bool, m unixMapping) error {
+	if m != (unixMapping{}) {
+		return usageError("the users of a whole domain have no Unix user in common: give --nss, or neither")
+	}
+	if err := st.PermitDomain(domain, nss); err != nil {
+		return err
+	}
+	as := "only where they are mapped one by one"
+	if nss {
+		as = "as the Unix users of the name service switch"
+	}
+	_, err := fmt.Fprintf(s.Out, "Commands of %s run %s.\n", domain, as)
+	return err
 }
 
 func userList(s Streams) *cobra.Command {
@@ -293,6 +313,9 @@ func userList(s Streams) *cobra.Command {
 			}
 			for _, u := range mapped {
 				t.add(u.Name, "", true, false, u.UnixUser, "", "of a domain, mapped here")
+			}
+			for _, d := range st.PermittedDomains() {
+				t.add(d, "", true, false, "", "", "of a domain, as the name service switch has them")
 			}
 			return t.print(s.Out)
 		})

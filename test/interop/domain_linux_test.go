@@ -31,27 +31,38 @@ func inDomain(t *testing.T) *member {
 	d := adtest.Shared(t)
 	m := &member{affiliated, d, "server." + adtest.DNSName}
 	affiliated.once.Do(func() {
-		address := fmt.Sprintf("127.61.%d.61", os.Getpid()%250+1) // with a port 135 of its own
 		affiliated.keytab = d.Keytab(adtest.Server)
-		affiliated.prepare = func(dir string) error { // impacket takes no address that does not contain the name that it was given
-			state, err := machine.OpenState(dir, machine.StateOptions{Create: true})
-			if err != nil {
-				return err
-			}
-			defer state.Close()
-			return state.Hive.Update(func(tx *registry.Tx) error {
-				return errors.Join(tx.Set(settings.KeyCasement, "DCOMAddress", registry.SZ(address)),
-					tx.Set(settings.KeyCasement, "DCOMBindings", registry.MultiSZ(adtest.Server)))
-			})
-		}
+		affiliated.prepare = resolverAt(fmt.Sprintf("127.61.%d.61", os.Getpid()%250+1), adtest.Server)
 		affiliated.err = affiliated.launch()
 	})
 	if affiliated.err != nil {
 		t.Fatal(affiliated.err)
 	}
-	m.tool(t, "group", "add", "Administrators", d.SIDOf(adtest.Operators).String())
-	t.Cleanup(func() { m.tool(t, "group", "remove", "Administrators", d.SIDOf(adtest.Operators).String()) })
+	m.letIn(t)
 	return m
+}
+
+// letIn gives the domain's group Operators the rights of administrators.
+func (m *member) letIn(t *testing.T) {
+	t.Helper()
+	m.tool(t, "group", "add", "Administrators", m.domain.SIDOf(adtest.Operators).String())
+	t.Cleanup(func() { m.tool(t, "group", "remove", "Administrators", m.domain.SIDOf(adtest.Operators).String()) })
+}
+
+// resolverAt gives a service port 135 of an address, and names to tell clients in place of it: impacket takes no address that does not contain the
+// name that it was given.
+func resolverAt(address string, names ...string) func(string) error {
+	return func(dir string) error {
+		state, err := machine.OpenState(dir, machine.StateOptions{Create: true})
+		if err != nil {
+			return err
+		}
+		defer state.Close()
+		return state.Hive.Update(func(tx *registry.Tx) error {
+			return errors.Join(tx.Set(settings.KeyCasement, "DCOMAddress", registry.SZ(address)),
+				tx.Set(settings.KeyCasement, "DCOMBindings", registry.MultiSZ(names...)))
+		})
+	}
 }
 
 // at is a URL of the service with its name.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,11 +23,12 @@ import (
 // service is a running `casement up`.
 type service struct {
 	http, https, user, password string
-	dcom                        string // host:port
-	as                          string // the name of a subtest
-	uid                         int    // whom it belongs to
-	apart                       bool   // in a network of its own, where port 135 is free
-	keytab                      string // keys of a machine account
+	dcom                        string   // host:port
+	as                          string   // the name of a subtest
+	uid                         int      // whom it belongs to
+	apart                       bool     // in a network of its own, where port 135 is free
+	enter                       []string // what the command line begins with
+	keytab                      string   // keys of a machine account
 	prepare                     func(state string) error
 	dir                         string
 	cmd                         *exec.Cmd
@@ -43,6 +45,7 @@ var (
 	own        = &service{as: "as this user", uid: os.Geteuid(), log: &logBuffer{}}
 	ordinary   = &service{as: "as an ordinary user", uid: nobody, log: &logBuffer{}}
 	affiliated = &service{as: "in a domain", uid: os.Geteuid(), log: &logBuffer{}}
+	enrolled   = &service{as: "on a machine that joined a domain", uid: os.Geteuid(), log: &logBuffer{}}
 	alone      = &service{as: "in a network of its own", uid: os.Geteuid(), apart: true, log: &logBuffer{}}
 )
 
@@ -80,7 +83,7 @@ func (s *service) start(t *testing.T) *service {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for _, s := range []*service{own, ordinary, alone, affiliated} {
+	for _, s := range []*service{own, ordinary, alone, affiliated, enrolled} {
 		if err := s.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = max(code, 1)
@@ -149,6 +152,7 @@ func (s *service) launch() error {
 	if s.apart { // each program becomes the next one; the route is there to be seen
 		args = append([]string{"unshare", "-n", "sh", "-c", `ip link set lo up && ip route add 198.51.100.0/24 dev lo && exec "$@"`, "sh"}, args...)
 	}
+	args = append(slices.Clone(s.enter), args...)
 	s.cmd = exec.Command(args[0], args[1:]...)
 	s.cmd.Dir = s.dir
 	s.cmd.Env = append(os.Environ(), "CASEMENT_HOSTS="+filepath.Join(s.dir, "hosts.json"))
