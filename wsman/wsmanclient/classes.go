@@ -46,21 +46,33 @@ func (c *Client) class(ctx context.Context, namespace, class string) *cim.Class 
 	return k
 }
 
+// classNow is class for a message that is yet to be sent: it ends with ctx.
+func (c *Client) classNow(ctx context.Context, namespace, class string) *cim.Class {
+	k, err := c.loadClass(ctx, namespace, class)
+	if err != nil {
+		return nil
+	}
+	return k
+}
+
 // loadClass returns a class from the cache or from the host. Several who ask
-// for the same class at the same time cause one message.
+// for the same class at the same time cause one message, and where its sender
+// gives up the next one sends it.
 func (c *Client) loadClass(ctx context.Context, namespace, class string) (*cim.Class, error) {
 	key := classKey{cim.Fold(namespace), cim.Fold(class)}
 	cache := &c.classes
 	cache.mu.Lock()
-	e := cache.known[key]
-	if e != nil {
+	for e := cache.known[key]; e != nil; e = cache.known[key] {
 		cache.mu.Unlock()
 		select {
 		case <-e.ready:
-			return e.class, e.err
+			if !gaveUp(e.err) || ctx.Err() != nil {
+				return e.class, e.err
+			}
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
+		cache.mu.Lock()
 	}
 	if cache.refused {
 		cache.mu.Unlock()
@@ -69,7 +81,7 @@ func (c *Client) loadClass(ctx context.Context, namespace, class string) (*cim.C
 	if cache.known == nil || len(cache.known) >= maxClasses {
 		cache.known = map[classKey]*classEntry{}
 	}
-	e = &classEntry{ready: make(chan struct{})}
+	e := &classEntry{ready: make(chan struct{})}
 	cache.known[key] = e
 	cache.mu.Unlock()
 
@@ -100,6 +112,11 @@ func (c *Client) freshClass(ctx context.Context, namespace, class string) (*cim.
 	delete(cache.known, classKey{cim.Fold(namespace), cim.Fold(class)})
 	cache.mu.Unlock()
 	return c.loadClass(ctx, namespace, class)
+}
+
+// gaveUp tells that a message failed because its sender did not wait.
+func gaveUp(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // errNoMetadata is the answer for every class of a host that gives none.

@@ -181,7 +181,7 @@ func (s *Session) Query(ctx context.Context, query string, o cim.QueryOptions) (
 // projected is the class of the results of a query that names its properties:
 // they come without one. nil where the host does not give it.
 func (s *Session) projected(ctx context.Context, q *wql.Query) *cim.Class {
-	class := s.c.class(ctx, s.namespace, q.Class)
+	class := s.c.classNow(ctx, s.namespace, q.Class)
 	if class == nil {
 		return nil
 	}

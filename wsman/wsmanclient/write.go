@@ -52,7 +52,7 @@ func (s *Session) parameters(ctx context.Context, path cim.ObjectPath, method st
 	if namespace == "" {
 		namespace = s.namespace
 	}
-	class := s.c.class(ctx, namespace, path.Class)
+	class := s.c.classNow(ctx, namespace, path.Class)
 	if class == nil {
 		k := &cim.Class{Name: method + "_INPUT", Namespace: namespace, Partial: true}
 		var values []cim.Value

@@ -215,10 +215,10 @@ func (c *ClientConn) readResponse() (*Response, error) {
 		}
 		room := c.opts.MaxResponse + c.opts.MaxResponse/8 + framing + maxSignature
 		body, err := readLimited(resp.Body, resp.ContentLength, room, c.memory)
-		resp.Body.Close() //nolint:errcheck // read already
-		if err != nil {
+		if err != nil { // the body stays open: Close would read on, and an answer may never end
 			return nil, fmt.Errorf("httpauth: read answer with status %d: %w", resp.StatusCode, err)
 		}
+		resp.Body.Close() //nolint:errcheck // read already
 		c.used = time.Now()
 		out := &Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Memory: body[:cap(body)],
 			ContentType: resp.Header.Get("Content-Type")}
