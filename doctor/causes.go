@@ -234,8 +234,12 @@ func (f *findings) not() []NotCause {
 		if r.Outcome != Fail {
 			continue
 		}
-		any = true
 		seen[r.Code] = true
+		switch r.Layer {
+		case LayerTLS, LayerHTTP, LayerClock, LayerQuota, LayerCallback:
+			continue // nobody takes these for a lack of rights
+		}
+		any = true
 		switch r.Layer {
 		case LayerName, LayerRoute, LayerPort:
 			seen["0x800706BA"] = true

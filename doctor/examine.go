@@ -204,6 +204,9 @@ func Examine(ctx context.Context, t Target, o Options) *Report {
 	if os := x.facts().system(); os != "" {
 		r.Target.OS = &os
 	}
+	if s := x.winrm.signed; s != nil && s.err == nil {
+		r.Mechanism = s.mechanism()
+	}
 	conclude(x, list, r)
 	r.TookMS = x.since().Milliseconds()
 	return r

@@ -12,9 +12,11 @@ type Report struct {
 	Target  ReportTarget `json:"target"`
 	From    string       `json:"from"`    // the name of this machine
 	Account string       `json:"account"` // with its domain; "" without one
-	Started time.Time    `json:"started"`
-	TookMS  int64        `json:"took_ms"`
-	Verdict Verdict      `json:"verdict"`
+	// Mechanism is what proved the account: NTLM, Kerberos and so on; "" where nothing did.
+	Mechanism string    `json:"mechanism,omitempty"`
+	Started   time.Time `json:"started"`
+	TookMS    int64     `json:"took_ms"`
+	Verdict   Verdict   `json:"verdict"`
 	// Transports are "winrm" and "dcom".
 	Transports map[string]Reach `json:"transports"`
 	// Summary sums each transport up in a few words.
