@@ -58,6 +58,9 @@ func (c check) once(ctx context.Context, x *examination) (r Result) {
 	if limit == 0 {
 		limit = defaultLimit
 	}
+	if own := x.options.Limit; own > 0 {
+		limit = limit * own / defaultLimit
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	start := x.since()

@@ -34,7 +34,7 @@ func authKerberos(ctx context.Context, x *examination) found {
 		// Nothing else could follow, and a wrong password is not tried twice.
 		return failed(t.err)
 	}
-	s := x.signIn(ctx)
+	s := x.signInWinRM(ctx)
 	switch {
 	case s.err != nil && t.err != nil:
 		f := failed(t.err)
@@ -60,7 +60,7 @@ func (x *examination) whyNotKerberos() string {
 		return err.Error()
 	case x.target.Scheme != wsmanclient.Automatic && x.target.Scheme != wsmanclient.Negotiate:
 		return string(x.target.Scheme) + " was asked for"
-	case isAddress(u.Hostname()):
+	case hasNoName(u.Hostname()):
 		return "an address has no service principal name"
 	}
 	return "the account is not one of a domain that this machine knows"

@@ -20,14 +20,14 @@ func authNTLM(ctx context.Context, x *examination) found {
 
 // trySignIn signs in and says as whom.
 func (x *examination) trySignIn(ctx context.Context) found {
-	s := x.signIn(ctx)
+	s := x.signInWinRM(ctx)
 	if s.err != nil {
 		return failed(s.err)
 	}
 	return found{detail: s.mechanism(), seen: []string{fmt.Sprintf("%s by %s, %s", s.identity, s.mechanism(), s.took)}}
 }
 
-func isAddress(host string) bool {
+func hasNoName(host string) bool {
 	_, err := netip.ParseAddr(host)
 	return err == nil
 }

@@ -24,7 +24,7 @@ func route(ctx context.Context, x *examination) found {
 	var lost, seen []string
 	families := map[bool]bool{}
 	for _, a := range x.addresses {
-		local, err := x.local(ctx, a)
+		local, err := x.localAddress(ctx, a)
 		if err != nil {
 			lost = append(lost, a.String()+": "+routeError(a, err))
 			continue
@@ -45,8 +45,8 @@ func route(ctx context.Context, x *examination) found {
 	return f
 }
 
-// local is the address that this machine would send from.
-func (x *examination) local(ctx context.Context, to netip.Addr) (string, error) {
+// localAddress is the address that this machine would send from.
+func (x *examination) localAddress(ctx context.Context, to netip.Addr) (string, error) {
 	c, err := (&net.Dialer{}).DialContext(ctx, "udp", netip.AddrPortFrom(to, 5985).String())
 	if err != nil {
 		return "", err

@@ -27,8 +27,8 @@ type portFacts struct {
 	open, closed []string
 }
 
-// knock is the time that one of the other ports has to answer.
-const knock = time.Second
+// otherPortsTime is the time that one of the other ports has to answer.
+const otherPortsTime = time.Second
 
 func tcpWinRM(ctx context.Context, x *examination) found {
 	port := x.target.port()
@@ -45,7 +45,7 @@ func tcpWinRM(ctx context.Context, x *examination) found {
 		return f
 	}
 	p.refused = errors.Is(err, syscall.ECONNREFUSED)
-	p.open, p.closed = x.knock(context.WithoutCancel(ctx), port)
+	p.open, p.closed = x.knockElsewhere(context.WithoutCancel(ctx), port)
 	for _, o := range p.open {
 		seen = append(seen, "port "+o+" answers")
 	}
@@ -137,10 +137,10 @@ func (x *examination) connect(ctx context.Context, port string) (took time.Durat
 	return time.Since(start), "", errs[0]
 }
 
-// knock tries the ports that tell a machine that is off from a firewall, and a
+// knockElsewhere tries the ports that tell a machine that is off from a firewall, and a
 // listener that was moved. It ends soon.
-func (x *examination) knock(ctx context.Context, but string) (open, closed []string) {
-	ctx, cancel := context.WithTimeout(ctx, knock)
+func (x *examination) knockElsewhere(ctx context.Context, but string) (open, closed []string) {
+	ctx, cancel := context.WithTimeout(ctx, otherPortsTime)
 	defer cancel()
 	ports := []string{defaultPort, defaultTLSPort, "80", "443", "135", "445"}
 	found := make([]error, len(ports))

@@ -217,7 +217,7 @@ func handshakeText(ctx context.Context, err error) string {
 	case handshakeFault(err) == tlsVersion:
 		return "it offers only versions of TLS before 1.2"
 	case ctx.Err() != nil:
-		return "it takes the connection and says nothing: no TLS handshake in " + defaultLimit.String()
+		return "it takes the connection and says nothing"
 	}
 	return "the TLS handshake failed: " + reason(err)
 }

@@ -80,6 +80,9 @@ type Options struct {
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Resolver looks names up; the default is that of this machine.
 	Resolver *net.Resolver
+	// Limit is how long a check may take; the default is 5 s, and other limits grow
+	// and shrink with it: 15 s for a callback, 60 s for all of it.
+	Limit time.Duration
 	// Only are the IDs of checks to run, with what they need; none means all.
 	Only []string
 	// Progress is told of each result as it comes, from one goroutine at a time; nil is not.
@@ -189,7 +192,11 @@ func (x *examination) since() time.Duration { return time.Since(x.start) }
 // Examine walks the path to a machine. It never fails: what cannot be found out
 // is in the report.
 func Examine(ctx context.Context, t Target, o Options) *Report {
-	ctx, cancel := context.WithTimeout(ctx, wholeLimit)
+	whole := wholeLimit
+	if o.Limit > 0 {
+		whole = whole * o.Limit / defaultLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, whole)
 	defer cancel()
 	x := newExamination(t, o)
 	r := &Report{Schema: Schema, Target: ReportTarget{Input: t.Name}, Started: x.start.UTC()}

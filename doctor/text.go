@@ -15,9 +15,9 @@ type TextOptions struct {
 	Verbose bool
 }
 
-// short is the length up to which the detail of a check that found nothing
+// briefLength is the length up to which the detail of a check that found nothing
 // stands in the line of all these.
-const short = 40
+const briefLength = 40
 
 // WriteText writes the report for a person: the verdict of each transport, one
 // cause, every check in order, what it is not, and what to type. See
@@ -151,7 +151,7 @@ func (t *textWriter) checks() {
 
 // briefly is a check that found nothing, in a list of such.
 func briefly(c Result) string {
-	if c.Detail == "" || len(c.Detail) > short {
+	if c.Detail == "" || len(c.Detail) > briefLength {
 		return c.ID
 	}
 	return c.ID + " " + c.Detail

@@ -21,14 +21,14 @@ import (
 // winrmFacts are what the checks of WinRM found, each field by the check that is
 // named beside it.
 type winrmFacts struct {
-	port   portFacts  // tcp.PORT
-	tls    tlsFacts   // tls
-	http   httpFacts  // http
-	offer  []string   // auth.offer
-	rules  error      // auth.client: what this machine's settings forbid
-	signed *signIn    // auth.kerberos, auth.ntlm or auth.other
-	ticket *ticketEnd // auth.kerberos
-	denied error      // winrm.authorize
+	port   portFacts    // tcp.PORT
+	tls    tlsFacts     // tls
+	http   httpFacts    // http
+	offer  []string     // auth.offer
+	rules  error        // auth.client: what this machine's settings forbid
+	signed *winrmSignIn // auth.kerberos, auth.ntlm or auth.other
+	ticket *ticketEnd   // auth.kerberos
+	denied error        // winrm.authorize
 
 	configOnce sync.Once
 	config     *winrmConfig // bindings
@@ -68,6 +68,14 @@ func (x *examination) scheme() string {
 	return string(wsmanclient.Negotiate)
 }
 
+// limit is how long a check may take.
+func (o Options) limit() time.Duration {
+	if o.Limit > 0 {
+		return o.Limit
+	}
+	return defaultLimit
+}
+
 // dial opens a connection as the client would: by the address that was found,
 // through the proxy.
 func (x *examination) dial(ctx context.Context, address string) (net.Conn, error) {
@@ -88,7 +96,7 @@ func (x *examination) clientOptions() wsmanclient.Options {
 	c := wsmanclient.Options{
 		Scheme: x.target.Scheme, Credentials: o.Credentials, Tickets: o.Tickets, SPN: o.SPN, SPNPort: o.SPNPort, Certificate: o.Certificate,
 		TLS: o.TLS, Unencrypted: o.Unencrypted, Proxy: o.Proxy, Settings: o.Settings, NTLM: o.NTLM, Lenient: !o.Strict,
-		OperationTimeout: defaultLimit, NetworkDelay: time.Second, UserAgent: "Casement doctor",
+		OperationTimeout: o.limit(), NetworkDelay: time.Second, UserAgent: "Casement doctor",
 	}
 	if x.target.Thumbprint != "" {
 		c.TLS.SHA256 = x.target.Thumbprint
@@ -109,8 +117,8 @@ func (x *examination) clientOptions() wsmanclient.Options {
 	return c
 }
 
-// signIn is one authenticated Identify and the client that it leaves.
-type signIn struct {
+// winrmSignIn is one authenticated Identify and the client that it leaves.
+type winrmSignIn struct {
 	client *wsmanclient.Client
 	took   time.Duration
 	err    error // nil also where the service answered with a fault
@@ -126,10 +134,10 @@ type signIn struct {
 	exchanges int
 }
 
-// signIn asks Identify as the user, once: what signs in wrongly too often is
+// signInWinRM asks Identify as the user, once: what signs in wrongly too often is
 // locked out. The client stays open to the end of the examination.
-func (x *examination) signIn(ctx context.Context) *signIn {
-	s := &signIn{}
+func (x *examination) signInWinRM(ctx context.Context) *winrmSignIn {
+	s := &winrmSignIn{}
 	x.winrm.signed = s
 	o := x.clientOptions()
 	o.Trace = &wsmanclient.Trace{
@@ -161,7 +169,7 @@ func (x *examination) signIn(ctx context.Context) *signIn {
 }
 
 // mechanism is NTLM, Kerberos, Basic and so on, as it came to be.
-func (s *signIn) mechanism() string {
+func (s *winrmSignIn) mechanism() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.identity.Mechanism != "" {
@@ -171,7 +179,7 @@ func (s *signIn) mechanism() string {
 }
 
 // wasSealed tells whether the last answer was.
-func (s *signIn) wasSealed() bool {
+func (s *winrmSignIn) wasSealed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sealed
@@ -240,19 +248,19 @@ func failed(err error) found {
 		return fail(codeLogonFailure, "refused: unknown user or wrong password, or an account that may not sign in")
 	case errors.As(err, &f):
 		if c := wmiStatus(f); c != 0 {
-			return found{outcome: Fail, code: hresult(c), name: codeName(c), detail: f.Text()}
+			return found{outcome: Fail, code: hresult(c), name: winrmCodeName(c), detail: f.Text()}
 		}
 		return fail(f.Code, f.Text())
 	case errors.As(err, &status):
 		c := wsman.Code(status.Status)
-		return found{outcome: Fail, code: hresult(c), name: codeName(c), detail: status.Error()}
+		return found{outcome: Fail, code: hresult(c), name: winrmCodeName(c), detail: status.Error()}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fail(wsman.CodeNetworkTimedOut, "no answer in the time that a check has")
 	}
 	return fail(codeServerError, err.Error())
 }
 
-func codeName(c wsman.Code) string {
+func winrmCodeName(c wsman.Code) string {
 	if n := codeNames[hresult(c)]; n != "" {
 		return n
 	}

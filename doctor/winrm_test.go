@@ -3,6 +3,7 @@ package doctor
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/casementtest"
@@ -13,7 +14,7 @@ func service(t *testing.T, o casementtest.Options) (*casementtest.Server, Target
 	t.Helper()
 	s := casementtest.New(t, o)
 	return s, Target{Name: "127.0.0.1", Endpoint: s.HTTP, Transports: []string{"winrm"}},
-		Options{Credentials: auth.Credentials{Username: s.User, Password: s.Password}}
+		Options{Credentials: auth.Credentials{Username: s.User, Password: s.Password}, Limit: time.Minute}
 }
 
 // result is that of a check.
