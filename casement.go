@@ -80,6 +80,8 @@ type Options struct {
 	// Unencrypted sends messages in the clear over http, where the settings
 	// permit that.
 	Unencrypted bool
+	// Untyped asks for no class definitions over WinRM: values stay text there.
+	Untyped bool
 	// HostsFile is where names are looked up; the default is
 	// hosts.DefaultPath's, "-" is nowhere.
 	HostsFile string

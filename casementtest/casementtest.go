@@ -31,6 +31,10 @@ type Options struct {
 	// with fixtures of yours (cimom and providers/static), or anything else
 	// that opens CIM sessions.
 	Opener cim.Opener
+	// Vendor and Product are what an authenticated Identify tells in place of our
+	// own, for a simulated host: "Microsoft Corporation" and "OS: 6.1.7601 SP: 1.0
+	// Stack: 2.0".
+	Vendor, Product string
 	// Settings are values to put before the service starts, by path:
 	// "Service/AllowUnencrypted": "true".
 	Settings map[string]string
@@ -84,7 +88,7 @@ func New(t testing.TB, o Options) *Server {
 	if o.Listen == nil {
 		o.Listen = hold(t, made.HTTP, made.HTTPS)
 	}
-	so := service.Options{Opener: o.Opener, Logger: log, Starter: o.Starter, Listen: o.Listen, DCOMPort: -1}
+	so := service.Options{Opener: o.Opener, Logger: log, Starter: o.Starter, Listen: o.Listen, DCOMPort: -1, Vendor: o.Vendor, Product: o.Product}
 	s.Service, err = service.New(state, so)
 	check(t, err)
 	for path, value := range o.Settings {

@@ -24,12 +24,15 @@ type Snapshot struct {
 	Account   string    `json:"account,omitempty"`
 	// WhyDCOM says why WinRM was not used where DCOM was.
 	WhyDCOM string `json:"why_dcom,omitempty"`
+	// DCOMTrouble says what is wrong with DCOM where the entry wants both and WinRM works.
+	DCOMTrouble string `json:"dcom_trouble,omitempty"`
 	// Missed counts probes without an answer since Contact.
 	Missed int `json:"missed,omitempty"`
 	// Pending is a worse state that one probe saw; a second that agrees makes it State.
 	Pending State `json:"pending,omitempty"`
 
 	Facts    *Facts        `json:"facts,omitempty"`
+	Software *Software     `json:"software,omitempty"`
 	Disks    []Disk        `json:"disks,omitempty"`
 	Services *ServiceTile  `json:"services,omitempty"`
 	Events   *EventTile    `json:"events,omitempty"`
@@ -46,7 +49,8 @@ type Facts struct {
 	InDomain     bool      `json:"in_domain"`
 	OS           string    `json:"os"`           // Caption
 	Version      string    `json:"version"`      // 10.0.17763
-	ProductType  uint32    `json:"product_type"` // 1 client, 2 domain controller, 3 server
+	Windows      bool      `json:"windows"`      // OSType 18
+	ProductType  uint32    `json:"product_type"` // 1 client, 2 domain controller, 3 server; 0 where it is not told
 	Booted       time.Time `json:"booted"`
 	Model        string    `json:"model,omitempty"`
 	Manufacturer string    `json:"manufacturer,omitempty"`
@@ -58,6 +62,19 @@ type Facts struct {
 	ClockOffset *float64 `json:"clock_offset,omitempty"`
 	// RestartPending is nil where the machine does not tell.
 	RestartPending *bool `json:"restart_pending,omitempty"`
+}
+
+// Software is what decides how far an older Windows Server can be managed. It is
+// asked of 6.0 to 6.3 alone.
+type Software struct {
+	// Stack is the version of WinRM that Identify told, "3.0"; "" where WinRM did not answer.
+	Stack string `json:"stack,omitempty"`
+	// PowerShell is the version of Windows Management Framework, "4.0"; "" where there is none.
+	PowerShell string `json:"powershell,omitempty"`
+	// Framework is the newest .NET Framework, "4.5"; "" where there is none of 4 or later.
+	Framework string `json:"framework,omitempty"`
+	// CounterFix tells whether KB2682011 is installed, or not needed; nil where it was not told.
+	CounterFix *bool `json:"counter_fix,omitempty"`
 }
 
 // Disk is a volume.
@@ -76,16 +93,23 @@ type ServiceTile struct {
 	Stopped []string `json:"stopped,omitempty"` // start type Automatic, and not running
 }
 
-// EventTile counts the events of the last 24 hours.
+// EventTile counts the events of the last 24 hours in Application, Setup and System.
 type EventTile struct {
-	Critical, Errors, Warnings int
+	// Critical is nil where the host does not tell them from errors: Win32_NTLogEvent
+	// has no level of its own for them.
+	Critical *int `json:"critical"`
+	Errors   int  `json:"errors"`
+	Warnings int  `json:"warnings"`
+	// More tells that there are more than were counted.
+	More bool `json:"more,omitempty"`
 }
 
 // CounterTile is what the performance counters say. Percentages are 0 to 100.
 type CounterTile struct {
 	CPU       *float64 `json:"cpu"`
 	Available *uint64  `json:"available"` // memory, octets
-	Missing   string   `json:"missing,omitempty"`
+	// Missing says why there are none.
+	Missing string `json:"missing,omitempty"`
 }
 
 // Role is a role or feature that is installed.

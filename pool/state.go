@@ -31,6 +31,13 @@ const (
 	Paused                 State = "Paused"
 )
 
+// States are all of them, in the order in which they are documented.
+var States = []State{
+	Online, CountersNotStarted, RestartPending, DataRetrievalFailures, NoRoleData, AccessDenied, CredentialsNotValid, KerberosResolution,
+	KerberosAuthentication, NegotiateError, NotComputerAccessible, VerifyWinRM, NotAccessible, NotAccessibleWMF3, NewerSystem, Offline,
+	ManagementDisabled, ManagementByPolicy, ClientSystem, UnknownState, Checking, NotYetChecked, Paused,
+}
+
 // Level is how a state is shown.
 type Level string
 

@@ -39,6 +39,9 @@ type Options struct {
 	// Default (0): ResolverPort, the only one that other clients find; negative: a
 	// free one.
 	DCOMPort int
+	// Vendor and Product stand in for our own in an authenticated Identify, for a
+	// simulated host.
+	Vendor, Product string
 	// NoDCOM switches WMI over DCOM off, whatever the configuration says.
 	NoDCOM bool
 	// SOAPTrace takes the envelopes of WinRM, secrets blanked. Default: nowhere.
@@ -104,6 +107,8 @@ func New(state *State, o Options) (*Service, error) {
 		RemoteWMIUsers: wmiUsers.SID,
 		Listen:         o.Listen,
 		OSVersion:      osVersion(),
+		Vendor:         o.Vendor,
+		Product:        o.Product,
 		SOAPTrace:      o.SOAPTrace,
 		Logger:         o.Logger,
 		Admit:          func(local, remote net.Addr) bool { return s.gate.Admit(firewall.WinRM(), local, remote) == nil },

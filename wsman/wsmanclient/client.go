@@ -75,6 +75,7 @@ func New(endpoint string, o Options) (*Client, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
+	c.classes.refused = o.Untyped
 	return c, nil
 }
 

@@ -93,6 +93,10 @@ type Options struct {
 	// Locale and DataLocale are the languages of texts and of data; the
 	// default is en-US.
 	Locale, DataLocale string
+	// Untyped asks for no class definitions and keeps none: values of sessions stay
+	// text, as they do with hosts that give no definitions. It suits who asks many
+	// hosts a little.
+	Untyped bool
 	// UTF16 sends messages as UTF-16 instead of UTF-8.
 	UTF16 bool
 	// Settings gives the client's settings and is asked anew for each

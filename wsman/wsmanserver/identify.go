@@ -23,6 +23,9 @@ func (s *Server) identity(authenticated bool) *wsman.IdentifyResponse {
 		return id
 	}
 	id.ProductVersion = "OS: " + s.o.OSVersion + " SP: 0.0 Stack: 3.0"
+	if s.o.Product != "" {
+		id.ProductVendor, id.ProductVersion = s.o.Vendor, s.o.Product
+	}
 	on := s.snapshot().WinRM.Service.Auth
 	if on.Basic {
 		id.SecurityProfiles = append(id.SecurityProfiles, profileBase+"http/basic", profileBase+"https/basic")

@@ -81,6 +81,10 @@ type Options struct {
 	CertMappings CertMappings
 	// OSVersion is the version that an authenticated Identify tells, "0.0.0".
 	OSVersion string
+	// Vendor and Product are what an authenticated Identify tells in place of our
+	// own, where a simulated host has them: "Microsoft Corporation" and "OS:
+	// 6.1.7601 SP: 1.0 Stack: 2.0".
+	Vendor, Product string
 	// SOAPTrace takes every envelope that comes after authentication and every
 	// answer to one, as they are inside of encryption, with secrets blanked as
 	// [wsman.BlankSecrets] does. Default: nowhere.

@@ -1,0 +1,45 @@
+package pool
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/casementtest"
+)
+
+// newTestGatherer makes a gatherer that ends with the test.
+func newTestGatherer(t testing.TB, o gatherOptions) *gatherer {
+	g := newGatherer(o)
+	t.Cleanup(func() { g.Close() })
+	return g
+}
+
+// entryOf is the entry of a simulated host, and who we are there.
+func entryOf(t testing.TB, s *casementtest.Server) (Server, signIn) {
+	t.Helper()
+	return Server{Name: "sim", Address: "127.0.0.1", Endpoint: s.HTTP, ResolverPort: portOf(t, s.DCOM)},
+		signIn{Credentials: auth.Credentials{Username: s.User, Password: s.Password}}
+}
+
+// This machine, served by a Casement service: its facts come from the machine and every
+// tile is filled, the roles from Casement's own classes (row 3.07).
+func TestRefreshOfThisMachine(t *testing.T) {
+	s := casementtest.New(t, casementtest.Options{})
+	entry, as := entryOf(t, s)
+	g := newTestGatherer(t, gatherOptions{})
+	got := g.refresh(t.Context(), entry, as, Snapshot{}, asking{})
+	for _, f := range got.Failures {
+		t.Errorf("%s: %s %s", f.Tile, f.Reason, f.Code)
+	}
+	if got.State != Online || got.Transport != WinRM || got.Contact.IsZero() || got.Full.IsZero() || got.Account != s.User {
+		t.Errorf("%+v", got)
+	}
+	name := output(t, "uname", "-n")
+	if got.Facts == nil || !strings.EqualFold(got.Facts.ComputerName, name) || got.Facts.Windows || got.Facts.ClockOffset == nil || *got.Facts.ClockOffset > 1 || *got.Facts.ClockOffset < -1 {
+		t.Errorf("facts are %+v of %s", got.Facts, name)
+	}
+	if got.Services == nil || got.Events == nil || got.Roles == nil || got.Disks == nil || got.Counters == nil || got.Counters.CPU == nil {
+		t.Errorf("a tile is empty: %+v", got)
+	}
+}

@@ -1,0 +1,160 @@
+package pool
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/casementhq/casement"
+	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/doctor"
+	"github.com/casementhq/casement/wsman/wsmanclient"
+)
+
+// link is the kept way to one server: at most one connection for each transport.
+type link struct {
+	g      *gatherer
+	server Server
+	as     signIn
+
+	turn  sync.Mutex // one refresh at a time
+	mu    sync.Mutex
+	winrm *casement.Connection // nil until it is needed
+	dcom  *casement.Connection
+	// asked is what the doctor was last asked about and what he said: while the same
+	// goes wrong he is not asked again.
+	asked, said verdict
+}
+
+// link finds the kept way to a server, or makes a new one where its entry or the
+// account are not those of the kept one.
+func (g *gatherer) link(s Server, as signIn) *link {
+	key := cim.Fold(s.Name)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l := g.links[key]
+	if l != nil && l.is(s, as) {
+		return l
+	}
+	if l != nil {
+		go l.close() // its turn may be somebody's
+	}
+	l = &link{g: g, server: s, as: as}
+	if !g.closed {
+		g.links[key] = l
+	}
+	return l
+}
+
+// is tells whether a link leads to a server as its entry is now.
+func (l *link) is(s Server, as signIn) bool {
+	o := l.server
+	return o.Address == s.Address && o.Endpoint == s.Endpoint && o.Transport == s.Transport && o.ResolverPort == s.ResolverPort &&
+		o.Thumbprint == s.Thumbprint && l.as.Scheme == as.Scheme && sameCredentials(l.as.Credentials, as.Credentials)
+}
+
+func sameCredentials(a, b auth.Credentials) bool {
+	return a.Username == b.Username && a.Password == b.Password && string(a.NTHash) == string(b.NTHash)
+}
+
+func (l *link) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range []*casement.Connection{l.winrm, l.dcom} {
+		if c != nil {
+			c.Close() //nolint:errcheck // nobody needs it any more
+		}
+	}
+	l.winrm, l.dcom = nil, nil
+}
+
+// endpoint is the URL of WinRM.
+func (l *link) endpoint() string {
+	if l.server.Endpoint != "" {
+		return l.server.Endpoint
+	}
+	return "http://" + net.JoinHostPort(l.server.Name, "5985") + "/wsman"
+}
+
+// options are those of a connection. Address is dialled where the name would be.
+func (l *link) options() casement.Options {
+	o := l.g.o
+	c := casement.Options{User: l.as.Credentials.Username, Password: l.as.Credentials.Password, NTHash: l.as.Credentials.NTHash,
+		Scheme: l.as.Scheme, TLS: wsmanclient.TLSOptions{SHA256: l.server.Thumbprint}, OperationTimeout: reachLimit / 2,
+		Settings: o.Settings, NTLM: o.NTLM, Tickets: o.Tickets, HostsFile: "-", DialContext: l.dial, Untyped: true, Logger: o.Log}
+	return c
+}
+
+func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil && l.server.Address != "" && strings.EqualFold(host, l.server.Name) {
+		address = net.JoinHostPort(l.server.Address, port)
+	}
+	if l.g.o.DialContext != nil {
+		return l.g.o.DialContext(ctx, network, address)
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, address)
+}
+
+// overWinRM is the connection over WinRM, which is made at its first use.
+func (l *link) overWinRM(ctx context.Context) (*casement.Connection, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.winrm == nil {
+		c, err := casement.Dial(ctx, l.endpoint(), l.options())
+		if err != nil {
+			return nil, err
+		}
+		l.winrm = c
+	}
+	return l.winrm, nil
+}
+
+// overDCOM is the same over DCOM.
+func (l *link) overDCOM(ctx context.Context) (*casement.Connection, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dcom == nil {
+		target := l.server.Name
+		if a, err := netip.ParseAddr(target); err == nil && a.Is6() {
+			target = "[" + target + "]"
+		}
+		if p := l.server.ResolverPort; p != 0 {
+			target += ":" + strconv.Itoa(int(p))
+		}
+		o := l.options()
+		o.Scheme = ""
+		c, err := casement.Dial(ctx, "dcom://"+target, o)
+		if err != nil {
+			return nil, err
+		}
+		l.dcom = c
+	}
+	return l.dcom, nil
+}
+
+// connection is the one of a transport that answered.
+func (l *link) connection(ctx context.Context, t Transport) (*casement.Connection, error) {
+	if t == DCOM {
+		return l.overDCOM(ctx)
+	}
+	return l.overWinRM(ctx)
+}
+
+// target is the server for the doctor.
+func (l *link) target(transports ...string) doctor.Target {
+	t := doctor.Target{Name: l.server.Name, Address: l.server.Address, Endpoint: l.server.Endpoint, ResolverPort: l.server.ResolverPort,
+		Thumbprint: l.server.Thumbprint, Transports: transports, Scheme: l.as.Scheme}
+	return t
+}
+
+// otherEndpoint tells whether the entry reaches WinRM where Server Manager would not.
+func (l *link) otherEndpoint() bool {
+	u, err := url.Parse(l.endpoint())
+	return err == nil && (u.Scheme != "http" || u.Port() != "5985")
+}
