@@ -1,0 +1,383 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// What is live, and how often. See spec/console.md 3.10.
+const (
+	liveGap     = 250 * time.Millisecond // between two messages of a stream
+	topicGap    = time.Second            // between two of the same row
+	liveComment = 15 * time.Second
+	liveWrite   = 10 * time.Second
+	mostTopics  = 400
+	mostStreams = 20
+)
+
+// A topic is what an element of a page follows: "row:srv04", "counts",
+// "work:ID". Its kind stands before the colon.
+
+// source makes the data of a kind of topics.
+type source struct {
+	role Role
+	// every is how often load is asked while somebody follows the topic; 0 asks when
+	// hub.changed says so.
+	every time.Duration
+	// load gives what the page's script puts in place: see assets/live.js. arg is
+	// what stands after the colon.
+	load func(ctx context.Context, arg string) (any, error)
+}
+
+// hub knows who follows what. Its methods are safe for concurrent use.
+type hub struct {
+	boot    string
+	sources map[string]source
+
+	mu     sync.Mutex
+	rev    uint64
+	revs   map[string]uint64
+	topics map[string]*topic
+}
+
+// topic is one that somebody follows.
+type topic struct {
+	subs map[*subscriber]bool
+	stop context.CancelFunc // of the loop that asks, or nil
+	last json.RawMessage    // of that loop
+}
+
+type subscriber struct {
+	wake chan struct{} // of one, so that nobody waits for a slow browser
+}
+
+func newHub() *hub {
+	return &hub{boot: newID(), sources: map[string]source{}, revs: map[string]uint64{}, topics: map[string]*topic{}}
+}
+
+// follow registers a kind of topics.
+func (h *hub) follow(kind string, s source) { h.sources[kind] = s }
+
+// changed says that a topic has other data than before.
+func (h *hub) changed(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rev++
+	h.revs[name] = h.rev
+	if t := h.topics[name]; t != nil {
+		for s := range t.subs {
+			select {
+			case s.wake <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+func (h *hub) source(name string) (source, string, bool) {
+	kind, arg, _ := strings.Cut(name, ":")
+	s, ok := h.sources[kind]
+	return s, arg, ok
+}
+
+// subscribe adds somebody who follows topics, until done is called.
+func (h *hub) subscribe(ctx context.Context, names []string) (s *subscriber, done func()) {
+	s = &subscriber{wake: make(chan struct{}, 1)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range names {
+		t := h.topics[n]
+		if t == nil {
+			t = &topic{subs: map[*subscriber]bool{}}
+			h.topics[n] = t
+			if src, arg, ok := h.source(n); ok && src.every > 0 {
+				loop, stop := context.WithCancel(context.WithoutCancel(ctx))
+				t.stop = stop
+				go h.ask(loop, n, t, src, arg)
+			}
+		}
+		t.subs[s] = true
+	}
+	return s, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		for _, n := range names {
+			t := h.topics[n]
+			if t == nil {
+				continue
+			}
+			delete(t.subs, s)
+			if len(t.subs) == 0 {
+				if t.stop != nil {
+					t.stop()
+				}
+				delete(h.topics, n)
+			}
+		}
+	}
+}
+
+// ask loads a topic again and again while somebody follows it.
+func (h *hub) ask(ctx context.Context, name string, t *topic, src source, arg string) {
+	for {
+		data, err := src.load(ctx, arg)
+		if ctx.Err() != nil {
+			return
+		}
+		b, err := encodeTopic(name, data, err)
+		if err == nil {
+			h.mu.Lock()
+			same := bytes.Equal(t.last, b)
+			t.last = b
+			h.mu.Unlock()
+			if !same {
+				h.changed(name)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(src.every):
+		}
+	}
+}
+
+// encodeTopic makes the message of a topic: {"topic":…,"data":…} or with "error".
+func encodeTopic(name string, data any, err error) (json.RawMessage, error) {
+	m := map[string]any{"topic": name}
+	if err != nil {
+		m["error"] = err.Error()
+	} else {
+		m["data"] = data
+	}
+	return json.Marshal(m)
+}
+
+// collect makes the messages of the topics that changed since sent, and notes in it
+// what it made. A topic that was sent less than a second ago waits; again is when it
+// may come. direct asks a topic that is asked again and again at once, where nobody
+// has an answer yet.
+func (h *hub) collect(ctx context.Context, names []string, sent map[string]uint64, at map[string]time.Time, direct bool) (list []json.RawMessage, rev uint64, again time.Duration) {
+	now := time.Now()
+	h.mu.Lock()
+	rev = h.rev
+	var due []string
+	for _, n := range names {
+		have, seen := sent[n]
+		if seen && h.revs[n] <= have {
+			continue
+		}
+		if wait := topicGap - now.Sub(at[n]); seen && wait > 0 {
+			if again == 0 || wait < again {
+				again = wait
+			}
+			continue
+		}
+		sent[n], at[n] = max(h.revs[n], 1), now
+		due = append(due, n)
+	}
+	h.mu.Unlock()
+	for _, n := range due {
+		src, arg, ok := h.source(n)
+		if !ok {
+			continue
+		}
+		if src.every > 0 {
+			h.mu.Lock()
+			var last json.RawMessage
+			if t := h.topics[n]; t != nil {
+				last = t.last
+			}
+			h.mu.Unlock()
+			if last != nil {
+				list = append(list, last)
+			}
+			if last != nil || !direct {
+				continue
+			}
+		}
+		data, err := src.load(ctx, arg)
+		if b, err := encodeTopic(n, data, err); err == nil {
+			list = append(list, b)
+		}
+	}
+	return list, rev, again
+}
+
+func (c *Console) registerLive() {
+	c.data("GET /live", Reader, c.streamLive)
+	c.data("GET /live/poll", Reader, c.pollLive)
+	c.live.follow("row", source{role: Reader, load: c.liveRow})
+	c.live.follow("counts", source{role: Reader, load: c.liveCounts})
+	c.live.follow("flag", source{role: Reader, load: func(context.Context, string) (any, error) {
+		f := c.flag()
+		return fields{"running": text(countText(f.Running)), "failed": text(countText(f.Failed))}, nil
+	}})
+}
+
+// asked are the topics of a request, that its role may follow.
+func (c *Console) asked(rq *request) ([]string, error) {
+	names := slices.Compact(slices.Sorted(slices.Values(rq.URL.Query()["t"])))
+	if len(names) > mostTopics {
+		return nil, &problem{Status: http.StatusBadRequest, Text: "At most " + strconv.Itoa(mostTopics) + " topics go with one stream."}
+	}
+	for _, n := range names {
+		src, _, ok := c.live.source(n)
+		if !ok {
+			return nil, &problem{Status: http.StatusNotFound, Text: "There is no such topic."}
+		}
+		if rq.who.Role < src.role {
+			return nil, needRole(src.role)
+		}
+	}
+	return names, nil
+}
+
+// since reads where an earlier stream ended; what was sent by then is not sent again.
+func (c *Console) since(id string, names []string) map[string]uint64 {
+	sent := map[string]uint64{}
+	boot, text, _ := strings.Cut(id, "-")
+	rev, err := strconv.ParseUint(text, 10, 64)
+	if err == nil && boot == c.live.boot {
+		for _, n := range names {
+			sent[n] = rev
+		}
+	}
+	return sent
+}
+
+// streamLive is the one event stream of a tab.
+func (c *Console) streamLive(rq *request) error {
+	names, err := c.asked(rq)
+	if err != nil {
+		return err
+	}
+	session := cmpOr(rq.who.Session, rq.who.Token)
+	if c.streams.count(session) >= mostStreams {
+		return &problem{Status: http.StatusTooManyRequests, Text: "This session has too many streams.", Next: "Close some tabs."}
+	}
+	ctx, done := c.streams.add(rq.Context(), session)
+	defer done()
+	return c.streamTopics(ctx, rq, names)
+}
+
+func (c *Console) streamTopics(ctx context.Context, rq *request, names []string) error {
+	sub, leave := c.live.subscribe(ctx, names)
+	defer leave()
+	ctl := http.NewResponseController(rq)
+	rq.Header().Set("Content-Type", "text/event-stream")
+	rq.Header().Set("X-Accel-Buffering", "no")
+	rq.WriteHeader(http.StatusOK)
+	write := func(text string) error {
+		_ = ctl.SetWriteDeadline(time.Now().Add(liveWrite)) //nolint:errcheck // not every writer has one
+		if _, err := fmt.Fprint(rq, text); err != nil {
+			return err
+		}
+		return ctl.Flush()
+	}
+	sent, at := c.since(rq.Request.Header.Get("Last-Event-ID"), names), map[string]time.Time{}
+	comment := time.NewTicker(liveComment)
+	defer comment.Stop()
+	if write("retry: 2000\n\n") != nil {
+		return nil
+	}
+	for {
+		list, rev, again := c.live.collect(ctx, names, sent, at, false)
+		if len(list) > 0 {
+			b, err := json.Marshal(list)
+			if err != nil {
+				return err
+			}
+			if write(fmt.Sprintf("id: %s-%d\ndata: %s\n\n", c.live.boot, rev, b)) != nil {
+				return nil
+			}
+		}
+		gap := time.NewTimer(liveGap)
+		select {
+		case <-ctx.Done():
+			gap.Stop()
+			_ = write("event: end\ndata: {}\n\n")
+			return nil
+		case <-gap.C:
+		}
+		var later <-chan time.Time
+		if again > 0 {
+			later = time.After(max(again-liveGap, 0))
+		}
+		select {
+		case <-ctx.Done():
+			_ = write("event: end\ndata: {}\n\n")
+			return nil
+		case <-sub.wake:
+		case <-later:
+		case <-comment.C:
+			if write(": here\n\n") != nil {
+				return nil
+			}
+		}
+	}
+}
+
+// pollLive is what a browser asks that gets no stream.
+func (c *Console) pollLive(rq *request) error {
+	names, err := c.asked(rq)
+	if err != nil {
+		return err
+	}
+	sent := c.since(rq.URL.Query().Get("since"), names)
+	_, leave := c.live.subscribe(rq.Context(), names)
+	defer leave()
+	list, rev, _ := c.live.collect(rq.Context(), names, sent, map[string]time.Time{}, true)
+	if list == nil {
+		list = []json.RawMessage{}
+	}
+	return rq.json(http.StatusOK, map[string]any{"id": c.live.boot + "-" + strconv.FormatUint(rev, 10), "messages": list})
+}
+
+// fields are what a message puts in place: elements with data-f=NAME inside of the
+// element with data-live=TOPIC.
+type fields map[string]field
+
+// field is one of them. Every member but Text is optional.
+type field struct {
+	Text  string     `json:"t"`
+	Tip   string     `json:"tip,omitempty"`
+	Level string     `json:"level,omitempty"` // of a badge
+	Value *float64   `json:"v,omitempty"`     // of a meter
+	Time  *time.Time `json:"at,omitempty"`    // of a <time>
+	Link  string     `json:"href,omitempty"`  // a path of this console
+	Hide  bool       `json:"hide,omitempty"`
+}
+
+func text(s string) field { return field{Text: s} }
+
+// liveRow is a row of the table of servers.
+func (c *Console) liveRow(_ context.Context, name string) (any, error) {
+	e, ok := c.fleet.get(name)
+	if !ok {
+		return map[string]any{"gone": true}, nil
+	}
+	now := time.Now()
+	return map[string]any{"f": rowFields(e, now), "level": e.Level(), "stale": e.Stale(now)}, nil
+}
+
+// rowFields are the cells of a server.
+func rowFields(e Entry, now time.Time) fields {
+	f := fields{}
+	for _, col := range serverColumns {
+		f[col.ID] = col.cell(e, now)
+	}
+	return f
+}
+
+// keys are the names of a map in order.
+func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,57 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Prefs are what a user chose for the own eyes.
+type Prefs struct {
+	Theme   string `json:"theme" enum:"auto,light,dark"`
+	Time    string `json:"time" enum:"local,utc,server"`
+	Density string `json:"density" enum:"normal,dense"`
+	// NoKeys switches the keys of one letter off.
+	NoKeys bool `json:"no_keys"`
+	// Servers is the query of the table of servers as it was last.
+	Servers string `json:"servers,omitempty"`
+	// Views are the saved ones of the table of servers.
+	Views []View `json:"views,omitempty"`
+}
+
+// View is a named query of the table of servers.
+type View struct {
+	Name  string `json:"name"`
+	Query string `json:"query"` // of the URL, without its question mark
+}
+
+const prefsPrefix = "prefs/"
+
+func prefsKey(a Account) string { return prefsPrefix + strings.ToLower(cmpOr(a.SID, a.User)) }
+
+// prefs are those of who asks; what was not chosen has its default.
+func (c *Console) prefs(rq *request) Prefs {
+	p := Prefs{}
+	if rq.who.Display == "" {
+		if _, err := getJSON(rq.Context(), c.store, prefsKey(rq.who.Account), &p); err != nil {
+			c.log.Error("what a user chose cannot be read", "user", rq.who.User, "error", err)
+		}
+	}
+	one := func(v *string, of ...string) {
+		if !slices.Contains(of, *v) {
+			*v = of[0]
+		}
+	}
+	one(&p.Theme, "auto", "light", "dark")
+	one(&p.Time, "local", "utc", "server")
+	one(&p.Density, "normal", "dense")
+	return p
+}
+
+func (c *Console) savePrefs(ctx context.Context, a Account, p Prefs) error {
+	if len(p.Views) > 100 || len(p.Servers) > 4096 {
+		return &problem{Status: http.StatusBadRequest, Title: "Too many", Text: "At most 100 views are kept."}
+	}
+	return putJSON(ctx, c.store, prefsKey(a), p)
+}
