@@ -179,15 +179,21 @@ var serverColumns = []column{
 			if t == nil {
 				return text(unknown)
 			}
-			return field{Text: countText(t.Critical + t.Errors + t.Warnings), Tip: plural(t.Critical, "critical") + ", " + plural(t.Errors, "error") + ", " + plural(t.Warnings, "warning"),
-				Link: "/servers/" + pathEscape(e.Name) + "/events"}
+			f := field{Text: countText(eventsOf(t)), Tip: plural(t.Errors, "error") + ", " + plural(t.Warnings, "warning"), Link: "/servers/" + pathEscape(e.Name) + "/events"}
+			if t.Critical != nil {
+				f.Tip = countText(*t.Critical) + " critical, " + f.Tip
+			}
+			if t.More {
+				f.Text = "over " + f.Text
+			}
+			return f
 		},
 		order: func(e Entry) (string, float64) {
 			t := e.snapshot().Events
 			if t == nil {
 				return "", math.Inf(1)
 			}
-			return "", float64(-(t.Critical*1000000 + t.Errors*1000 + t.Warnings))
+			return "", float64(-eventsOf(t))
 		}},
 	{ID: "services", Title: "Services alerts", Number: true,
 		cell: func(e Entry, _ time.Time) field {
@@ -274,4 +280,13 @@ func (c column) compare(a, b Entry, down bool) int {
 		r = -r
 	}
 	return cmp.Or(r, cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)))
+}
+
+// eventsOf are the events of a tile that were counted.
+func eventsOf(t *pool.EventTile) int {
+	n := t.Errors + t.Warnings
+	if t.Critical != nil {
+		n += *t.Critical
+	}
+	return n
 }
