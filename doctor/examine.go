@@ -15,6 +15,7 @@ import (
 	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/auth/tickets"
 	"github.com/casementhq/casement/settings"
+	"github.com/casementhq/casement/wmi"
 	"github.com/casementhq/casement/wmi/wmiclient"
 	"github.com/casementhq/casement/wsman/wsmanclient"
 )
@@ -74,6 +75,9 @@ type Options struct {
 	// Settings are the client's, of winrm/config/client.
 	Settings func() *settings.Client
 	NTLM     func() settings.NTLM
+	// Authentication is how calls over DCOM are protected. It is examined as it is: what is too low is
+	// not raised, as clients do. The default is PktPrivacy.
+	Authentication wmi.AuthenticationLevel
 	// Sinks are where the callback path is tried; nil leaves it out.
 	Sinks *wmiclient.Sinks
 	// DialContext opens connections; the default is a net.Dialer.
