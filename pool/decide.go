@@ -143,7 +143,7 @@ func decide(s *Snapshot, r reached) verdict {
 // verdictOfError is the state of a server that did not answer as it should.
 func verdictOfError(err error) verdict {
 	code, text := codeOf(err)
-	v := verdict{reason: sentence(err), code: hex(code)}
+	v := verdict{reason: sentence(err), code: hexOf(code)}
 	state, known := stateOfCode[code]
 	var f *wsman.Fault
 	isFault := errors.As(err, &f)
@@ -213,8 +213,8 @@ func codeOf(err error) (code uint32, words string) {
 	return 0, ""
 }
 
-// hex is a code as it is shown, "" for none.
-func hex(code uint32) string {
+// hexOf is a code as it is shown, "" for none.
+func hexOf(code uint32) string {
 	if code == 0 {
 		return ""
 	}
@@ -242,9 +242,9 @@ func sentence(err error) string {
 	default:
 		words = err.Error()
 	}
-	words = strings.TrimSuffix(clean(words, maxText), ".")
-	if name := nameOf(code); name != "" && !strings.Contains(words, hex(code)) {
-		words += " (" + hex(code) + " " + name + ")"
+	words = strings.TrimSuffix(clean(words, maxSentence), ".")
+	if name := nameOf(code); name != "" && !strings.Contains(words, hexOf(code)) {
+		words += " (" + hexOf(code) + " " + name + ")"
 	}
 	return words
 }
@@ -286,7 +286,7 @@ func verdictOfReport(r *doctor.Report, v verdict, t Transport) verdict {
 			v.reason += ": " + first.Detail
 		}
 	}
-	v.reason = strings.TrimSuffix(clean(v.reason, maxText), ".")
+	v.reason = strings.TrimSuffix(clean(v.reason, maxSentence), ".")
 	if first.Name != "" && !strings.Contains(v.reason, first.Code) {
 		v.reason += " (" + first.Code + " " + first.Name + ")"
 	}
@@ -343,14 +343,14 @@ func stateOfResult(c doctor.Result) (State, bool) {
 func verdictOfData(s *Snapshot) verdict {
 	f := s.Facts
 	if f != nil && f.ProductType == productClient {
-		return verdict{state: ClientSystem, plain: true, reason: first(f.OS, "it") + " is a client operating system; only servers are managed this way"}
+		return verdict{state: ClientSystem, plain: true, reason: firstOf(f.OS, "it") + " is a client operating system; only servers are managed this way"}
 	}
 	if f != nil && f.Windows {
 		if v, ok := verdictOfRelease(releaseOf(f.Version), s.Software); ok {
 			return v
 		}
 	}
-	switch roles := failed(s.Failures, rolesTile); {
+	switch roles := hasFailed(s.Failures, rolesTile); {
 	case len(s.Failures) > 0 && !(roles && len(s.Failures) == 1):
 		return verdict{state: DataRetrievalFailures, reason: failureReason(s.Failures), code: s.Failures[0].Code}
 	case roles:
@@ -377,7 +377,7 @@ func verdictOfRelease(r release, s *Software) (verdict, bool) {
 		r.name, strings.TrimSuffix(r.framework, ".0"), r.wmf, strings.Join(missing, ", "))}, true
 }
 
-func first(texts ...string) string {
+func firstOf(texts ...string) string {
 	for _, t := range texts {
 		if t != "" {
 			return t
@@ -386,7 +386,7 @@ func first(texts ...string) string {
 	return ""
 }
 
-func failed(list []TileFailure, tile string) bool {
+func hasFailed(list []TileFailure, tile string) bool {
 	for _, f := range list {
 		if f.Tile == tile {
 			return true

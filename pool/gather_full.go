@@ -93,7 +93,7 @@ func (g *gatherer) collect(ctx context.Context, l *link, r reached, next *Snapsh
 			first = err
 		}
 		code, _ := codeOf(err)
-		failures = append(failures, TileFailure{Tile: t.name, Reason: sentence(err), Code: hex(code)})
+		failures = append(failures, TileFailure{Tile: t.name, Reason: sentence(err), Code: hexOf(code)})
 		if answered == 0 && (n > 0 || lost(err)) || c.cancelled(ctx) {
 			break // it gives nothing: the rest would only take time
 		}

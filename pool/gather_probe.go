@@ -110,7 +110,7 @@ func (l *link) version(ctx context.Context) (version string, windows bool, err e
 	}
 	defer q.close()
 	err = q.each(ctx, tileLimit, "SELECT Version, OSType FROM Win32_OperatingSystem", 1, func(i *cim.Instance) {
-		version, windows = text(i, "Version"), number(i, "OSType") == osTypeWindows
+		version, windows = textOf(i, "Version"), numberOf(i, "OSType") == osTypeWindows
 	})
 	return version, windows, err
 }
@@ -140,9 +140,9 @@ func parseProduct(vendor, version string) product {
 	for n := 0; n+1 < len(words); n++ {
 		switch words[n] {
 		case "OS:":
-			p.os = clean(words[n+1], maxName)
+			p.os = clean(words[n+1], maxWord)
 		case "Stack:":
-			p.stack = clean(words[n+1], maxName)
+			p.stack = clean(words[n+1], maxWord)
 		}
 	}
 	return p

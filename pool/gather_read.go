@@ -17,8 +17,8 @@ import (
 // else: docs/pool.md, "What could go wrong".
 const (
 	maxOctets = 4 << 20 // of the values of one question
-	maxName   = 256     // characters of a name
-	maxText   = 400     // of a sentence
+	maxWord   = 256     // characters of a name
+	maxSentence   = 400     // of a sentence
 	pageRows  = 200
 )
 
@@ -66,7 +66,7 @@ func (q *questions) each(ctx context.Context, limit time.Duration, wql string, m
 			if n++; n > most {
 				return &cim.Error{Status: cim.ErrTooMuchData, Detail: fmt.Sprintf("more than %d rows came", most)}
 			}
-			if octets += size(i); octets > maxOctets {
+			if octets += sizeOf(i); octets > maxOctets {
 				return &cim.Error{Status: cim.ErrTooMuchData, Detail: fmt.Sprintf("more than %d MiB came", maxOctets>>20)}
 			}
 			f(i)
@@ -88,8 +88,8 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// size is about how many octets the values of a row are.
-func size(i *cim.Instance) int {
+// sizeOf is about how many octets the values of a row are.
+func sizeOf(i *cim.Instance) int {
 	n := 0
 	for p := range i.Len() {
 		v := i.At(p)
@@ -119,20 +119,20 @@ func (q *questions) one(ctx context.Context, wql string, f func(*cim.Instance)) 
 	return err
 }
 
-// text, number, flag, moment and list read a property, whether the host told its type
+// textOf, numberOf, flagOf, momentOf and listOf read a property, whether the host told its type
 // or not. What is absent is the zero value.
 
-func text(i *cim.Instance, name string) string {
+func textOf(i *cim.Instance, name string) string {
 	s, _ := i.Get(name).Str()
-	return clean(s, maxName)
+	return clean(s, maxWord)
 }
 
-func number(i *cim.Instance, name string) uint64 {
-	n, _ := unsigned(i, name)
+func numberOf(i *cim.Instance, name string) uint64 {
+	n, _ := unsignedOf(i, name)
 	return n
 }
 
-func unsigned(i *cim.Instance, name string) (uint64, bool) {
+func unsignedOf(i *cim.Instance, name string) (uint64, bool) {
 	v, err := i.Get(name).As(cim.Uint64)
 	if err != nil {
 		return 0, false
@@ -140,7 +140,7 @@ func unsigned(i *cim.Instance, name string) (uint64, bool) {
 	return v.Uint()
 }
 
-func signed(i *cim.Instance, name string) (int64, bool) {
+func signedOf(i *cim.Instance, name string) (int64, bool) {
 	v, err := i.Get(name).As(cim.Sint64)
 	if err != nil {
 		return 0, false
@@ -148,7 +148,7 @@ func signed(i *cim.Instance, name string) (int64, bool) {
 	return v.Int()
 }
 
-func flag(i *cim.Instance, name string) bool {
+func flagOf(i *cim.Instance, name string) bool {
 	v, err := i.Get(name).As(cim.Boolean)
 	if err != nil {
 		return false
@@ -157,7 +157,7 @@ func flag(i *cim.Instance, name string) bool {
 	return b
 }
 
-func moment(i *cim.Instance, name string) (time.Time, bool) {
+func momentOf(i *cim.Instance, name string) (time.Time, bool) {
 	v, err := i.Get(name).As(cim.Datetime)
 	if err != nil {
 		return time.Time{}, false
@@ -169,10 +169,10 @@ func moment(i *cim.Instance, name string) (time.Time, bool) {
 	return d.Time()
 }
 
-func list(i *cim.Instance, name string) []string {
+func listOf(i *cim.Instance, name string) []string {
 	v := i.Get(name)
 	if !v.Type().IsArray() {
-		if s := text(i, name); s != "" {
+		if s := textOf(i, name); s != "" {
 			return []string{s}
 		}
 		return nil
@@ -180,7 +180,7 @@ func list(i *cim.Instance, name string) []string {
 	var out []string
 	for _, e := range v.Elems() {
 		if s, ok := e.Str(); ok && len(out) < 64 {
-			out = append(out, clean(s, maxName))
+			out = append(out, clean(s, maxWord))
 		}
 	}
 	return out

@@ -62,7 +62,7 @@ func (r release) missing(s *Software) []string {
 func older(a, b string) bool {
 	x, y := strings.Split(a, "."), strings.Split(b, ".")
 	for n := range max(len(x), len(y)) {
-		i, j := part(x, n), part(y, n)
+		i, j := versionPart(x, n), versionPart(y, n)
 		if i != j {
 			return i < j
 		}
@@ -70,7 +70,7 @@ func older(a, b string) bool {
 	return false
 }
 
-func part(list []string, n int) int {
+func versionPart(list []string, n int) int {
 	if n >= len(list) {
 		return 0
 	}

@@ -16,14 +16,14 @@ func gatherCounters(ctx context.Context, c *collection) error {
 		return nil
 	}
 	err := c.one(ctx, "SELECT PercentProcessorTime FROM Win32_PerfFormattedData_PerfOS_Processor WHERE Name = '_Total'", func(i *cim.Instance) {
-		if n, ok := unsigned(i, "PercentProcessorTime"); ok {
+		if n, ok := unsignedOf(i, "PercentProcessorTime"); ok {
 			f := float64(min(n, 100))
 			t.CPU = &f
 		}
 	})
 	if err == nil {
 		err = c.one(ctx, "SELECT AvailableBytes FROM Win32_PerfFormattedData_PerfOS_Memory", func(i *cim.Instance) {
-			if n, ok := unsigned(i, "AvailableBytes"); ok {
+			if n, ok := unsignedOf(i, "AvailableBytes"); ok {
 				t.Available = &n
 			}
 		})

@@ -12,8 +12,8 @@ import (
 func gatherDisks(ctx context.Context, c *collection) error {
 	disks := []Disk{}
 	err := c.each(ctx, tileLimit, "SELECT DeviceID, VolumeName, FileSystem, Size, FreeSpace FROM Win32_LogicalDisk WHERE DriveType = 3", 512, func(i *cim.Instance) {
-		d := Disk{Name: text(i, "DeviceID"), Label: text(i, "VolumeName"), FileSystem: text(i, "FileSystem"), Size: number(i, "Size")}
-		d.Free = min(number(i, "FreeSpace"), d.Size)
+		d := Disk{Name: textOf(i, "DeviceID"), Label: textOf(i, "VolumeName"), FileSystem: textOf(i, "FileSystem"), Size: numberOf(i, "Size")}
+		d.Free = min(numberOf(i, "FreeSpace"), d.Size)
 		disks = append(disks, d)
 	})
 	if err != nil {

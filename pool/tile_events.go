@@ -25,7 +25,7 @@ func gatherEvents(ctx context.Context, c *collection) error {
 	t := &EventTile{}
 	err := c.each(ctx, eventLimit, fmt.Sprintf("SELECT EventType FROM Win32_NTLogEvent WHERE (Logfile = 'Application' OR Logfile = 'Setup' OR Logfile = 'System')"+
 		" AND (EventType = 1 OR EventType = 2) AND TimeGenerated >= '%s'", cim.AtTime(since.UTC())), maxEvents, func(i *cim.Instance) {
-		if number(i, "EventType") == 1 {
+		if numberOf(i, "EventType") == 1 {
 			t.Errors++
 		} else {
 			t.Warnings++

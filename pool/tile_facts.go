@@ -16,17 +16,17 @@ func gatherFacts(ctx context.Context, c *collection) error {
 	begin := c.now()
 	err := c.one(ctx, "SELECT Caption, Version, OSType, ProductType, CSName, LastBootUpTime, LocalDateTime, CurrentTimeZone, TotalVisibleMemorySize FROM Win32_OperatingSystem",
 		func(i *cim.Instance) {
-			f.OS, f.Version, f.ComputerName = text(i, "Caption"), text(i, "Version"), text(i, "CSName")
-			f.Windows = number(i, "OSType") == osTypeWindows
-			f.ProductType = uint32(min(number(i, "ProductType"), 9))
-			f.Memory = kilobytes(number(i, "TotalVisibleMemorySize"))
-			if t, ok := moment(i, "LastBootUpTime"); ok {
+			f.OS, f.Version, f.ComputerName = textOf(i, "Caption"), textOf(i, "Version"), textOf(i, "CSName")
+			f.Windows = numberOf(i, "OSType") == osTypeWindows
+			f.ProductType = uint32(min(numberOf(i, "ProductType"), 9))
+			f.Memory = kilobytes(numberOf(i, "TotalVisibleMemorySize"))
+			if t, ok := momentOf(i, "LastBootUpTime"); ok {
 				f.Booted = t.UTC()
 			}
-			if t, ok := moment(i, "LocalDateTime"); ok {
+			if t, ok := momentOf(i, "LocalDateTime"); ok {
 				f.ClockOffset = offset(t, begin, c.now())
 			}
-			if m, ok := signed(i, "CurrentTimeZone"); ok {
+			if m, ok := signedOf(i, "CurrentTimeZone"); ok {
 				f.TimeZone = zone(m)
 			}
 		})
@@ -39,15 +39,15 @@ func gatherFacts(ctx context.Context, c *collection) error {
 	}
 	return c.one(ctx, "SELECT Name, DNSHostName, Domain, PartOfDomain, Model, Manufacturer, NumberOfLogicalProcessors, TotalPhysicalMemory FROM Win32_ComputerSystem",
 		func(i *cim.Instance) {
-			if name := text(i, "DNSHostName"); name != "" {
+			if name := textOf(i, "DNSHostName"); name != "" {
 				f.ComputerName = name
-			} else if name := text(i, "Name"); name != "" {
+			} else if name := textOf(i, "Name"); name != "" {
 				f.ComputerName = name
 			}
-			f.Domain, f.InDomain = text(i, "Domain"), flag(i, "PartOfDomain")
-			f.Model, f.Manufacturer = text(i, "Model"), text(i, "Manufacturer")
-			f.Processors = int(min(number(i, "NumberOfLogicalProcessors"), 1<<16))
-			if n := number(i, "TotalPhysicalMemory"); n > 0 {
+			f.Domain, f.InDomain = textOf(i, "Domain"), flagOf(i, "PartOfDomain")
+			f.Model, f.Manufacturer = textOf(i, "Model"), textOf(i, "Manufacturer")
+			f.Processors = int(min(numberOf(i, "NumberOfLogicalProcessors"), 1<<16))
+			if n := numberOf(i, "TotalPhysicalMemory"); n > 0 {
 				f.Memory = n
 			}
 		})
@@ -84,7 +84,7 @@ func zone(minutes int64) string {
 func gatherAddresses(ctx context.Context, c *collection) error {
 	var all []string
 	err := c.each(ctx, tileLimit, "SELECT IPAddress FROM Win32_NetworkAdapterConfiguration WHERE IPEnabled = TRUE", 512, func(i *cim.Instance) {
-		for _, s := range list(i, "IPAddress") {
+		for _, s := range listOf(i, "IPAddress") {
 			if a, err := netip.ParseAddr(s); err == nil && !a.IsLoopback() && !a.IsLinkLocalUnicast() && len(all) < 64 {
 				all = append(all, a.String())
 			}

@@ -95,7 +95,7 @@ func gatherSoftware(ctx context.Context, c *collection) error {
 	if err != nil {
 		return err
 	}
-	if n, ok := out(r, "uValue").As(cim.Uint32); code == 0 && ok == nil {
+	if n, ok := outOf(r, "uValue").As(cim.Uint32); code == 0 && ok == nil {
 		v, _ := n.Uint()
 		s.Framework = frameworkOf(v)
 	} else if c.hasKey(ctx, full) {
@@ -121,16 +121,16 @@ func (c *collection) powerShell(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if s, ok := out(r, "sValue").Str(); code == 0 && ok {
-			version := strings.Split(clean(s, maxName), ".")
+		if s, ok := outOf(r, "sValue").Str(); code == 0 && ok {
+			version := strings.Split(clean(s, maxWord), ".")
 			return strings.Join(version[:min(2, len(version))], "."), nil
 		}
 	}
 	return "", nil
 }
 
-// out is an out parameter.
-func out(r cim.Result, name string) cim.Value {
+// outOf is an out parameter.
+func outOf(r cim.Result, name string) cim.Value {
 	for _, o := range r.Out {
 		if strings.EqualFold(o.Name, name) {
 			return o.Value

@@ -23,7 +23,7 @@ func gatherRoles(ctx context.Context, c *collection) error {
 	var rows []row
 	parents := map[uint64]uint64{}
 	err := c.each(ctx, tileLimit, "SELECT ID, ParentID, Name FROM Win32_ServerFeature", maxRoles, func(i *cim.Instance) {
-		r := row{number(i, "ID"), number(i, "ParentID"), text(i, "Name")}
+		r := row{numberOf(i, "ID"), numberOf(i, "ParentID"), textOf(i, "Name")}
 		rows = append(rows, r)
 		parents[r.id] = r.parent
 	})

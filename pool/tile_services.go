@@ -29,11 +29,11 @@ func gatherServices(ctx context.Context, c *collection) error {
 	var stopped []string
 	err := c.each(ctx, tileLimit, "SELECT "+columns+" FROM Win32_Service", maxServices, func(i *cim.Instance) {
 		s.Total++
-		switch state := text(i, "State"); {
+		switch state := textOf(i, "State"); {
 		case state == "Running":
 			s.Running++
-		case state == "Stopped" && text(i, "StartMode") == "Auto" && !(young && flag(i, "DelayedAutoStart")):
-			stopped = append(stopped, text(i, "Name"))
+		case state == "Stopped" && textOf(i, "StartMode") == "Auto" && !(young && flagOf(i, "DelayedAutoStart")):
+			stopped = append(stopped, textOf(i, "Name"))
 		}
 	})
 	if err != nil {
