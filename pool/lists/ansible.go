@@ -88,7 +88,7 @@ func (v *inventory) group(name string, line, column int) (*group, error) {
 
 // add takes a host, or the hosts of a range, into a group; g may be nil.
 func (v *inventory) add(pattern string, g *group, set variables, line, column int) error {
-	names, err := expand(pattern, min(MaxServers, v.left))
+	names, err := Expand(pattern, min(MaxServers, v.left))
 	if err != nil {
 		return wrong(line, column, "%v", err)
 	}
@@ -284,8 +284,9 @@ func (v *inventory) endpoint(name string, set variables) (string, error) {
 	return u.String(), nil
 }
 
-// expand gives the hosts of a pattern such as web[01:20].corp.example or db[a:c].
-func expand(pattern string, most int) ([]string, error) {
+// Expand gives the names of a pattern with ranges, web[01:20].corp.example or
+// db[a:c], and no more than most.
+func Expand(pattern string, most int) ([]string, error) {
 	names := []string{""}
 	for rest := pattern; rest != ""; {
 		before, after, ok := strings.Cut(rest, "[")
@@ -303,7 +304,7 @@ func expand(pattern string, most int) ([]string, error) {
 			next = left
 		}
 		if len(names)*len(parts) > most {
-			return nil, fmt.Errorf("%s: the list has more than %d servers", quoted(pattern), MaxServers)
+			return nil, fmt.Errorf("%s: these are more than %d", quoted(pattern), most)
 		}
 		all := make([]string, 0, len(names)*len(parts))
 		for _, n := range names {

@@ -236,7 +236,7 @@ func TestReadErrors(t *testing.T) {
 		"[web]\na x='y\n":                                       "line 2: a quotation mark is not closed",
 		"[web]\na[1:3\n":                                        `line 2: "a[1:3" has no ] after its [`,
 		"[web]\na[3:1]\n":                                       "is empty",
-		"[web]\na[1:999999].example\n":                          "more than 100000 servers",
+		"[web]\na[1:999999].example\n":                          "these are more than 100000",
 		"[web]\na ansible_host={{ip}}\n":                        "line 2: ansible_host is a template",
 		"[web]\na ansible_connection=winrm ansible_port=x":      `line 2: "x" is not a port`,
 		"[a:children]\nb\n[b:children]\na\n":                    "is in itself",
