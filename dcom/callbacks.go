@@ -55,7 +55,8 @@ func ListenCallbacks(opts CallbackOptions) (*Callbacks, error) {
 			return nil, err
 		}
 	}
-	c := &Callbacks{resolver: NewResolver(ResolverOptions{Endpoint: resolver, Security: securityBindings(&opts), Resolved: opts.Resolved, Log: opts.Log})}
+	ways := securityBindings(&opts)
+	c := &Callbacks{resolver: NewResolver(ResolverOptions{Endpoint: resolver, Security: func() []SecurityBinding { return ways }, Resolved: opts.Resolved, Log: opts.Log})}
 	c.exporter = c.resolver.NewExporter(ExporterOptions{Endpoint: objects, Level: opts.Level, Access: opts.Access, Log: opts.Log})
 	server := func() *dcerpc.Server {
 		return dcerpc.NewServer(dcerpc.ServerOptions{

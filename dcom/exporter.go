@@ -183,7 +183,7 @@ func (x *Exporter) Lookup(id dcerpc.SyntaxID) *dcerpc.Interface {
 func (x *Exporter) info(local, peer net.Addr) ExporterInfo {
 	return ExporterInfo{
 		OXID:       x.oxid,
-		Bindings:   DualStringArray{x.at.bindings(local, peer, 0), x.resolver.opts.Security},
+		Bindings:   DualStringArray{x.at.bindings(local, peer, 0), x.resolver.opts.Security()},
 		RemUnknown: x.remIPID, AuthnHint: uint32(x.opts.Level), Version: Version,
 	}
 }

@@ -193,7 +193,7 @@ func newWorld(t testing.TB, o worldOptions, listen func(testing.TB) net.Listener
 	at, calls := listen(t), listen(t)
 	o.resolver.Endpoint.Addr = netip.MustParseAddrPort(at.Addr().String())
 	o.exporter.Endpoint.Addr = netip.MustParseAddrPort(calls.Addr().String())
-	o.resolver.Security = []dcom.SecurityBinding{{AuthnSvc: 10}}
+	o.resolver.Security = func() []dcom.SecurityBinding { return []dcom.SecurityBinding{{AuthnSvc: 10}} }
 	w.host = dcom.FormatStringBinding("127.0.0.1", o.resolver.Endpoint.Addr.Port())
 	w.resolver = dcom.NewResolver(o.resolver)
 	w.exporter = w.resolver.NewExporter(o.exporter)

@@ -17,8 +17,8 @@ const defaultPingPeriod = 2 * time.Minute
 type ResolverOptions struct {
 	// Endpoint is the listener of the dcerpc.Server that has the resolver's Interface. Port 135 is implied in bindings, any other is told.
 	Endpoint Endpoint
-	// Security tells how to authenticate to resolver and exporters.
-	Security []SecurityBinding
+	// Security tells how to authenticate to resolver and exporters, at each moment: it is asked for every answer. Nil is nothing.
+	Security func() []SecurityBinding
 	// PingPeriod is how often clients are expected to ping, 2 minutes, which is also the most that the specification permits.
 	PingPeriod time.Duration
 	// Access is asked before pings and resolutions; an error is ERROR_ACCESS_DENIED. Nil permits everybody: these tell nothing but addresses, and only
@@ -57,6 +57,9 @@ type pingSet struct {
 
 // NewResolver makes a resolver, which watches over its exporters until Close.
 func NewResolver(opts ResolverOptions) *Resolver {
+	if opts.Security == nil {
+		opts.Security = func() []SecurityBinding { return nil }
+	}
 	if opts.PingPeriod <= 0 {
 		opts.PingPeriod = defaultPingPeriod
 	}
@@ -103,7 +106,7 @@ func (r *Resolver) Close() error {
 
 // bindings tells a peer that came to local where the resolver is.
 func (r *Resolver) bindings(local, peer net.Addr) DualStringArray {
-	return DualStringArray{r.at.bindings(local, peer, resolverPort), r.opts.Security}
+	return DualStringArray{r.at.bindings(local, peer, resolverPort), r.opts.Security()}
 }
 
 // watch ends what is not pinged. An object that is expired is gone for calls at once; here its memory goes.

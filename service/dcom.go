@@ -41,7 +41,7 @@ func (s *Service) serveDCOM(p dcomPorts, people *people) (io.Closer, error) {
 	d := &dcomServers{}
 	d.resolver = dcom.NewResolver(dcom.ResolverOptions{
 		Endpoint: endpoint(p.Resolver), Log: s.log,
-		Security: people.securityBindings(),
+		Security: people.securityBindings,
 	})
 	d.exporter = d.resolver.NewExporter(dcom.ExporterOptions{
 		Endpoint: endpoint(p.WMI), Level: dcerpc.Level(p.Level), Access: gate.access, Principal: gate.principal, Log: s.log, // #nosec G115 -- 2 to 6

@@ -12,11 +12,15 @@ import (
 	"testing"
 
 	"github.com/casementhq/casement/auth"
+	"github.com/casementhq/casement/auth/ntlm"
 	"github.com/casementhq/casement/casementtest"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/dcerpc"
+	"github.com/casementhq/casement/dcom"
 	"github.com/casementhq/casement/internal/adtest"
 	"github.com/casementhq/casement/internal/kdctest"
 	"github.com/casementhq/casement/service"
+	"github.com/casementhq/casement/wmi"
 	"github.com/casementhq/casement/wsman"
 	"github.com/casementhq/casement/wsman/wsmanclient"
 )
@@ -144,6 +148,51 @@ func TestKerberosIsOffered(t *testing.T) {
 	if got := offered(); got != "Negotiate" {
 		t.Errorf("with the keys gone: %s", got)
 	}
+}
+
+// The bindings of DCOM name Kerberos while the machine has keys, with the host's name in them, in the answers to a probe and to an activation, and
+// WMI is not started anew for that. See [MS-DCOM] 2.2.19.4.
+func TestBindingsNameKerberos(t *testing.T) {
+	srv := casementtest.New(t, casementtest.Options{})
+	state := srv.Service.State
+	blanket := dcom.Blanket{Level: dcerpc.LevelPrivacy, AuthType: dcerpc.AuthNTLM, Initiator: func(string, string) (auth.Initiator, error) {
+		return ntlm.NewInitiator(ntlm.InitiatorOptions{Credentials: auth.Credentials{Username: srv.User, Password: srv.Password}}), nil
+	}}
+	host, port, _ := net.SplitHostPort(srv.DCOM)
+	at := host + "[" + port + "]"
+	told := func() [2][]dcom.SecurityBinding {
+		t.Helper()
+		c := dcom.NewClient(dcom.ClientOptions{Blanket: blanket}) // which keeps what it was told
+		defer c.Close()
+		alive, err := c.ServerAlive2(t.Context(), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := c.Activate(t.Context(), at, wmi.CLSIDLevel1Login, wmi.IIDLevel1Login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return [2][]dcom.SecurityBinding{alive.Bindings.Security, found[0].Exporter().Bindings.Security}
+	}
+	const kerberos = 16
+	expect := func(what string, want ...dcom.SecurityBinding) {
+		t.Helper()
+		for answer, list := range told() {
+			got := slices.DeleteFunc(slices.Clone(list), func(b dcom.SecurityBinding) bool { return b.AuthnSvc != kerberos })
+			if !slices.Equal(got, want) || len(list) != len(want)+2 { // NTLM and Negotiate always
+				t.Errorf("%s, answer %d: %+v", what, answer, list)
+			}
+		}
+	}
+	expect("without keys")
+	if _, err := state.AddKeytab(keytabOf(t, "a$@A.TEST", "host/a@A.TEST", "HOST/a.a.test@A.TEST")); err != nil {
+		t.Fatal(err)
+	}
+	expect("with keys", dcom.SecurityBinding{AuthnSvc: kerberos, Principal: "HOST/a.a.test"})
+	if _, err := state.RemoveKeytab(); err != nil {
+		t.Fatal(err)
+	}
+	expect("with the keys gone")
 }
 
 // A realm of MIT gives no SIDs: its users are known by their names, exactly, and are members of groups by them.
