@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/casementhq/casement/security"
 )
@@ -39,7 +40,12 @@ type Identity struct {
 	// Account is what a domain vouched for; nil for an account of this machine. Only an acceptor sets it, and only
 	// from a proof that a domain controller answers for: the PAC of a ticket, or winbind's word.
 	Account *DomainAccount
+	// Until is when the proof ends, as a ticket does; zero says that it holds as long as its connection.
+	Until time.Time
 }
+
+// Over tells whether the proof has ended at a moment.
+func (id Identity) Over(now time.Time) bool { return !id.Until.IsZero() && !now.Before(id.Until) }
 
 // DomainAccount is a domain's account as the domain describes it. What it does not tell is zero.
 type DomainAccount struct {

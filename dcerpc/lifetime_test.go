@@ -17,7 +17,9 @@ import (
 // pipe serves one end of a pipe and gives the other.
 func pipe(t *testing.T, opts dcerpc.ServerOptions, interfaces ...*dcerpc.Interface) net.Conn {
 	t.Helper()
-	opts.Acceptor = acceptor
+	if opts.Acceptor == nil {
+		opts.Acceptor = acceptor
+	}
 	s := dcerpc.NewServer(opts)
 	for _, i := range interfaces {
 		s.Register(i)
@@ -316,6 +318,82 @@ func TestSlowReaderHoldsNobody(t *testing.T) {
 		err = b.Call(ctx, 0, none, &bytesArg{make([]byte, 8<<20)}, nil)
 		if took := time.Since(start); err == nil || took > 70*time.Second {
 			t.Errorf("after %v: %v", took, err)
+		}
+	})
+}
+
+// ending are NTLM's acceptors whose proofs end after a while, as tickets do.
+func ending(after time.Duration) func(dcerpc.AuthType, net.Addr) (auth.Acceptor, error) {
+	return func(dcerpc.AuthType, net.Addr) (auth.Acceptor, error) {
+		return endingAcceptor{ntlmAcceptor(), time.Now().Add(after)}, nil
+	}
+}
+
+type endingAcceptor struct {
+	auth.Acceptor
+	until time.Time
+}
+
+func (a endingAcceptor) Context() auth.Context { return endingContext{a.Acceptor.Context(), a.until} }
+
+type endingContext struct {
+	auth.Context
+	until time.Time
+}
+
+func (c endingContext) Identity() auth.Identity {
+	id := c.Context.Identity()
+	id.Until = c.until
+	return id
+}
+
+// A connection ends with the proof on it: at rest at that moment, else when its last call is answered, and nothing new begins.
+func TestProofEnds(t *testing.T) {
+	proved := func(t *testing.T, waits chan string) (*dcerpc.Conn, *dcerpc.Binding) {
+		c := dcerpc.NewConn(pipe(t, dcerpc.ServerOptions{Acceptor: ending(time.Hour)}, echo(0, waits)), dcerpc.Options{})
+		t.Cleanup(func() { c.Close() })
+		b, err := c.Bind(context.Background(), echoID, c.NewSecurity(dcerpc.AuthNTLM, 6, initiator(dcerpc.AuthNTLM, "bob", password)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, b
+	}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		c, b := proved(t, nil)
+		time.Sleep(59 * time.Minute)
+		if err := b.Call(context.Background(), 2, none, nil, nil); err != nil {
+			t.Errorf("before the end: %v", err)
+		}
+		<-c.Done()
+		if got := time.Since(start); got != time.Hour {
+			t.Errorf("at rest the connection ends after %v", got)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		waits := make(chan string, 10)
+		c, b := proved(t, waits)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Hour)
+		defer cancel()
+		go b.Call(ctx, 1, none, nil, nil) //nolint:errcheck // it is cancelled
+		if got := <-waits; got != "begun" {
+			t.Fatal(got)
+		}
+		time.Sleep(90 * time.Minute)
+		if len(waits) != 0 || c.Err() != nil {
+			t.Errorf("a call that is under way was ended: %v", c.Err())
+		}
+		var f *dcerpc.Fault
+		if err := b.Call(context.Background(), 2, none, nil, nil); !errors.As(err, &f) || f.Status != dcerpc.StatusAccessDenied || !f.DidNotExecute {
+			t.Errorf("a new call after the end: %v", err)
+		}
+		if len(waits) != 0 || c.Err() != nil {
+			t.Errorf("the other call was ended: %v", c.Err())
+		}
+		<-ctx.Done()
+		time.Sleep(3 * time.Second)
+		if <-waits != "ended" || c.Err() == nil {
+			t.Errorf("after the last call the connection stays: %v", c.Err())
 		}
 	})
 }

@@ -237,6 +237,7 @@ func (c *serverConn) next(ctx context.Context, p *pdu) ([]byte, error) {
 		c.pending, c.due = nil, time.Time{}
 		if sec.effective() > LevelNone {
 			c.proved++
+			c.proofEnds(sec.Identity().Until)
 		}
 		if sec.level == LevelConnect {
 			c.standing = sec
@@ -244,6 +245,15 @@ func (c *serverConn) next(ctx context.Context, p *pdu) ([]byte, error) {
 		c.srv.opts.Log.Debug("rpc: authenticated", "peer", c.nc.RemoteAddr(), "identity", sec.Identity().String(), "level", sec.level.String())
 	}
 	return out, nil
+}
+
+// proofEnds notes when a proof ends, and the connection with it: its client makes another one, where it proves itself anew.
+func (c *serverConn) proofEnds(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !at.IsZero() && (c.over.IsZero() || at.Before(c.over)) {
+		c.over = at
+	}
 }
 
 var errNegotiate = errors.New("impossible presentation contexts")

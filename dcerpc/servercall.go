@@ -143,6 +143,9 @@ func (c *serverConn) open(p *pdu, r *request) (*assembly, error) {
 		return nil, nil
 	case err != nil:
 		return nil, c.refuse(p.callID, r.contextID, &Fault{Status: StatusAccessDenied})
+	case sec.Identity().Over(time.Now()): // await ends the connection, once the calls are answered that are under way
+		c.fault(p.callID, r.contextID, &Fault{Status: StatusAccessDenied, DidNotExecute: true})
+		return nil, nil
 	}
 	return &assembly{head: p.header, request: *r, presentation: pres, sec: sec}, nil
 }
@@ -288,11 +291,22 @@ func (c *serverConn) finish(id uint32, call *serverCall) bool {
 	c.held -= call.size
 	if len(c.calls) == 0 && c.serving {
 		c.serving = false
-		if err := c.nc.SetReadDeadline(time.Now().Add(c.srv.opts.AnonymousIdle)); err != nil {
+		until := time.Now().Add(c.srv.opts.AnonymousIdle)
+		if !c.over.IsZero() { // the answer has to leave
+			until = latest(c.over, time.Now().Add(time.Second))
+		}
+		if err := c.nc.SetReadDeadline(until); err != nil {
 			c.nc.Close()
 		}
 	}
 	return call.orphaned
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // call runs the handler. A panic is a failure of its call alone.

@@ -25,6 +25,7 @@ type serverConn struct {
 	pending     *exchange            // an exchange that is not done
 	failed      bool                 // one failed in a leg that is not answered
 	proved      int                  // how many identities are proved, without the anonymous
+	over        time.Time            // when the first of their proofs ends; zero: none does
 	assembling  map[uint32]*assembly // requests whose last fragment has not come
 	assembled   int                  // octets in them
 	due         time.Time            // of the first bind, or of pending
@@ -93,8 +94,8 @@ func (c *serverConn) loop(ctx context.Context) error {
 	}
 }
 
-// await sets until when the next fragment has to begin. A connection on which somebody proved who he is may wait for ever, and so may one
-// while its calls are served.
+// await sets until when the next fragment has to begin. A connection on which somebody proved who he is may wait as long as the proof
+// holds, which may be for ever, and so may one while its calls are served.
 func (c *serverConn) await() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,8 +103,8 @@ func (c *serverConn) await() error {
 	switch {
 	case !c.bound || c.pending != nil || len(c.assembling) > 0:
 		return c.nc.SetReadDeadline(c.due)
-	case c.proved > 0:
-		return c.nc.SetReadDeadline(time.Time{})
+	case c.proved > 0 && (c.over.IsZero() || len(c.calls) == 0):
+		return c.nc.SetReadDeadline(c.over)
 	case len(c.calls) > 0:
 		c.serving = true
 		return c.nc.SetReadDeadline(time.Time{})

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/dcerpc"
@@ -29,10 +31,11 @@ type channel struct {
 	lock   chan struct{} // held by who connects or binds
 
 	// Of who holds lock.
-	conn  *dcerpc.Conn
-	local net.Addr
-	sec   *dcerpc.Security
-	bound map[security.GUID]*dcerpc.Binding
+	conn   *dcerpc.Conn
+	former []*dcerpc.Conn // whose proofs have ended; the server ends them after the calls that are under way there
+	local  net.Addr
+	sec    *dcerpc.Security
+	bound  map[security.GUID]*dcerpc.Binding
 }
 
 // channel finds or makes one. Those without a blanket of their own are not kept.
@@ -52,8 +55,10 @@ func (c *Client) channel(k channelKey) *channel {
 func (ch *channel) close() {
 	ch.lock <- struct{}{}
 	defer func() { <-ch.lock }()
-	if ch.conn != nil {
-		ch.conn.Close()
+	for _, conn := range append(ch.former, ch.conn) {
+		if conn != nil {
+			conn.Close()
+		}
 	}
 }
 
@@ -82,10 +87,30 @@ func (ch *channel) call(ctx context.Context, iid security.GUID, opnum uint16, ob
 			return err
 		}
 		err = waiting(ctx, b.Call(ctx, opnum, object, in, out), "the answer to a call from "+b.Conn().RemoteAddr().String(), adviceCall)
-		if !again || !errors.Is(err, dcerpc.ErrNotSent) {
+		if !again || !errors.Is(err, dcerpc.ErrNotSent) && !ch.proofEnded(b.Conn(), err) {
 			return err
 		}
 	}
+}
+
+// proofEnded tells whether a call was refused unheard because our proof on its connection has ended, as that of a ticket does. The next
+// call then makes another one.
+func (ch *channel) proofEnded(conn *dcerpc.Conn, err error) bool {
+	var f *dcerpc.Fault
+	if !errors.As(err, &f) || f.Status != dcerpc.StatusAccessDenied || !f.DidNotExecute {
+		return false
+	}
+	ch.lock <- struct{}{}
+	defer func() { <-ch.lock }()
+	if ch.conn != conn {
+		return ch.conn != nil // somebody else has connected anew
+	}
+	if !ch.sec.Identity().Over(time.Now()) {
+		return false
+	}
+	ch.former = append(slices.DeleteFunc(ch.former, func(c *dcerpc.Conn) bool { return c.Err() != nil }), conn)
+	ch.conn = nil
+	return true
 }
 
 // bind gives the interface on a connection that lives. One that ends while it binds is replaced once: nothing was executed yet.

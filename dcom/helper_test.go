@@ -173,6 +173,7 @@ type world struct {
 }
 
 type worldOptions struct {
+	acceptor  func(dcerpc.AuthType, net.Addr) (auth.Acceptor, error) // nil: NTLM
 	resolver  dcom.ResolverOptions
 	exporter  dcom.ExporterOptions
 	activator dcom.ActivatorOptions
@@ -190,6 +191,9 @@ func tcp(t testing.TB) net.Listener {
 func newWorld(t testing.TB, o worldOptions, listen func(testing.TB) net.Listener) *world {
 	t.Helper()
 	w := &world{}
+	if o.acceptor == nil {
+		o.acceptor = acceptor
+	}
 	at, calls := listen(t), listen(t)
 	o.resolver.Endpoint.Addr = netip.MustParseAddrPort(at.Addr().String())
 	o.exporter.Endpoint.Addr = netip.MustParseAddrPort(calls.Addr().String())
@@ -201,12 +205,12 @@ func newWorld(t testing.TB, o worldOptions, listen func(testing.TB) net.Listener
 	w.activator.Register(clsidCounter, dcom.Class{Name: "Counter", Exporter: w.exporter, New: func(context.Context, dcom.Activation) (dcom.Object, error) {
 		return &counter{world: w}, nil
 	}})
-	scm := dcerpc.NewServer(dcerpc.ServerOptions{Acceptor: acceptor})
+	scm := dcerpc.NewServer(dcerpc.ServerOptions{Acceptor: o.acceptor})
 	scm.Register(w.resolver.Interface())
 	for _, i := range w.activator.Interfaces() {
 		scm.Register(i)
 	}
-	objects := dcerpc.NewServer(dcerpc.ServerOptions{Acceptor: acceptor, Lookup: w.exporter.Lookup})
+	objects := dcerpc.NewServer(dcerpc.ServerOptions{Acceptor: o.acceptor, Lookup: w.exporter.Lookup})
 	w.servers = []*dcerpc.Server{scm, objects}
 	for i, l := range []net.Listener{at, calls} {
 		w.addrs = append(w.addrs, l.Addr().String())

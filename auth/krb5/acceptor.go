@@ -304,7 +304,8 @@ func (a *Acceptor) identity(ticket *messages.EncTicketPart, key types.Encryption
 		return none, denied("the ticket is for nobody in particular") // see [RFC8062]
 	}
 	account := &auth.DomainAccount{Realm: ticket.CRealm, Name: name}
-	id := auth.Identity{User: name + "@" + ticket.CRealm, Mechanism: auth.Kerberos, Account: account}
+	// The clocks may differ at the end as at the beginning, or what is let in would be over already.
+	id := auth.Identity{User: name + "@" + ticket.CRealm, Mechanism: auth.Kerberos, Account: account, Until: ticket.EndTime.Add(maxSkew + time.Second)}
 	var info *logonInfo
 	if b, ok := relevant(ticket.AuthorizationData, adWin2kPAC); ok {
 		var err error

@@ -531,3 +531,23 @@ func TestSilentKDC(t *testing.T) {
 		t.Error("a caller who gave up got a ticket")
 	}
 }
+
+// The identity that a ticket proves ends with it: at the service with the five minutes by which clocks may differ, at the client at once. A ticket that is
+// let in is never over already.
+func TestIdentityEnds(t *testing.T) {
+	l := newLocal(t, etypeID.AES256_CTS_HMAC_SHA1_96)
+	for _, life := range []time.Duration{time.Hour, -5 * time.Minute} {
+		held := l.ticket(ticketOptions{start: l.now.Add(-time.Hour), end: l.now.Add(life)})
+		i, a := l.initiator(InitiatorOptions{}, held), l.acceptor(AcceptorOptions{})
+		if err := converse(t, i, a); err != nil {
+			t.Fatal(life, err)
+		}
+		id, end := a.Context().Identity(), l.now.Add(life).Truncate(time.Second).Add(5*time.Minute)
+		if left := id.Until.Sub(end); left < 0 || left > time.Second || id.Over(end) || !id.Over(end.Add(2*time.Second)) || id.Over(l.now) {
+			t.Errorf("a ticket of %v proves until %v, want %v", life, id.Until, end)
+		}
+		if id := i.Context().Identity(); !id.Until.Equal(held.end) {
+			t.Errorf("the client takes it to end at %v, not %v", id.Until, held.end)
+		}
+	}
+}

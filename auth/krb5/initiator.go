@@ -47,6 +47,7 @@ type Initiator struct {
 	ctime          time.Time
 	cusec          int
 	seq, flags     uint32
+	until          time.Time // of the ticket
 }
 
 // NewInitiator starts an exchange. The first Step takes no token and returns the AP-REQ, which may ask a KDC; the second takes the
@@ -100,7 +101,7 @@ func (i *Initiator) request(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	i.ticket = t.key
+	i.ticket, i.until = t.key, t.end
 	if i.subkey, err = newKey(t.key.KeyType, i.opts.Rand); err != nil {
 		return nil, fmt.Errorf("krb5: no randomness: %w", err)
 	}
@@ -192,7 +193,7 @@ func (i *Initiator) answer(in []byte) ([]byte, error) {
 		return nil, &Error{Code: MutualAuthFailed, SPN: i.opts.SPN, Detail: "the service does not prove that it is " + i.opts.SPN, Err: err}
 	}
 	o := sessionOptions{
-		identity: auth.Identity{User: i.opts.Client.Principal(), Mechanism: auth.Kerberos}, key: i.subkey, initiator: true,
+		identity: auth.Identity{User: i.opts.Client.Principal(), Mechanism: auth.Kerberos, Until: i.until}, key: i.subkey, initiator: true,
 		dce: i.opts.DCE, flags: i.flags, send: i.seq, receive: rep.seq,
 	}
 	if rep.subkey != nil {

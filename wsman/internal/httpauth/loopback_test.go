@@ -525,3 +525,60 @@ func BenchmarkSealedEcho(b *testing.B) {
 		}
 	}
 }
+
+// endingAcceptor proves identities that end at a moment, as tickets do.
+type endingAcceptor struct {
+	auth.Acceptor
+	until time.Time
+}
+
+func (a endingAcceptor) Context() auth.Context { return endingContext{a.Acceptor.Context(), a.until} }
+
+type endingContext struct {
+	auth.Context
+	until time.Time
+}
+
+func (c endingContext) Identity() auth.Identity {
+	id := c.Context.Identity()
+	id.Until = c.until
+	return id
+}
+
+// A proof that has ended is none: the next request is answered with 401, and our client proves itself anew: over HTTPS on the same connection, over
+// HTTP, where its message was sealed for the old proof, by sending it once more. A request under way is answered, sealed with the key that it came with.
+func TestProofEnds(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		var until time.Time
+		s := listen(t, secure, func(s *service) {
+			within := s.acceptor
+			s.Acceptors[Negotiate] = func(i ConnInfo) auth.Acceptor { return endingAcceptor{within(i), until} }
+			s.handler = func(_ *Exchange, body []byte) bool {
+				if string(body) == "long" {
+					time.Sleep(time.Until(until))
+				}
+				return false
+			}
+		})
+		handshakes := 0
+		c := s.dial(t, "secret", func(o *ClientOptions) {
+			o.Trace = &Trace{Authenticated: func(string, auth.Identity) { handshakes++ }}
+		})
+		until = time.Now().Add(300 * time.Millisecond)
+		echo(t, c, "one")
+		echo(t, c, "two")
+		echo(t, c, "long")
+		if handshakes != 1 {
+			t.Errorf("TLS %v: %d handshakes before the end", secure, handshakes)
+		}
+		until = time.Now().Add(time.Hour)
+		var refused *UnauthorizedError
+		if _, err := c.Do(t.Context(), &Message{Body: []byte("over")}); secure != (err == nil) || !secure && (!errors.As(err, &refused) || !errors.Is(err, ErrConnectionLost)) {
+			t.Errorf("TLS %v, after the end: %v", secure, err)
+		}
+		echo(t, c, "and on")
+		if handshakes != 2 {
+			t.Errorf("TLS %v: %d handshakes", secure, handshakes)
+		}
+	}
+}

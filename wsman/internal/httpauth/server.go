@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/casementhq/casement/auth"
 )
@@ -73,6 +74,8 @@ func (s *Server) ConnState(c net.Conn, state http.ConnState) {
 // Authenticate decides about a request before anything of its body is read. Either it answers the request
 // itself and returns nil, or it returns the authenticated exchange, for whose answer the caller is responsible.
 //
+// A proof that has ended (auth.Identity.Until) is none: the request is answered with 401, and the client proves itself anew.
+//
 // It answers with 401 and the offered schemes, 401 and a token while an exchange goes on, 200 without a body
 // when a request without body completes one, 401 to a request with neither body nor Authorization, and 505 to
 // HTTP versions other than 1.
@@ -84,8 +87,8 @@ func (s *Server) Authenticate(w http.ResponseWriter, r *http.Request) *Exchange 
 	}
 	header := r.Header.Get("Authorization")
 	if header == "" {
-		if st.context != nil && !s.offered(r, st.scheme) {
-			st.forget() // the scheme was switched off since
+		if st.context != nil && (!s.offered(r, st.scheme) || st.context.Identity().Over(time.Now())) {
+			st.forget() // the scheme was switched off since, or the ticket has ended
 		}
 		// A request without body only asks for an exchange, also on a connection that has one behind it:
 		// masterzen/winrm asks so before each message, and seals nothing until it gets one.
