@@ -175,8 +175,10 @@ func (p *Pool) Remove(ctx context.Context, name string) error {
 	if err := p.servers.Delete(ctx, key); err != nil {
 		return err
 	}
-	if err := p.state.Delete(ctx, key); err != nil {
-		return err
+	if _, state := p.fleet.revisions(key); state != 0 {
+		if err := p.state.Delete(ctx, key); err != nil {
+			return err
+		}
 	}
 	return p.fleet.await(ctx, func() bool {
 		_, there := p.fleet.get(key)

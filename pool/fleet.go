@@ -33,8 +33,8 @@ type fleet struct {
 
 // member is one server. Revisions are those of the store, 0 for none.
 type member struct {
-	server          *Server // nil where it was removed, or is not read yet
-	state           *Snapshot
+	server         *Server // nil where it was removed, or is not read yet
+	state          *Snapshot
 	serverRevision uint64
 	stateRevision  uint64
 }

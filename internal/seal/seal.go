@@ -159,4 +159,3 @@ func LoadOrCreate(name string) (*Identity, error) {
 	}
 	return i, err
 }
-

@@ -149,7 +149,7 @@ type follower struct {
 }
 
 // follow returns true where the line ended and another watcher should go on.
-func (f *follower) follow(ctx, line context.Context, w jetstream.KeyWatcher) bool {
+func (f *follower) follow(ctx context.Context, line <-chan struct{}, w jetstream.KeyWatcher) bool {
 	for {
 		var entry Entry
 		select {
@@ -165,7 +165,7 @@ func (f *follower) follow(ctx, line context.Context, w jetstream.KeyWatcher) boo
 			default:
 				f.marked = true
 			}
-		case <-line.Done():
+		case <-line:
 			return true
 		case <-ctx.Done():
 			return false
@@ -180,7 +180,7 @@ func (f *follower) follow(ctx, line context.Context, w jetstream.KeyWatcher) boo
 
 // resume watches from behind a revision on, as soon as there is a server; nil
 // where the bus or ctx ended.
-func (b *Bucket) resume(ctx context.Context, keys string, last uint64) (context.Context, jetstream.KeyWatcher) {
+func (b *Bucket) resume(ctx context.Context, keys string, last uint64) (<-chan struct{}, jetstream.KeyWatcher) {
 	for ctx.Err() == nil && !b.bus.conn.IsClosed() {
 		if b.bus.conn.IsConnected() {
 			line := b.bus.current()

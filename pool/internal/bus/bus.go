@@ -49,8 +49,7 @@ type Bus struct {
 	log   *slog.Logger
 
 	mu   sync.Mutex
-	line context.Context // ends with the connection that is there now
-	cut  context.CancelFunc
+	line chan struct{} // closed when the connection that is there now is lost
 }
 
 // Open connects, and runs the server where nobody holds the folder yet.
@@ -59,8 +58,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	b := &Bus{log: log}
-	b.line, b.cut = context.WithCancel(context.Background())
+	b := &Bus{log: log, line: make(chan struct{})}
 	options := []nats.Option{
 		nats.Name(o.Name), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
 		nats.Timeout(10 * time.Second),
@@ -134,12 +132,12 @@ const patience = 20 * time.Second
 func (b *Bus) hangUp() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.cut()
-	b.line, b.cut = context.WithCancel(context.Background())
+	close(b.line)
+	b.line = make(chan struct{})
 }
 
-// current ends with the connection that is there now.
-func (b *Bus) current() context.Context {
+// current is closed when the connection that is there now is lost.
+func (b *Bus) current() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.line
@@ -153,11 +151,21 @@ func (b *Bus) call(ctx context.Context, attempt func(ctx context.Context, again 
 	for again := false; ; again = true {
 		line := b.current()
 		one, end := context.WithCancel(ctx)
-		stop := context.AfterFunc(line, end)
+		go func() {
+			select {
+			case <-line:
+				end()
+			case <-one.Done():
+			}
+		}()
 		err := attempt(one, again)
-		stop()
 		end()
-		if err == nil || ctx.Err() != nil || line.Err() == nil || b.conn.IsClosed() {
+		if err == nil || ctx.Err() != nil || b.conn.IsClosed() {
+			return err
+		}
+		select {
+		case <-line:
+		default:
 			return err
 		}
 	}
