@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -14,10 +13,10 @@ import (
 
 // Limits of what is written about a server, in octets and pieces.
 const (
-	maxName = 253
-	maxTags = 64
-	maxTag  = 64
-	maxNote = 4096
+	longestName = 253
+	maxTags     = 64
+	maxTag      = 64
+	maxNote     = 4096
 )
 
 // Clean brings an entry into its one form and tells what is wrong with it:
@@ -47,7 +46,7 @@ func (s *Server) Clean() error {
 		return s.wrong(fmt.Sprintf("it has more than %d tags", maxTags))
 	case len(s.Note) > maxNote:
 		return s.wrong(fmt.Sprintf("its note is longer than %d octets", maxNote))
-	case len(s.Credential) > maxName || len(s.AddedBy) > maxName:
+	case len(s.Credential) > longestName || len(s.AddedBy) > longestName:
 		return s.wrong("the name of its credential, or of who added it, is too long")
 	}
 	for _, tag := range s.Tags {
@@ -71,7 +70,7 @@ func isHost(text string) bool {
 	if _, err := netip.ParseAddr(text); err == nil {
 		return true
 	}
-	if text == "" || len(text) > maxName || strings.HasPrefix(text, "-") || strings.Contains(text, "..") || strings.Trim(text, ".") != text {
+	if text == "" || len(text) > longestName || strings.HasPrefix(text, "-") || strings.Contains(text, "..") || strings.Trim(text, ".") != text {
 		return false
 	}
 	return !strings.ContainsFunc(text, func(r rune) bool {
@@ -85,8 +84,7 @@ func isEndpoint(text string) bool {
 }
 
 func isSHA256(text string) bool {
-	b, err := hex.DecodeString(text)
-	return err == nil && len(b) == 32
+	return len(text) == 64 && strings.Trim(text, "0123456789abcdef") == ""
 }
 
 func isTag(tag string) bool {

@@ -54,7 +54,7 @@ func (c *Credential) Clean() error {
 	switch {
 	case !isTag(c.Name):
 		detail = "the name of a credential is one word of at most 64 octets, without commas and colons"
-	case c.User == "" || len(c.User) > maxName || strings.ContainsFunc(c.User, func(r rune) bool { return r < ' ' }):
+	case c.User == "" || len(c.User) > longestName || strings.ContainsFunc(c.User, func(r rune) bool { return r < ' ' }):
 		detail = "a credential needs a user name"
 	case !slices.Contains(schemes, c.Scheme):
 		detail = fmt.Sprintf("its scheme %q is not one of Basic, Digest, Negotiate, Kerberos and CredSSP", c.Scheme)
