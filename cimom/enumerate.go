@@ -172,10 +172,8 @@ func (s *session) list(ctx context.Context, e *stream, t *target, o cim.Operatio
 	if t.source == s.manager.storage {
 		r.match, match = match, nil // it looks before it copies
 	}
-	if path, ok := keyPath(t.entry.class, t.constraints); ok {
-		if t.source.gets() {
-			return t.getOne(ctx, e, r, path)
-		}
+	if path, ok := keyPath(t.entry.class, t.constraints); ok && t.source.gets() && !hasReference(path) {
+		return t.getOne(ctx, e, r, path)
 	}
 	var last *cim.Class
 	return t.source.list(ctx, t.entry, r, func(i *cim.Instance) error {
@@ -194,6 +192,12 @@ func (s *session) list(ctx context.Context, e *stream, t *target, o cim.Operatio
 		}
 		return e.emit(ctx, i, &t.shape)
 	})
+}
+
+// hasReference tells whether a key is a reference: what it names can be written in several ways, so that it is
+// compared and not looked up.
+func hasReference(path cim.ObjectPath) bool {
+	return slices.ContainsFunc(path.Keys, func(k cim.Key) bool { return k.Value.Type() == cim.Reference })
 }
 
 // getOne reads the only instance that can meet the constraints.

@@ -50,7 +50,8 @@ func (st *storage) each(ctx context.Context, class *cim.Class, constraints []wql
 	}
 	next := func(from repository.Position) (repository.Position, error) {
 		for _, c := range constraints {
-			if class.Properties[c.Property].Qualifiers.True("Indexed") {
+			p := &class.Properties[c.Property]
+			if p.Type != cim.Reference && p.Qualifiers.True("Indexed") { // the same object has several references
 				return repo.Lookup(ctx, class, c.Property, c.Value, from, 0, take)
 			}
 		}

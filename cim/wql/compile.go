@@ -240,6 +240,9 @@ func (c *compiler) compileCompare(x *Compare) (node, error) {
 	if d, ok := v.DateTime(); ok && x.Op.orders() && d.HasWildcards() {
 		return nil, fail(cim.ErrInvalidOperator, x.At, "a datetime with asterisks has no order")
 	}
+	if path, ok := v.Str(); ok && t == cim.Reference && !x.Op.orders() {
+		return c.decided(p, &referenceNode{p, path, x.Op == NotEqual}), nil
+	}
 	return c.decided(p, &compareNode{p, x.Op, newConstant(v)}), nil
 }
 

@@ -26,17 +26,22 @@ func (c Constraint) Holds(i *cim.Instance) bool {
 	return EqualValues(i.At(c.Property), c.Value)
 }
 
-// EqualValues compares two scalars of one type as WQL does: strings and
-// references case-blind, datetimes in UTC. NULL equals nothing.
+// EqualValues compares two scalars of one type as WQL does: strings
+// case-blind, references by what they name, datetimes in UTC. NULL equals
+// nothing.
 func EqualValues(a, b cim.Value) bool {
 	if a.IsNull() || b.IsNull() {
 		return false
 	}
 	switch a.Type() {
-	case cim.String, cim.Reference, cim.Untyped:
+	case cim.String, cim.Untyped:
 		x, _ := a.Str()
 		y, ok := b.Str()
 		return ok && (x == y || strings.EqualFold(x, y))
+	case cim.Reference:
+		x, _ := a.Str()
+		y, ok := b.Str()
+		return ok && sameReference(x, y)
 	case cim.Datetime:
 		x, _ := a.DateTime()
 		y, ok := b.DateTime()

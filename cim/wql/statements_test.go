@@ -267,3 +267,34 @@ func TestAssociatorStatements(t *testing.T) {
 		})
 	}
 }
+
+// The same object may be written in several ways.
+func TestSameReference(t *testing.T) {
+	const whole = `\\VM\root\cimv2:Win32_Group.Domain="VM",Name="Administrators"`
+	for other, want := range map[string]bool{
+		whole: true,
+		`Win32_Group.Domain='vm',Name='administrators'`:                    true,
+		`win32_group.Name="Administrators",Domain="VM"`:                    true,
+		`root\cimv2:Win32_Group.Domain='VM',Name='Administrators'`:         true,
+		`\\.\root\cimv2:Win32_Group.Domain='VM',Name='Administrators'`:     true,
+		`\\OTHER\root\cimv2:Win32_Group.Domain='VM',Name='Administrators'`: false,
+		`root\default:Win32_Group.Domain='VM',Name='Administrators'`:       false,
+		`Win32_Group.Domain='VM',Name='Users'`:                             false,
+		`Win32_UserAccount.Domain='VM',Name='Administrators'`:              false,
+		`Win32_Group.Name='Administrators'`:                                false,
+		`Administrators`:                                                   false,
+	} {
+		class := (&cim.Class{Name: "Win32_GroupUser", Properties: []cim.Property{{Name: "GroupComponent", Type: cim.Reference, Key: true}}}).Seal()
+		i := cim.NewInstance(class)
+		if err := i.Set("GroupComponent", cim.Ref(whole)); err != nil {
+			t.Fatal(err)
+		}
+		literal := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(other)
+		for op, match := range map[string]bool{"=": want, "<>": !want} {
+			got, err := results(t, `SELECT * FROM Win32_GroupUser WHERE GroupComponent `+op+` "`+literal+`"`, i)
+			if err != nil || (len(got) == 1) != match {
+				t.Errorf("%s %s %s: %q, %v", whole, op, other, got, err)
+			}
+		}
+	}
+}

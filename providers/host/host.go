@@ -49,6 +49,9 @@ type Options struct {
 	// Account is the Casement account that is mapped to a Unix user id; nil, or ok false, means that there is none
 	// and that the user's SID is S-1-22-1-uid.
 	Account func(uid uint32) (sid security.SID, domain, name string, ok bool)
+	// LocalAccounts are the accounts of the service, which are shown as users and groups of this machine; nil: there
+	// are none.
+	LocalAccounts func() (LocalAccounts, error)
 	// Services is the service manager; nil: there is none, and Win32_Service has no instances.
 	Services Services
 	// Server is this machine's name in references, where the class of a request has none.
