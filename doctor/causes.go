@@ -143,7 +143,11 @@ func (f *findings) transport(t string) (reach Reach, d *diagnosis, first Result)
 
 // explain finds the cause of a failure, nil where nothing explains it.
 func (f *findings) explain(r Result) *diagnosis {
-	for _, e := range explanations[r.ID] {
+	id := r.ID
+	if id == f.x.target.portCheck() {
+		id = winrmPort
+	}
+	for _, e := range explanations[id] {
 		if d := e(f, r); d != nil {
 			if d.Check == "" {
 				d.Check = r.ID
@@ -212,7 +216,7 @@ func (f *findings) add(list []Remedy, d *diagnosis) []Remedy {
 			m.Undo = []string{}
 		}
 		if m.Verify == "" {
-			m.Verify = "casement doctor " + f.x.target.Name + " --only " + d.Check
+			m.Verify = f.again("--only", d.Check)
 		}
 		list = append(list, m)
 	}

@@ -58,9 +58,7 @@ func (c check) once(ctx context.Context, x *examination) (r Result) {
 	if limit == 0 {
 		limit = defaultLimit
 	}
-	if own := x.options.Limit; own > 0 {
-		limit = limit * own / defaultLimit
-	}
+	limit = x.options.scaled(limit)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	start := x.since()

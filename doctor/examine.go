@@ -95,6 +95,14 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// scaled is a limit as Limit stretches it.
+func (o Options) scaled(limit time.Duration) time.Duration {
+	if o.Limit <= 0 {
+		return limit
+	}
+	return time.Duration(float64(limit) * float64(o.Limit) / float64(defaultLimit))
+}
+
 func (o Options) resolver() *net.Resolver {
 	if o.Resolver != nil {
 		return o.Resolver
@@ -196,14 +204,10 @@ func (x *examination) since() time.Duration { return time.Since(x.start) }
 // Examine walks the path to a machine. It never fails: what cannot be found out
 // is in the report.
 func Examine(ctx context.Context, t Target, o Options) *Report {
-	whole := wholeLimit
-	if o.Limit > 0 {
-		whole = whole * o.Limit / defaultLimit
-	}
-	ctx, cancel := context.WithTimeout(ctx, whole)
+	ctx, cancel := context.WithTimeout(ctx, o.scaled(wholeLimit))
 	defer cancel()
 	x := newExamination(t, o)
-	r := &Report{Schema: Schema, Target: ReportTarget{Input: t.Name}, Started: x.start.UTC()}
+	r := &Report{Schema: Schema, Command: "casement doctor " + t.command(), Target: ReportTarget{Input: t.Name}, Started: x.start.UTC()}
 	r.From, _ = os.Hostname() //nolint:errcheck // a machine without a name is ""
 	r.Account = o.Credentials.Username
 	list := wanted(t, o)

@@ -8,10 +8,12 @@ const Schema = "casement.doctor/1"
 
 // A Report is what an examination found.
 type Report struct {
-	Schema  string       `json:"schema"`
-	Target  ReportTarget `json:"target"`
-	From    string       `json:"from"`    // the name of this machine
-	Account string       `json:"account"` // with its domain; "" without one
+	Schema string       `json:"schema"`
+	Target ReportTarget `json:"target"`
+	// Command is the doctor's command line for this machine, without options.
+	Command string `json:"command,omitempty"`
+	From    string `json:"from"`    // the name of this machine
+	Account string `json:"account"` // with its domain; "" without one
 	// Mechanism is what proved the account: NTLM, Kerberos and so on; "" where nothing did.
 	Mechanism string    `json:"mechanism,omitempty"`
 	Started   time.Time `json:"started"`

@@ -48,3 +48,11 @@ func (t Target) portCheck() string { return "tcp." + t.port() }
 
 // overTLS tells whether the endpoint is one of https.
 func (t Target) overTLS() bool { return strings.HasPrefix(strings.ToLower(t.Endpoint), "https://") }
+
+// command is how the machine is named on a command line.
+func (t Target) command() string {
+	if t.Endpoint != "" {
+		return t.Endpoint
+	}
+	return t.Name
+}

@@ -295,7 +295,7 @@ func (t *textWriter) footer() {
 	}
 	var parts []string
 	if len(fix) > 0 {
-		parts = append(parts, "Casement can do "+strings.Join(fix, ", ")+": casement doctor "+t.r.Target.Input+" --fix")
+		parts = append(parts, "Casement can do "+strings.Join(fix, ", ")+": "+cmp.Or(t.r.Command, "casement doctor "+t.r.Target.Input)+" --fix")
 	}
 	if v := t.r.Remedies[0].Verify; v != "" {
 		parts = append(parts, "Verify: "+v)

@@ -68,14 +68,6 @@ func (x *examination) scheme() string {
 	return string(wsmanclient.Negotiate)
 }
 
-// limit is how long a check may take.
-func (o Options) limit() time.Duration {
-	if o.Limit > 0 {
-		return o.Limit
-	}
-	return defaultLimit
-}
-
 // dial opens a connection as the client would: by the address that was found,
 // through the proxy.
 func (x *examination) dial(ctx context.Context, address string) (net.Conn, error) {
@@ -96,7 +88,7 @@ func (x *examination) clientOptions() wsmanclient.Options {
 	c := wsmanclient.Options{
 		Scheme: x.target.Scheme, Credentials: o.Credentials, Tickets: o.Tickets, SPN: o.SPN, SPNPort: o.SPNPort, Certificate: o.Certificate,
 		TLS: o.TLS, Unencrypted: o.Unencrypted, Proxy: o.Proxy, Settings: o.Settings, NTLM: o.NTLM, Lenient: !o.Strict,
-		OperationTimeout: o.limit(), NetworkDelay: time.Second, UserAgent: "Casement doctor",
+		OperationTimeout: o.scaled(defaultLimit), NetworkDelay: time.Second, UserAgent: "Casement doctor",
 	}
 	if x.target.Thumbprint != "" {
 		c.TLS.SHA256 = x.target.Thumbprint
