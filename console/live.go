@@ -284,7 +284,7 @@ func (c *Console) streamTopics(ctx context.Context, rq *request, names []string)
 		}
 		return ctl.Flush()
 	}
-	sent, at := c.since(rq.Request.Header.Get("Last-Event-ID"), names), map[string]time.Time{}
+	sent, at := c.since(cmpOr(rq.Request.Header.Get("Last-Event-ID"), rq.URL.Query().Get("since")), names), map[string]time.Time{}
 	comment := time.NewTicker(liveComment)
 	defer comment.Stop()
 	if write("retry: 2000\n\n") != nil {

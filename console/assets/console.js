@@ -1,7 +1,12 @@
 // The script of the console. Pages work without it; it makes them live. What comes
 // from servers is put in place as text only.
 import { follow } from "./live.js";
+import { forms } from "./dialogs.js";
+import { keys, shortcuts } from "./keys.js";
+import { tables } from "./table.js";
+import { session } from "./session.js";
 
+document.documentElement.dataset.scripted = "";
 for (const b of document.querySelectorAll("button[data-show]")) {
   const input = document.getElementById(b.dataset.show);
   b.hidden = false;
@@ -12,5 +17,20 @@ for (const b of document.querySelectorAll("button[data-show]")) {
   });
 }
 for (const s of document.querySelectorAll("select[data-submit]")) s.addEventListener("change", () => s.form.requestSubmit());
+for (const b of document.querySelectorAll("button[data-copy]")) {
+  b.hidden = false;
+  b.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(b.dataset.copy).textContent);
+    const was = b.textContent;
+    b.textContent = "Copied";
+    setTimeout(() => { b.textContent = was; }, 2000);
+  });
+}
+for (const a of document.querySelectorAll("[data-open-shortcuts]")) a.addEventListener("click", (e) => { e.preventDefault(); shortcuts(); });
+document.addEventListener("click", (e) => { for (const d of document.querySelectorAll("details.menu[open]")) if (!d.contains(e.target)) d.open = false; });
 
+forms();
+keys();
+tables();
+session();
 follow();
