@@ -136,7 +136,7 @@ func (c *Console) manageAs(rq *request, names []string, credential string) error
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(list, func(k Credential) bool { return k.Name == credential }) {
+		if !slices.ContainsFunc(list, func(k pool.Credential) bool { return strings.EqualFold(k.Name, credential) }) {
 			return &problem{Status: http.StatusUnprocessableEntity, Title: "Not changed", Text: "There is no credential " + credential + "."}
 		}
 	}

@@ -16,37 +16,38 @@ import (
 	"time"
 
 	"github.com/casementhq/casement"
+	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/pool"
 )
 
 // memoryPool is a pool without a store, for tests of pages and rules.
 type memoryPool struct {
 	mu       sync.Mutex
-	entries  map[string]*Entry
-	watchers []func(*Entry, bool)
+	entries  map[string]*pool.Entry
+	watchers []func(*pool.Entry, bool)
 	works    []pool.Work
 	results  map[string][]pool.Result
-	creds    map[string]Credential
+	creds    map[string]pool.Credential
 	secrets  map[string]string
 }
 
 func newMemoryPool(list ...Entry) *memoryPool {
-	p := &memoryPool{entries: map[string]*Entry{}, results: map[string][]pool.Result{}, creds: map[string]Credential{}, secrets: map[string]string{}}
+	p := &memoryPool{entries: map[string]*pool.Entry{}, results: map[string][]pool.Result{}, creds: map[string]pool.Credential{}, secrets: map[string]string{}}
 	for _, e := range list {
-		p.entries[strings.ToLower(e.Name)] = &e
+		p.entries[strings.ToLower(e.Name)] = &e.Entry
 	}
 	return p
 }
 
-var errNoSuch = errors.New("there is no such thing")
+var errNoSuch = &cim.Error{Status: cim.ErrNotFound, Detail: "there is no such thing"}
 
-func (p *memoryPool) tell(e *Entry, gone bool) {
+func (p *memoryPool) tell(e *pool.Entry, gone bool) {
 	for _, w := range p.watchers {
 		w(e, gone)
 	}
 }
 
-func (p *memoryPool) Watch(ctx context.Context, f func(*Entry, bool)) error {
+func (p *memoryPool) Watch(ctx context.Context, f func(*pool.Entry, bool)) error {
 	p.mu.Lock()
 	for _, e := range p.entries {
 		f(e, false)
@@ -67,7 +68,7 @@ func (p *memoryPool) Add(_ context.Context, servers []pool.Server) error {
 		}
 	}
 	for _, s := range servers {
-		e := &Entry{Server: s}
+		e := &pool.Entry{Server: s}
 		p.entries[strings.ToLower(s.Name)] = e
 		p.tell(e, false)
 	}
@@ -155,7 +156,7 @@ func (p *memoryPool) WatchWork(ctx context.Context, _ func(string)) error {
 	return nil
 }
 
-func (p *memoryPool) Credentials(context.Context) (list []Credential, _ error) {
+func (p *memoryPool) Credentials(context.Context) (list []pool.Credential, _ error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, k := range keys(p.creds) {
@@ -164,10 +165,10 @@ func (p *memoryPool) Credentials(context.Context) (list []Credential, _ error) {
 	return list, nil
 }
 
-func (p *memoryPool) SetCredential(_ context.Context, c Credential, password string) error {
+func (p *memoryPool) SetCredential(_ context.Context, c pool.Credential, password []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.creds[c.Name], p.secrets[c.Name] = c, password
+	p.creds[c.Name], p.secrets[c.Name] = c, string(password)
 	return nil
 }
 
@@ -180,13 +181,6 @@ func (p *memoryPool) RemoveCredential(_ context.Context, name string) error {
 
 func (p *memoryPool) Connect(context.Context, string) (*casement.Connection, error) {
 	return nil, errors.New("the pool of a test connects to nothing")
-}
-
-func (p *memoryPool) Explain(err error) (int, string, bool) {
-	if errors.Is(err, errNoSuch) {
-		return http.StatusNotFound, err.Error(), true
-	}
-	return 0, "", false
 }
 
 // people are the accounts of a test: by name, the group that gives the role. The

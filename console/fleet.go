@@ -21,7 +21,7 @@ type fleet struct {
 
 func newFleet() *fleet { return &fleet{rows: map[string]Entry{}} }
 
-func (f *fleet) apply(e *Entry, gone bool) {
+func (f *fleet) apply(e *pool.Entry, gone bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
@@ -30,7 +30,7 @@ func (f *fleet) apply(e *Entry, gone bool) {
 	case gone:
 		delete(f.rows, strings.ToLower(e.Name))
 	default:
-		f.rows[strings.ToLower(e.Name)] = *e
+		f.rows[strings.ToLower(e.Name)] = Entry{*e}
 	}
 }
 
@@ -147,7 +147,7 @@ func badgeOf(e Entry) badge {
 // followPool keeps the fleet as the pool is, until ctx ends.
 func (c *Console) followPool(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := c.pool.Watch(ctx, func(e *Entry, gone bool) {
+		err := c.pool.Watch(ctx, func(e *pool.Entry, gone bool) {
 			c.fleet.apply(e, gone)
 			if e != nil {
 				c.live.changed("row:" + strings.ToLower(e.Name))

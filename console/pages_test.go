@@ -11,7 +11,7 @@ import (
 
 // entry is a server that was not asked yet.
 func entry(name string, tags ...string) Entry {
-	return Entry{Server: pool.Server{Name: name, Tags: tags}}
+	return Entry{pool.Entry{Server: pool.Server{Name: name, Tags: tags}}}
 }
 
 func with(e Entry, s pool.State, reason string) Entry {

@@ -7,13 +7,8 @@ import (
 	"github.com/casementhq/casement/pool"
 )
 
-// Entry is a server of the pool and what is known of it; Snapshot is nil where
-// nothing is yet.
-type Entry struct {
-	pool.Server
-
-	Snapshot *pool.Snapshot
-}
+// Entry is a server of the pool and what is known of it.
+type Entry struct{ pool.Entry }
 
 // Pool is what the console needs of the pool. Names of servers are taken in any
 // case.
@@ -21,7 +16,7 @@ type Pool interface {
 	// Watch calls f with each server, then nil, then with each change: the entry,
 	// or one whose Name alone is set and gone. It returns when ctx ends or the pool
 	// is lost.
-	Watch(ctx context.Context, f func(e *Entry, gone bool)) error
+	Watch(ctx context.Context, f func(e *pool.Entry, gone bool)) error
 	// Add adds all servers or none.
 	Add(ctx context.Context, servers []pool.Server) error
 	// Update changes what is written about a server.
@@ -40,23 +35,12 @@ type Pool interface {
 	WatchWork(ctx context.Context, f func(id string)) error
 
 	// Credentials are the named ones, without their secrets.
-	Credentials(ctx context.Context) ([]Credential, error)
+	Credentials(ctx context.Context) ([]pool.Credential, error)
 	// SetCredential makes or replaces one. An empty password keeps the one that is.
-	SetCredential(ctx context.Context, c Credential, password string) error
+	SetCredential(ctx context.Context, c pool.Credential, password []byte) error
 	RemoveCredential(ctx context.Context, name string) error
 
 	// Connect opens a connection to a server with the credential that is bound to
 	// it. The caller closes it.
 	Connect(ctx context.Context, name string) (*casement.Connection, error)
-	// Explain gives the HTTP status and the text of an error of the pool that a
-	// person may read; ok is false for one of the inside.
-	Explain(err error) (status int, text string, ok bool)
-}
-
-// Credential is a named credential without its secret.
-type Credential struct {
-	Name   string   `json:"name"`
-	User   string   `json:"user"`
-	Scheme string   `json:"scheme,omitempty"` // as of wsmanclient; "" is automatic
-	For    []string `json:"for,omitempty"`    // tags; "*" is the whole pool
 }

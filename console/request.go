@@ -108,10 +108,7 @@ func (rq *request) problemOf(err error) *problem {
 	}
 	var known *cim.Error
 	if errors.As(err, &known) {
-		return &problem{Status: http.StatusBadGateway, Title: "It failed", Text: known.Error(), Err: err}
-	}
-	if status, text, ok := rq.c.pool.Explain(err); ok {
-		return &problem{Status: status, Title: "It failed", Text: text, Err: err}
+		return &problem{Status: statusOf(known.Status), Title: "It failed", Text: known.Error(), Err: err}
 	}
 	return &problem{Status: http.StatusInternalServerError, Title: "This page failed",
 		Text: "The console could not answer request " + rq.id + ".", Next: "Its log says why, under that number.", Err: err}
@@ -188,4 +185,19 @@ func (rq *request) entry(e auditlog.Entry) auditlog.Entry {
 		e.User, e.SID, e.Role = rq.who.User, rq.who.SID, rq.who.Role.String()
 	}
 	return e
+}
+
+// statusOf is the HTTP status of an error about what was asked for; of others it is
+// that of a server which another one failed.
+func statusOf(s cim.Status) int {
+	switch s {
+	case cim.ErrNotFound:
+		return http.StatusNotFound
+	case cim.ErrAlreadyExists, cim.ErrInvalidOperation:
+		return http.StatusConflict
+	case cim.ErrInvalidParameter, cim.ErrInvalidQuery:
+		return http.StatusUnprocessableEntity
+	default:
+		return http.StatusBadGateway
+	}
 }
