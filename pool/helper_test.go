@@ -29,3 +29,14 @@ func output(t testing.TB, name string, args ...string) string {
 	}
 	return strings.TrimSpace(string(out))
 }
+
+// closedPort is an address where nothing listens.
+func closedPort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
