@@ -22,24 +22,25 @@ import (
 type verdict struct {
 	state               State
 	reason, code, check string
+	// hint is what else its reader can do, whatever the reason.
+	hint string
 	// plain says that there is nothing to examine: the reason is all there is.
 	plain bool
 }
 
 // Codes that package wsman has no constants for.
 const (
-	codeNoConnection     wsman.Code = 0x80338112 // also HTTP 503
-	codeHTML             wsman.Code = 0x80338173
-	codeCannotDecrypt    wsman.Code = 0x803380F9
-	codeRedirect         wsman.Code = 0x80338110
-	codeHTTPServerError  wsman.Code = 0x80338170
-	codeHTTPBadRequest   wsman.Code = 0x80338171
-	codeName             wsman.Code = 0x803381B9
-	codeTLS              wsman.Code = 0x803381BA
-	codeNTLMBlocked      wsman.Code = 1937
-	codeStatusNTLM       wsman.Code = 0xC0000418
-	codeLogonFailure     wsman.Code = 0x8007052E
-	codeLogonFailureHTTP wsman.Code = 1326
+	codeNoConnection    wsman.Code = 0x80338112 // also HTTP 503
+	codeHTML            wsman.Code = 0x80338173
+	codeCannotDecrypt   wsman.Code = 0x803380F9
+	codeRedirect        wsman.Code = 0x80338110
+	codeHTTPServerError wsman.Code = 0x80338170
+	codeHTTPBadRequest  wsman.Code = 0x80338171
+	codeName            wsman.Code = 0x803381B9
+	codeTLS             wsman.Code = 0x803381BA
+	codeNTLMBlocked     wsman.Code = 0x80070791 // ERROR_NTLM_BLOCKED
+	codeStatusNTLM      wsman.Code = 0xC0000418 // STATUS_NTLM_BLOCKED
+	codeLogonFailure    wsman.Code = 0x8007052E
 )
 
 // stateOfCode is what a code means for the server, whoever saw it.
@@ -75,7 +76,6 @@ var stateOfCode = map[uint32]State{
 	uint32(krb5.LogonDenied):                      CredentialsNotValid,
 	uint32(krb5.NoCredentials):                    CredentialsNotValid,
 	uint32(codeLogonFailure):                      CredentialsNotValid,
-	uint32(codeLogonFailureHTTP):                  CredentialsNotValid,
 	uint32(wsman.CodeExplicitCredentialsRequired): CredentialsNotValid,
 
 	uint32(wsman.CodeServerNotTrusted): NegotiateError,
@@ -84,7 +84,6 @@ var stateOfCode = map[uint32]State{
 	0x80090346:                         NegotiateError, // SEC_E_BAD_BINDINGS
 	0x80090302:                         NegotiateError, // SEC_E_UNSUPPORTED_FUNCTION
 
-	uint32(wsman.CodeAccessDenied):            AccessDenied,
 	uint32(wsman.CodeWMIServiceAccessDenied):  AccessDenied,
 	uint32(wsman.CodeWMIProviderAccessDenied): AccessDenied,
 	uint32(wsman.CodeWMIConnectAccessDenied):  AccessDenied,
@@ -134,9 +133,7 @@ func decide(s *Snapshot, r reached) verdict {
 		old := releaseOf(r.product.os)
 		v.state, v.reason = old.state, old.name+" needs Windows Management Framework "+old.wmf+"; "+v.reason
 	}
-	if r.hint != "" {
-		v.reason += "; " + r.hint
-	}
+	v.hint = r.hint
 	return v
 }
 
@@ -148,8 +145,12 @@ func verdictOfError(err error) verdict {
 	var f *wsman.Fault
 	isFault := errors.As(err, &f)
 	switch {
-	case errors.Is(err, auth.ErrLogonFailure), unconfirmed(err):
+	case errors.Is(err, auth.ErrLogonFailure), unproved(err):
 		v.state = CredentialsNotValid
+	case known && state != NotComputerAccessible && code>>16 == 0x8009: // of Kerberos
+		v.state = state
+	case errors.Is(err, auth.ErrBadToken):
+		v.state = VerifyWinRM // what answers does not go on with the sign-in: it is something else
 	case errors.Is(err, auth.ErrUnsupported), errors.Is(err, auth.ErrBadBindings), errors.Is(err, auth.ErrNTLMBlocked), errors.Is(err, auth.ErrNotProtected):
 		v.state = NegotiateError
 	case code == uint32(wsman.CodeRemoteAccessDisabled) && strings.Contains(text, "Configure-SMRemoting"):
@@ -166,11 +167,11 @@ func verdictOfError(err error) verdict {
 	return v
 }
 
-// unconfirmed tells whether RPC refused somebody to whom it never answered: NTLM shows a
+// unproved tells whether the runtime of RPC refused, and no answer did: NTLM shows a
 // wrong password in no other way. See spec/wmi.md 1.9, row 7.
-func unconfirmed(err error) bool {
+func unproved(err error) bool {
 	var f *dcerpc.Fault
-	return errors.As(err, &f) && f.Unconfirmed
+	return errors.As(err, &f) && f.Status == dcerpc.StatusAccessDenied
 }
 
 // lost tells whether an operation failed below the level at which a host says why.
@@ -192,21 +193,21 @@ func codeOf(err error) (code uint32, words string) {
 	switch {
 	case errors.As(err, &k):
 		return uint32(k.Code), k.Detail
+	case errors.Is(err, auth.ErrLogonFailure):
+		return uint32(codeLogonFailure), ""
+	case errors.As(err, &h):
+		return h.HRESULT, ""
+	case errors.As(err, &rpc):
+		return dcom.FromWin32(uint32(rpc.Status)), ""
 	case errors.As(err, &own) && own.Status.Failed() && own.Status != cim.ErrTransportFailure && own.Status != cim.ErrFailed && !errors.As(err, &f):
 		return uint32(own.Status), own.Detail
 	case errors.As(err, &f):
 		if own != nil && own.Remote && own.Status == cim.ErrAccessDenied && f.Code != wsman.CodeAccessDenied {
 			return uint32(own.Status), f.Text()
 		}
-		return uint32(f.Code), f.Text() + " " + f.Message
-	case errors.As(err, &h):
-		return h.HRESULT, ""
-	case errors.As(err, &rpc):
-		return dcom.FromWin32(uint32(rpc.Status)), ""
-	case errors.Is(err, auth.ErrLogonFailure):
-		return uint32(codeLogonFailure), ""
+		return dcom.FromWin32(uint32(f.Code)), f.Text() + " " + f.Message
 	case errors.As(err, &bare):
-		return uint32(bare), ""
+		return dcom.FromWin32(uint32(bare)), ""
 	case errors.Is(err, context.DeadlineExceeded):
 		return uint32(wsman.CodeNetworkTimedOut), ""
 	}
@@ -323,7 +324,7 @@ func shared(id string) bool {
 func stateOfResult(c doctor.Result) (State, bool) {
 	var code uint32
 	if _, err := fmt.Sscanf(c.Code, "0x%X", &code); err == nil {
-		switch s, ok := stateOfCode[code]; {
+		switch s, ok := stateOfCode[dcom.FromWin32(code)]; {
 		case !ok, s == AccessDenied && (c.ID == "auth.ntlm" || c.ID == "rpc.auth"), s == NotComputerAccessible && c.ID == "resolve":
 		case s == ManagementByPolicy && strings.Contains(c.Detail, "Configure-SMRemoting"):
 			return ManagementDisabled, true

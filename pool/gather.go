@@ -140,6 +140,9 @@ func (g *gatherer) refresh(ctx context.Context, s Server, as signIn, prev Snapsh
 	g.checkDCOM(ctx, l, r, ask, &next)
 	v := decide(&next, r)
 	v = g.explain(ctx, l, v, ask)
+	if v.hint != "" {
+		v.reason += "; " + v.hint
+	}
 	if ctx.Err() != nil {
 		return prev // nobody waits any more, and it is not the server's fault
 	}

@@ -21,6 +21,9 @@ type tile struct {
 	gather func(ctx context.Context, c *collection) error
 }
 
+// errNotAsked is the answer of a tile that has nothing to ask of this server.
+var errNotAsked = errors.New("not asked")
+
 // collection is one full refresh.
 type collection struct {
 	*questions
@@ -82,6 +85,9 @@ func (g *gatherer) collect(ctx context.Context, l *link, r reached, next *Snapsh
 	answered := 0
 	for n, t := range tiles {
 		err := t.gather(ctx, c)
+		if errors.Is(err, errNotAsked) {
+			continue
+		}
 		if err == nil {
 			answered++
 			if n == 0 && onlyFacts(next.Facts) {

@@ -16,10 +16,10 @@ import (
 // Bounds on what a server may answer. What passes them spoils the tile, and nothing
 // else: docs/pool.md, "What could go wrong".
 const (
-	maxOctets = 4 << 20 // of the values of one question
-	maxWord   = 256     // characters of a name
-	maxSentence   = 400     // of a sentence
-	pageRows  = 200
+	maxOctets   = 4 << 20 // of the values of one question
+	maxWord     = 256     // characters of a name
+	maxSentence = 400     // of a sentence
+	pageRows    = 200
 )
 
 // questions are what one refresh asks over one connection.

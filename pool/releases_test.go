@@ -44,7 +44,7 @@ func TestReleases(t *testing.T) {
 			"Online", "no more than whether it is online", DCOM, "Windows Server 2003 does not answer over WinRM", ""},
 		"client": {simulated{caption: "Microsoft Windows 11 Pro", version: "10.0.22631", productType: "1", stack: "3.0"},
 			"Not manageable - client operating system", "Microsoft Windows 11 Pro is a client operating system", WinRM, "", ""},
-		"restart": {simulated{caption: "Microsoft Windows Server 2022 Standard", version: "10.0.20348", stack: "3.0", restart: true}, "Online - Restart pending", "restart", WinRM, "", ""},
+		"restart":  {simulated{caption: "Microsoft Windows Server 2022 Standard", version: "10.0.20348", stack: "3.0", restart: true}, "Online - Restart pending", "restart", WinRM, "", ""},
 		"no roles": {simulated{caption: "Microsoft Windows Server 2022 Standard", version: "10.0.20348", stack: "3.0", noRoles: true}, "Online - Cannot get role and feature data", "Roles and features: ", WinRM, "", ""},
 		"no counters": {simulated{caption: "Microsoft Windows Server 2022 Standard", version: "10.0.20348", stack: "3.0", noCounters: true},
 			"Online - Performance counters not started", "not started", WinRM, "", "not started"},

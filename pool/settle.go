@@ -109,7 +109,9 @@ func (g *gatherer) explain(ctx context.Context, l *link, v verdict, ask asking) 
 		return v
 	}
 	if !ask.full && !ask.byHand && v.state == l.asked.state && v.code == l.asked.code {
-		return l.said
+		said := l.said
+		said.hint = v.hint
+		return said
 	}
 	t := WinRM
 	if l.server.Transport == DCOM {

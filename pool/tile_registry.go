@@ -65,7 +65,7 @@ var rebootKeys = []string{
 // Windows do not tell.
 func gatherRestart(ctx context.Context, c *collection) error {
 	if !c.windows("6.0") {
-		return nil
+		return errNotAsked
 	}
 	pending := false
 	for _, key := range rebootKeys {
@@ -83,7 +83,7 @@ func gatherRestart(ctx context.Context, c *collection) error {
 func gatherSoftware(ctx context.Context, c *collection) error {
 	f := c.next.Facts
 	if f == nil || !f.Windows || releaseOf(f.Version).wmf == "" {
-		return nil
+		return errNotAsked
 	}
 	s := &Software{Stack: c.reached.product.stack}
 	var err error
