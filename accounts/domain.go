@@ -18,12 +18,14 @@ var ErrNoDomainName = errors.New("nobody here knows the SID of this account of a
 // Foreign is an identity that another authority vouches for: a Kerberos realm, or winbind for a domain.
 type Foreign struct {
 	// User is the SID that the domain gave. Zero, with a Realm: the one of PrincipalSID.
-	User security.SID
+	User security.SID `json:"user"`
 	// UserName is the account's name without its domain; Domain the NetBIOS name, Realm the Kerberos realm. What the
 	// authority did not say is empty.
-	UserName, Domain, Realm string
+	UserName string `json:"userName,omitempty"`
+	Domain   string `json:"domain,omitempty"`
+	Realm    string `json:"realm,omitempty"`
 	// Groups are the groups that the authority names.
-	Groups []security.SID
+	Groups []security.SID `json:"groups,omitempty"`
 }
 
 // principalAuthority is the identifier authority of SIDs that are made of Kerberos names: the number of Kerberos' port,

@@ -34,6 +34,8 @@ type state struct {
 	Lockout *lockoutRecord `json:"lockout,omitempty"`
 	// DomainUsers are accounts of domains that are mapped to a Unix user.
 	DomainUsers []DomainUser `json:"domainUsers,omitempty"`
+	// Remembered are accounts of domains for which something acts when they are not there.
+	Remembered []Foreign `json:"remembered,omitempty"`
 }
 
 type userRecord struct {
@@ -264,6 +266,7 @@ func (st *state) clone() *state {
 	c.Users = append([]userRecord(nil), st.Users...)
 	c.Groups = append([]groupRecord(nil), st.Groups...)
 	c.DomainUsers = slices.Clone(st.DomainUsers)
+	c.Remembered = slices.Clone(st.Remembered)
 	for i := range c.Groups {
 		c.Groups[i].Members = append([]security.SID(nil), st.Groups[i].Members...)
 		c.Groups[i].Names = maps.Clone(st.Groups[i].Names)

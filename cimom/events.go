@@ -19,6 +19,7 @@ type events struct {
 	manager *Manager
 	hub     *eventing.Hub
 	creator func(security.SID) (cim.Caller, error)
+	stores  func(*security.Token) error
 	current func(cim.Caller) (cim.Caller, error)
 }
 
@@ -28,7 +29,10 @@ var (
 )
 
 func newEvents(m *Manager, o Options) *events {
-	ev := &events{manager: m, creator: o.CreatorCaller, current: o.CurrentCaller}
+	ev := &events{manager: m, creator: o.CreatorCaller, stores: o.CreatorStores, current: o.CurrentCaller}
+	if ev.stores == nil {
+		ev.stores = func(*security.Token) error { return nil }
+	}
 	if ev.creator == nil {
 		ev.creator = administratorsAlone
 	}
@@ -210,7 +214,10 @@ func (ev *events) vet(r *Request, i *cim.Instance) error {
 	if err != nil {
 		return &cim.Error{Status: cim.ErrAccessDenied, Detail: "nobody creates the instance"}
 	}
-	return ev.hub.Vet(r.Namespace, i, sid)
+	if err := ev.hub.Vet(r.Namespace, i, sid); err != nil {
+		return err
+	}
+	return ev.stores(r.Caller.Token)
 }
 
 // Subscribe begins a subscription to events. See [MS-WMI] 3.1.4.3.20.

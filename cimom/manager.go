@@ -47,6 +47,9 @@ type Options struct {
 	// are asked for by the SID of their group. Default: administrators stand for
 	// AdministratorsToken, and the subscriptions of others do not run.
 	CreatorCaller func(sid security.SID) (cim.Caller, error)
+	// CreatorStores is told who is about to store a part of a permanent subscription; after an error it is not stored. It
+	// must not write here. Default: nobody is.
+	CreatorStores func(*security.Token) error
 	// CurrentCaller gives a caller who subscribed a while ago as he is now, or the
 	// reason why he may not have more: ErrAccessDenied. It is asked each time that
 	// events are delivered, and for each poll. Default: as he was.

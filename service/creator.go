@@ -53,7 +53,9 @@ func (p *people) creatorIdentity(creator cim.Caller) (shell.Identity, error) {
 
 // creatorCaller is the caller that the creator of a permanent subscription
 // stands for. An account stands for itself without elevation, as it was when
-// it was not taken for an administrator.
+// it was not taken for an administrator. What its domain says of one that is of a
+// domain is what it said when that account signed in last: nobody can be asked by
+// a SID alone.
 func (p *people) creatorCaller(sid security.SID) (cim.Caller, error) {
 	if sid == security.SIDAdministrators {
 		return cim.Caller{Token: cimom.AdministratorsToken()}, nil
@@ -72,7 +74,27 @@ func (p *people) creatorCaller(sid security.SID) (cim.Caller, error) {
 			return cim.Caller{Token: &t}, nil
 		}
 	}
+	if known, ok := p.store.Remembered(sid); ok {
+		t, err := p.store.ForeignToken(known, security.LogonService)
+		if err != nil {
+			return cim.Caller{}, err
+		}
+		t = security.Filter(t)
+		return cim.Caller{Token: &t}, nil
+	}
 	return cim.Caller{}, &cim.Error{Status: cim.ErrAccessDenied, Detail: "the creator " + sid.String() + " has no account here"}
+}
+
+// creatorStores keeps who stores a part of a permanent subscription, where only
+// a domain knows that.
+func (p *people) creatorStores(t *security.Token) error {
+	if t.Has(security.SIDAdministrators) || !p.store.OfDomain(t) {
+		return nil
+	}
+	if err := p.store.Remember(t); err != nil {
+		return &cim.Error{Status: cim.ErrQuotaViolation, Detail: "who created it cannot be kept", Err: err}
+	}
+	return nil
 }
 
 // hasOwnFiles tells whether one who runs as the service's own user may have the

@@ -86,7 +86,7 @@ func newObjects(state *State, o Options, p *people) (_ *objects, err error) {
 		},
 	})
 	s.Manager = cimom.New(cimom.Options{
-		CreatorCaller: p.creatorCaller, CurrentCaller: p.current, Logger: o.Logger, Repository: s.repository, Backups: backups,
+		CreatorCaller: p.creatorCaller, CreatorStores: p.creatorStores, CurrentCaller: p.current, Logger: o.Logger, Repository: s.repository, Backups: backups,
 		Providers: s.registrar.Provider, ProvidersChanged: s.registrar.Recheck, ProviderProcesses: s.processes,
 	})
 	return s, s.registerAll(state, o, p)

@@ -17,7 +17,15 @@ import (
 // nothing. See spec/winrm.md 5.7.
 func (p *people) domainToken(a *auth.DomainAccount) (*security.Token, error) {
 	t, err := p.store.ForeignToken(accounts.Foreign{User: a.SID, UserName: a.Name, Domain: a.Domain, Realm: a.Realm, Groups: a.Groups}, security.LogonNetwork)
-	return &t, err
+	if err != nil {
+		return nil, err
+	}
+	if _, acts := p.store.Remembered(t.User); acts { // what it stored has its groups of now
+		if err := p.store.Remember(&t); err != nil {
+			return nil, err
+		}
+	}
+	return &t, nil
 }
 
 // domainIdentity is the Unix user as whom the commands of an account of a domain

@@ -22,6 +22,7 @@ import (
 	"github.com/casementhq/casement/internal/adtest"
 	"github.com/casementhq/casement/internal/testlog"
 	"github.com/casementhq/casement/privilege"
+	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/shell"
 )
 
@@ -56,6 +57,7 @@ func (s standardStreams) Close() error                { return s.in.Close() }
 // that are mapped to Unix users: ann to daemon, bob to bin, eve to nobody's.
 type machine struct {
 	state *State
+	start shell.Starter
 	svc   *Service
 	log   *testlog.Text
 	dir   string // of files, where everybody may go
@@ -105,6 +107,7 @@ func newMachine(t testing.TB) *machine {
 			t.Error(err)
 		}
 	})
+	m.start = helper
 	m.open(t, helper)
 	t.Cleanup(func() { m.close(t) })
 	return m
@@ -142,7 +145,13 @@ func (m *machine) session(t testing.TB, account, namespace string) cim.Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := m.svc.CIM.Open(context.Background(), cim.Caller{Token: &token}, namespace, cim.OpenOptions{})
+	return m.sessionOf(t, &token, namespace)
+}
+
+// sessionOf is a session of who has a token.
+func (m *machine) sessionOf(t testing.TB, token *security.Token, namespace string) cim.Session {
+	t.Helper()
+	s, err := m.svc.CIM.Open(context.Background(), cim.Caller{Token: token}, namespace, cim.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

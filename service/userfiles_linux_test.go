@@ -121,6 +121,30 @@ func TestLogFilesAreWrittenAsTheirCreator(t *testing.T) {
 	}
 }
 
+// creates stores an instance and gives its path.
+func creates(t *testing.T, s cim.Session, class string, values map[string]string) string {
+	t.Helper()
+	c, err := s.GetClass(t.Context(), class, cim.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := cim.NewInstance(c)
+	for name, text := range values {
+		v, err := cim.ParseValue(c.Property(name).Type, text)
+		if err == nil {
+			err = i.Set(name, v)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	path, err := s.Create(t.Context(), i, cim.OperationOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path.Relative()
+}
+
 // A permanent subscription of the administrators writes its log as the Unix
 // user that the built-in Administrator is mapped to.
 func TestLogFileOfASubscription(t *testing.T) {
@@ -133,28 +157,7 @@ func TestLogFileOfASubscription(t *testing.T) {
 	}
 	m.put(t, "logs/", "daemon", 0o700)
 	s := m.session(t, "Administrator", `root\subscription`)
-	create := func(class string, values map[string]string) string {
-		t.Helper()
-		c, err := s.GetClass(t.Context(), class, cim.GetOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		i := cim.NewInstance(c)
-		for name, text := range values {
-			v, err := cim.ParseValue(c.Property(name).Type, text)
-			if err == nil {
-				err = i.Set(name, v)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		path, err := s.Create(t.Context(), i, cim.OperationOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return path.Relative()
-	}
+	create := func(class string, values map[string]string) string { return creates(t, s, class, values) }
 	file := m.dir + "/logs/filters.log"
 	create("__FilterToConsumerBinding", map[string]string{
 		"Filter": create("__EventFilter", map[string]string{"Name": "watch", "QueryLanguage": "WQL", "EventNamespace": `root\subscription`,
