@@ -55,7 +55,7 @@ func dcomHost(t *testing.T, o cim.Opener) uint16 {
 			Impersonation: cim.ImpersonationImpersonate, Address: call.Peer.String(),
 		}, nil
 	}})
-	resolver := dcom.NewResolver(dcom.ResolverOptions{Endpoint: dcom.Endpoint{Addr: at[0]}, Security: []dcom.SecurityBinding{{AuthnSvc: 9}}})
+	resolver := dcom.NewResolver(dcom.ResolverOptions{Endpoint: dcom.Endpoint{Addr: at[0]}, Security: func() []dcom.SecurityBinding { return []dcom.SecurityBinding{{AuthnSvc: 9}} }})
 	exporter := resolver.NewExporter(dcom.ExporterOptions{Endpoint: dcom.Endpoint{Addr: at[1]}})
 	activator := dcom.NewActivator(dcom.ActivatorOptions{})
 	for clsid, class := range server.Classes(exporter) {

@@ -172,7 +172,7 @@ func newHost(t *testing.T) *host {
 	}
 	at := netip.MustParseAddrPort(listeners[0].Addr().String())
 	h.port = at.Port()
-	resolver := dcom.NewResolver(dcom.ResolverOptions{Endpoint: dcom.Endpoint{Addr: at}, Security: []dcom.SecurityBinding{{AuthnSvc: 10}}})
+	resolver := dcom.NewResolver(dcom.ResolverOptions{Endpoint: dcom.Endpoint{Addr: at}, Security: func() []dcom.SecurityBinding { return []dcom.SecurityBinding{{AuthnSvc: 10}} }})
 	h.exporter = resolver.NewExporter(dcom.ExporterOptions{Endpoint: dcom.Endpoint{Addr: netip.MustParseAddrPort(listeners[1].Addr().String())}})
 	activator := dcom.NewActivator(dcom.ActivatorOptions{})
 	activator.Register(wmi.CLSIDLevel1Login, dcom.Class{Name: "WMI", Exporter: h.exporter, New: func(context.Context, dcom.Activation) (dcom.Object, error) {

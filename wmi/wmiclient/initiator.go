@@ -60,7 +60,7 @@ func newBlanket(host string, o *Options) (dcom.Blanket, error) {
 			return spnego.NewInitiator(mechs...), nil
 		}
 		if credentials.Username == "" {
-			return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "no user is named, there are no tickets (kinit makes some), and the host asks who calls"}
+			return nil, &cim.Error{Status: cim.ErrAccessDenied, Detail: "no user is named, there are no tickets (kinit makes some; a remote shell has its caller's where that was opened with delegation), and the host asks who calls"}
 		}
 		if o.NTLM != nil && !o.NTLM().SendsTo(host) {
 			return nil, &cim.Error{Status: cim.ErrAccessDenied, Err: auth.ErrNTLMBlocked, Detail: "this machine must not use NTLM with " + host + ": its setting " +

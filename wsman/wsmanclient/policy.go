@@ -106,7 +106,7 @@ func (c *Client) choose(host string, set *settings.Client) (Scheme, error) {
 			return Kerberos, nil
 		}
 		return "", c.fault(wsman.CodeExplicitCredentialsRequired, "no user was named for "+host+
-			", there are no tickets (kinit makes some), and the present user's own credentials are not available here; give user and password", nil)
+			", there are no tickets (kinit makes some; a remote shell has its caller's where that was opened with delegation), and the present user's own credentials are not available here; give user and password", nil)
 	case Basic, Digest:
 		if !given {
 			return "", c.fault(codeCredentialsNeeded, string(o.Scheme)+" needs user and password; give them for "+host, nil)
