@@ -147,6 +147,8 @@ func (l *Ledger) subtract(a account) {
 // Usage is what is in use now, for `winrm enumerate` and metrics.
 type Usage struct {
 	Connections uint32
+	Operations  uint32 // in progress
+	Shells      uint32
 	ShellUsers  uint32 // distinct users that own a shell
 }
 
@@ -154,10 +156,20 @@ type Usage struct {
 func (l *Ledger) Usage() Usage {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Usage{
+	u := Usage{
 		Connections: l.counts[account{kind: connections}],
 		ShellUsers:  l.counts[account{kind: users}],
 	}
+	for a, n := range l.counts {
+		switch {
+		case a.plugin != "" || a.key == "":
+		case a.kind == operations:
+			u.Operations += n
+		case a.kind == shells:
+			u.Shells += n
+		}
+	}
+	return u
 }
 
 // Operations returns how many operations user has in progress.

@@ -52,7 +52,7 @@ func (s *Service) serveDCOM(p dcomPorts, people *people) (io.Closer, error) {
 		activator.Register(clsid, class)
 	}
 
-	options := dcerpc.ServerOptions{Acceptor: people.rpc, Admit: s.admit(firewall.EndpointMapper()), Log: s.log}
+	options := dcerpc.ServerOptions{Acceptor: observeRPC(s.watched, people.rpc), Admit: s.admit(firewall.EndpointMapper()), Log: s.log}
 	d.rpc[0] = dcerpc.NewServer(options)
 	var mapper epm.Mapper
 	for _, i := range append(activator.Interfaces(), d.resolver.Interface(), mapper.Interface()) {

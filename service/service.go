@@ -46,7 +46,9 @@ type Options struct {
 	NoDCOM bool
 	// SOAPTrace takes the envelopes of WinRM, secrets blanked. Default: nowhere.
 	SOAPTrace io.Writer
-	Logger    *slog.Logger
+	// Observer is told what the service does. Default: nobody.
+	Observer Observer
+	Logger   *slog.Logger
 }
 
 // Service is a running Casement machine.
@@ -61,6 +63,7 @@ type Service struct {
 	gate    *firewall.Gate
 	kernel  *kernel
 	log     *slog.Logger
+	watched Observer // nil: nobody
 }
 
 // New makes a service over an open state folder. It does not listen yet.
@@ -71,7 +74,7 @@ func New(state *State, o Options) (*Service, error) {
 	if o.Starter == nil {
 		o.Starter = shell.Direct{}
 	}
-	s := &Service{State: state, CIM: o.Opener, log: o.Logger, account: newMachineAccount(state)}
+	s := &Service{State: state, CIM: o.Opener, log: o.Logger, watched: o.Observer, account: newMachineAccount(state)}
 	people := &people{store: state.Accounts, state: state, winbind: newWinbind(state.Accounts), replays: krb5.NewReplays()}
 	s.gate = newGate(state, o.Logger)
 	s.kernel = &kernel{service: s, program: o.PacketFilter, log: o.Logger}
@@ -91,7 +94,7 @@ func New(state *State, o Options) (*Service, error) {
 		s.Close()
 		return nil, fmt.Errorf("find the group WinRMRemoteWMIUsers__: %w", err)
 	}
-	s.WinRM = wsmanserver.New(wsmanserver.Options{
+	winrm := wsmanserver.Options{
 		Configuration:  configuration{state},
 		Opener:         s.CIM,
 		Negotiate:      people.negotiate,
@@ -112,7 +115,9 @@ func New(state *State, o Options) (*Service, error) {
 		SOAPTrace:      o.SOAPTrace,
 		Logger:         o.Logger,
 		Admit:          func(local, remote net.Addr) bool { return s.gate.Admit(firewall.WinRM(), local, remote) == nil },
-	})
+	}
+	observeWinRM(&winrm, o.Observer)
+	s.WinRM = wsmanserver.New(winrm)
 	return s, nil
 }
 

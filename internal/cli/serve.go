@@ -31,6 +31,7 @@ type serveFlags struct {
 	trace    string
 	dcomPort int
 	noDCOM   bool
+	metrics  string
 }
 
 func (f *serveFlags) add(c *cobra.Command) {
@@ -41,6 +42,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.dcomPort, "dcom-port", service.ResolverPort, "port of the endpoint mapper of WMI over DCOM; other clients find no other port than 135; 0 takes a free one")
 	c.Flags().BoolVar(&f.noDCOM, "no-dcom", false, "do not serve WMI over DCOM")
 	c.Flags().StringVar(&f.answers, "answer-file", "", "answer file of an unattended installation, heeded when the state folder is made and never again (default unattend.xml in it, where there is one)")
+	c.Flags().StringVar(&f.metrics, "metrics", "", "serve /metrics for Prometheus on this address of this machine alone, as in 127.0.0.1:9985; it has no sign-in")
 	c.Flags().StringVar(&f.trace, "trace", "", "soap: write every message of WinRM, with secrets blanked, to "+soapTraceName+" in the state folder")
 }
 
@@ -204,16 +206,22 @@ func serve(ctx context.Context, s Streams, dir string, f serveFlags, log *slog.L
 		o.SOAPTrace = file
 		log.Warn("every message is written down until the service ends", "file", file.Name())
 	}
+	counts, err := openMetrics(ctx, f.metrics, &o)
+	if err != nil {
+		return err
+	}
+	defer counts.close()
 	svc, err := service.New(state, o)
 	if err != nil {
 		return err
 	}
+	stopMetrics := counts.serve(ctx, svc, log)
 	err = svc.Serve(ctx, func() {
 		if err := ready(svc); err != nil {
 			fail(err)
 		}
 	})
-	err = errors.Join(err, svc.Close())
+	err = errors.Join(err, stopMetrics(), svc.Close())
 	select {
 	case why := <-failed:
 		return errors.Join(why, err)

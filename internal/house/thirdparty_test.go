@@ -41,7 +41,9 @@ var importers = map[string][]string{
 	"github.com/zalando/go-keyring":       {"internal/cli"},
 	"golang.org/x/term":                   {"internal/cli"},
 	"golang.org/x/sys":                    {""},
-	"github.com/prometheus/client_golang": {""},
+	"github.com/prometheus/client_golang": {"internal/metrics"},
+	"github.com/prometheus/client_model":  {"internal/metrics"}, // what a scrape gives, read by its tests
+	"github.com/prometheus/common":        {"internal/metrics"},
 }
 
 // testOnly may be imported by test files of any package, and by the packages below test and by cim/cimtest.

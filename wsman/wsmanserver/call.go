@@ -70,6 +70,7 @@ func (c *call) serve(ctx context.Context) (status int, answer []byte, done func(
 			writers.Put(w)
 		}
 	}
+	began, code := time.Now(), wsman.Code(0)
 	c.limit = int(min(c.snap.WinRM.MaxEnvelopeBytes(), 1<<30))
 	c.server.trace.request(c)
 	status = http.StatusOK
@@ -80,10 +81,11 @@ func (c *call) serve(ctx context.Context) (status int, answer []byte, done func(
 			c.undelivered = nil
 		}
 		w.Reset()
-		c.encodeFault(w, err)
+		code = c.encodeFault(w, err)
 		status, answer = http.StatusInternalServerError, c.encoded(w)
 	}
 	c.server.trace.response(c, status, answer)
+	c.server.o.Observer.Request(c.operationName(), uint32(code), time.Since(began))
 	return status, answer, done
 }
 
@@ -339,8 +341,8 @@ func (c *call) responseType() string {
 	return contentTypeUTF8
 }
 
-// encodeFault writes the fault that tells of an error.
-func (c *call) encodeFault(w *soap.Writer, err error) {
+// encodeFault writes the fault that tells of an error, and returns its code.
+func (c *call) encodeFault(w *soap.Writer, err error) wsman.Code {
 	f := c.fault(err)
 	if f.Machine == "" {
 		f.Machine = c.machine
@@ -361,6 +363,7 @@ func (c *call) encodeFault(w *soap.Writer, err error) {
 	if err := wsman.Encode(w, &header, f); err != nil {
 		c.server.log.Error("a fault cannot be written", "error", err)
 	}
+	return f.Code
 }
 
 // clip shortens what a peer sent before it goes into a message.

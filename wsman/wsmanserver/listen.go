@@ -145,13 +145,16 @@ func (t *trackedListener) Accept() (net.Conn, error) {
 				_ = tcp.SetLinger(0) // a reset: the peer learns at once
 			}
 			c.Close()
+			t.server.o.Observer.Connection(false)
 			continue
 		}
 		release, err := t.server.ledger.Connection()
 		if err != nil {
+			t.server.o.Observer.Connection(false)
 			t.server.refuse(c, err)
 			continue
 		}
+		t.server.o.Observer.Connection(true)
 		return &wireConn{Conn: c, release: release}, nil
 	}
 }

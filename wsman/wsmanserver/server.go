@@ -89,7 +89,9 @@ type Options struct {
 	// answer to one, as they are inside of encryption, with secrets blanked as
 	// [wsman.BlankSecrets] does. Default: nowhere.
 	SOAPTrace io.Writer
-	Logger    *slog.Logger
+	// Observer is told what the server does. Default: nobody.
+	Observer Observer
+	Logger   *slog.Logger
 }
 
 // Server is a WinRM service.
@@ -130,6 +132,9 @@ func New(o Options) *Server {
 	}
 	if o.OSVersion == "" {
 		o.OSVersion = "0.0.0"
+	}
+	if o.Observer == nil {
+		o.Observer = unobserved{}
 	}
 	s := &Server{o: o, log: o.Logger, audit: audit.New(o.Logger), trace: newSOAPTrace(o.SOAPTrace), open: map[endpoint]*listening{}, refusing: make(chan struct{}, maxRefusing)}
 	s.cim.dmtf.DMTF = true
