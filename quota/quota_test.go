@@ -126,7 +126,8 @@ func TestZeroMeansNoLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if u := l.Usage(); u != (Usage{Connections: 500, ShellUsers: 500}) {
+	must(t)(l.Operation("u1", "p"))
+	if u := l.Usage(); u != (Usage{Connections: 500, Operations: 1, Shells: 500, ShellUsers: 500}) {
 		t.Fatalf("usage %+v", u)
 	}
 }

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 
 	"github.com/casementhq/casement/internal/metrics"
 	"github.com/casementhq/casement/service"
@@ -22,7 +24,7 @@ func openMetrics(ctx context.Context, address string, o *service.Options) (*serv
 	}
 	l, err := metrics.Listen(ctx, address)
 	if err != nil {
-		return nil, usageError("--metrics: %w", err)
+		return nil, fmt.Errorf("--metrics: %w", err)
 	}
 	m := &serviceMetrics{metrics.New(versionNumber()), l}
 	o.Observer = m.registry.Service()
@@ -52,4 +54,12 @@ func (m *serviceMetrics) serve(ctx context.Context, svc *service.Service, log *s
 		cancel()
 		return <-ended
 	}
+}
+
+// versionNumber is that of this binary, as 'casement version' prints it.
+func versionNumber() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return ""
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/casementhq/casement/internal/metrics"
 	"github.com/casementhq/casement/privilege"
 	"github.com/casementhq/casement/service"
 	"github.com/casementhq/casement/settings"
@@ -61,6 +62,11 @@ func (f *serveFlags) keep(state *service.State, log *slog.Logger) error {
 	}
 	if f.trace != "" && f.trace != "soap" {
 		return usageError("--trace: %q cannot be traced, only soap", f.trace)
+	}
+	if f.metrics != "" {
+		if err := metrics.CheckAddress(f.metrics); err != nil {
+			return usageError("--metrics: %w", err)
+		}
 	}
 	if f.defaults != "" {
 		d, err := settings.ParseDefaults(f.defaults)

@@ -44,16 +44,24 @@ func (r *Registry) Handler() http.Handler {
 // metrics tell much and ask nobody who reads them. In front of others goes a proxy
 // that asks.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, fmt.Errorf("metrics: %q is not an address and a port, as in 127.0.0.1:9985", address)
-	}
-	ip, err := netip.ParseAddr(host)
-	if host != "localhost" && (err != nil || !ip.Unmap().IsLoopback()) {
-		return nil, fmt.Errorf("metrics: %s is not this machine alone: metrics have no sign-in, so they are served on a loopback address, as in 127.0.0.1:9985; a reverse proxy that asks for one can serve others", address)
+	if err := CheckAddress(address); err != nil {
+		return nil, err
 	}
 	var lc net.ListenConfig
 	return lc.Listen(ctx, "tcp", address)
+}
+
+// CheckAddress tells why Listen would refuse an address, nil where it would not.
+func CheckAddress(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q is not an address and a port, as in 127.0.0.1:9985", address)
+	}
+	ip, err := netip.ParseAddr(host)
+	if host != "localhost" && (err != nil || !ip.Unmap().IsLoopback()) {
+		return fmt.Errorf("%s is not this machine alone: metrics have no sign-in, so they are served on a loopback address, as in 127.0.0.1:9985; a reverse proxy that asks for one can serve others", address)
+	}
+	return nil
 }
 
 // Serve answers /metrics until ctx ends.

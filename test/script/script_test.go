@@ -53,7 +53,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("there is no condition %q", cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"up": up, "down": down, "code": code, "other": other, "until": until, "policy": policy, "damage": damage, "typed": typed},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"up": up, "down": down, "code": code, "other": other, "until": until, "policy": policy, "damage": damage, "typed": typed, "scrape": scrape},
 	})
 }
 
