@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"strings"
-	"unicode"
 
 	"github.com/casementhq/casement/auth"
 )
@@ -47,15 +46,3 @@ func (x *examination) localAccount() bool {
 // builtIn tells whether the account is the built-in Administrator, which UAC does
 // not filter, by its name: the RID is not told from outside.
 func (x *examination) builtIn() bool { return strings.EqualFold(x.user(), "Administrator") }
-
-// quoted is a name as an argument in cmd.exe and in a POSIX shell alike: bare
-// where it may be.
-func quoted(s string) string {
-	plain := func(r rune) bool {
-		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_.:/", r)
-	}
-	if s != "" && strings.TrimFunc(s, plain) == "" {
-		return s
-	}
-	return `"` + strings.ReplaceAll(s, `"`, "") + `"`
-}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/dcerpc"
+	"github.com/casementhq/casement/settings"
 	"github.com/casementhq/casement/wmi"
 	"github.com/casementhq/casement/wmi/wmiclient"
 )
@@ -158,6 +159,18 @@ func (t *callbackTry) onlyUnproven() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.called() == nil && t.unproven() != nil
+}
+
+// checked tells whether this machine refused the call since it takes the host's own
+// account alone.
+func (t *callbackTry) checked() bool {
+	if t == nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := t.called()
+	return b != nil && errors.Is(b.Err, settings.ErrCheckedCallback)
 }
 
 // arrived tells whether the operation came to its end: the sink was called.

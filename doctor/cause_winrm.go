@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/casementhq/casement/wsman"
@@ -11,7 +10,7 @@ import (
 // What the service says once somebody signed in.
 func init() {
 	explain("winrm.identify", managementOff, quotaUsedUp, deniedAccount)
-	explain("winrm.authorize", managementOff, quotaUsedUp, filteredAdministrator, deniedNamespace, deniedAccount, unknownNamespace, brokenProvider)
+	explain("winrm.authorize", managementOff, quotaUsedUp, uacFilters, deniedNamespace, deniedAccount, unknownNamespace, brokenProvider)
 	explain("winrm.quota", quotaUsedUp)
 }
 
@@ -100,46 +99,6 @@ func quotaUsedUp(f *findings, r Result) *diagnosis {
 	}
 	d.remedies = append(d.remedies, f.restart()...)
 	return d
-}
-
-// filteredAdministrator: a local account that signed in and was refused. The
-// codes do not tell it from an account without rights. See spec/winrm.md 5.7.
-func filteredAdministrator(f *findings, r Result) *diagnosis {
-	if r.Code != "0x80070005" || !f.localAccount() {
-		return nil
-	}
-	user := f.x.options.Credentials.Username
-	name, _ := f.x.options.Credentials.Split()
-	if strings.EqualFold(name, "Administrator") {
-		return nil
-	}
-	c := likely("if "+user+" is an administrator there, UAC filters the rights of this local account for remote use",
-		f.again("--as", shellWord(f.name()+`\Administrator`))+"; if that works, it is UAC. If not: the account lacks rights (winrm.authorize)",
-		"local account", "not the built-in Administrator", "password accepted")
-	if slices.ContainsFunc([]string{"dcom.activate", "dcom.call"}, func(id string) bool { return f.code(id) == "0x80070005" }) {
-		c.For = append(c.For, "both ways refuse after it")
-	}
-	if f.passed("wmi.namespace") {
-		c.Against = append(c.Against, "DCOM lets the account in")
-	}
-	c.Check, c.Row = "uac.filter", 9
-	d := &diagnosis{Cause: c}
-	d.remedies = append([]Remedy{here("manage-as", "none on "+f.name()+": a domain account that is administrator there, or the built-in Administrator",
-		"casement pool manage-as "+f.name()+" --credential NAME")}, f.grants(name)...)
-	const key = `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System /v LocalAccountTokenFilterPolicy`
-	d.remedies = append(d.remedies, f.onTarget("token-filter", "last: every local administrator gets full rights over the network",
-		typed{[]string{"reg add " + key + " /t REG_DWORD /d 1 /f"}, []string{"reg add " + key + " /t REG_DWORD /d 0 /f"}},
-		typed{[]string{`casement reg add '` + strings.Replace(key, " /v", "' /v", 1) + " /t REG_DWORD /d 1 /f"}, []string{`casement reg add '` + strings.Replace(key, " /v", "' /v", 1) + " /t REG_DWORD /d 0 /f"}})...)
-	return d
-}
-
-// localAccount tells whether the account is one of the machine itself.
-func (f *findings) localAccount() bool {
-	user, domain := f.x.options.Credentials.Split()
-	host := f.x.target.Name
-	label, _, _ := strings.Cut(host, ".")
-	return f.x.winrm.signed != nil && f.x.winrm.signed.mechanism() != "Kerberos" && !strings.Contains(user, "@") &&
-		(domain == "" || strings.EqualFold(domain, host) || strings.EqualFold(domain, label))
 }
 
 // grants give an account rights without making it an administrator.

@@ -21,10 +21,9 @@ type callbackSwitches struct {
 func (s callbackSwitches) anonymous() bool { return s.allow.is(1) && s.control.is(0) }
 
 const (
-	cimomKey     = `SOFTWARE\Microsoft\WBEM\CIMOM`
-	allowName    = "AllowAnonymousCallback"
-	controlName  = "UnsecAppAccessControlDefault"
-	allowCommand = `reg add HKLM\SOFTWARE\Microsoft\WBEM\CIMOM /v AllowAnonymousCallback /t REG_DWORD /d `
+	cimomKey    = `SOFTWARE\Microsoft\WBEM\CIMOM`
+	allowName   = "AllowAnonymousCallback"
+	controlName = "UnsecAppAccessControlDefault"
 )
 
 func callbackAllow(ctx context.Context, x *examination) found {

@@ -25,6 +25,7 @@ type dcomPath struct {
 	mechanism string             // rpc.auth: NTLM or Kerberos, "" where nothing was proved
 	unproved  error              // rpc.auth: why not
 	login     *dcom.Proxy        // dcom.activate
+	off       bool               // dcom.enabled: EnableDCOM is N
 	raised    bool               // dcom.activate: refused as asked for, and granted at packet integrity
 	foreign   []string           // dcom.bindings: none of them is an address that was dialled
 	ports     []uint16           // dcom.bindings

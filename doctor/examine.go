@@ -238,7 +238,7 @@ var order = []string{
 	"resolve", "route",
 	"tcp.winrm", "tls", "http", "auth.offer", "clock", "auth.client", "auth.kerberos", "auth.ntlm", "auth.other", "bindings", "encryption",
 	"winrm.identify", "winrm.authorize", "winrm.quota",
-	"tcp.135", "epm", "rpc.auth", "dcom.activate", "dcom.bindings", "tcp.dynamic", "dcom.call", "wmi.namespace", "wmi.rights",
+	"tcp.135", "epm", "rpc.auth", "dcom.activate", "dcom.enabled", "dcom.bindings", "tcp.dynamic", "dcom.call", "wmi.namespace", "wmi.rights",
 	"uac.filter", "wmi.quota", "wmi.subscriptions",
 	"callback.in135", "callback.sink", "callback.level", "callback.anonymous", "callback.allow",
 }

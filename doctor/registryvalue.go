@@ -78,8 +78,20 @@ func (x *examination) registry(ctx context.Context, key, name string) (registryV
 	return registryValue{set: true, number: n, text: text}, nil
 }
 
-// system is a session in root\cimv2, where StdRegProv and the classes of Win32 are.
+// errNobody is why nothing is asked of the host.
+var errNobody = errors.New("neither transport can ask for it")
+
+// system is a session in root\cimv2, where StdRegProv and the classes of Win32
+// are: over DCOM, or over WinRM where that alone works.
 func (x *examination) system(ctx context.Context) (cim.Session, error) {
+	if x.dcom.session == nil {
+		if x.winrm.signed == nil || x.winrm.signed.client == nil || x.winrm.denied != nil {
+			return nil, errNobody
+		}
+		s := x.winrm.signed.client.Session(`root\cimv2`)
+		x.atEnd(func() { s.Close() }) //nolint:errcheck // nothing is under way
+		return s, nil
+	}
 	if strings.EqualFold(x.target.namespace(), `root\cimv2`) {
 		return x.dcom.session, nil
 	}

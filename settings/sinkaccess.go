@@ -6,8 +6,9 @@ import (
 	"github.com/casementhq/casement/registry"
 )
 
-// errCheckedCallback is UnsecAppAccessControlDefault at the machine of a sink.
-var errCheckedCallback = errors.New("UnsecAppAccessControlDefault is 1: only the machine that was given a sink may call it, and a caller without authentication proves no machine")
+// ErrCheckedCallback is why a call without authentication is refused where
+// UnsecAppAccessControlDefault is 1 at the machine of a sink.
+var ErrCheckedCallback = errors.New("UnsecAppAccessControlDefault is 1: only the machine that was given a sink may call it, and a caller without authentication proves no machine")
 
 // CheckAnonymousSink reports whether a host may call a sink of this machine
 // without authentication: MachineAccessRestriction must grant ANONYMOUS LOGON
@@ -16,7 +17,7 @@ var errCheckedCallback = errors.New("UnsecAppAccessControlDefault is 1: only the
 // is not set. See spec/wmi.md 1.7.
 func CheckAnonymousSink(r Reader, admitted bool) error {
 	if c, _ := LoadCallbacks(r); c.AccessControl {
-		return errCheckedCallback
+		return ErrCheckedCallback
 	}
 	d, _ := LoadDCOM(r) // what is damaged permits nothing
 	if admitted && d.AccessLimit.Source == registry.SourceNone {
