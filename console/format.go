@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/casementhq/casement/console/auditlog"
 )
 
 // unknown is what is shown for what is not known. See spec/console.md 3.9.
@@ -17,7 +19,7 @@ func (p *pages) funcs() template.FuncMap {
 		"asset": func(name string) string { return p.urls[name] },
 		"ago":   ago, "clock": clock, "bytes": sizeText, "percent": percentText, "count": countText, "took": tookText,
 		"badge": badgeOf, "lower": strings.ToLower, "join": strings.Join, "rfc": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"tip": timeTip, "add1": func(n int) int { return n + 1 }, "plural": plural, "workpage": workPage, "level": levelBadge, "dict": dict,
+		"tip": timeTip, "add1": func(n int) int { return n + 1 }, "plural": plural, "workpage": workPage, "auditbadge": auditBadge, "level": levelBadge, "dict": dict,
 	}
 }
 
@@ -172,4 +174,12 @@ func signed(v float64) string {
 		s = "+" + s
 	}
 	return s
+}
+
+// signedless is a number with one digit.
+func signedless(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
+
+// auditBadge is the badge of an entry's result.
+func auditBadge(e auditlog.Entry) badge {
+	return levelBadge(cmpOr(map[string]string{auditlog.Done: "ok", auditlog.Failed: "attention", auditlog.Denied: "blocked"}[e.Result], "none"), e.Result)
 }

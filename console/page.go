@@ -93,6 +93,9 @@ type page struct {
 	// Wide leaves the text width unbounded, for tables.
 	Wide bool
 
+	// LivePath is where the script follows topics, where that is not /live.
+	LivePath string
+
 	// What follows is filled in by render.
 	Who     who
 	Machine string
@@ -102,7 +105,8 @@ type page struct {
 	Side    *side
 	Prefs   Prefs
 	Flag    flag
-	Here    string // path and query
+	Here    string  // path and query
+	Flash   *result // what was done before this page
 }
 
 // side is what the navigation lists.
@@ -146,6 +150,7 @@ func (c *Console) render(rq *request, status int, name string, p page) {
 		p.Side = c.side(p.Nav)
 		p.Prefs = c.prefs(rq)
 		p.Flag = c.flag()
+		p.Flash = c.takeFlash(rq)
 	}
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, "frame", p); err != nil {

@@ -15,6 +15,11 @@ func (c *Console) register() {
 	c.registerLive()
 	c.registerDashboard()
 	c.registerServers()
+	c.registerAdd()
+	c.registerActions()
+	c.registerWork()
+	c.registerAudit()
+	c.registerSettings()
 	if c.o.Metrics != nil {
 		c.data("GET /metrics", Reader, func(rq *request) error {
 			c.o.Metrics.ServeHTTP(rq, rq.Request)

@@ -1,11 +1,16 @@
 package console
 
 import (
+	"encoding/csv"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/casementhq/casement/console/auditlog"
+	"github.com/casementhq/casement/pool"
+	"github.com/casementhq/casement/pool/lists"
 )
 
 // serversPage is the table of servers, as the query of its URL says.
@@ -24,8 +29,9 @@ type serversPage struct {
 	Stale   int
 	Whole   bool
 	Views   []View
-	Names   []string // of the shown, for selection by name
-	Facet   string   // of a group's or role's page: what its filter is
+	Select  bool // all of them are selected
+	// Credentials are those that servers may be managed as.
+	Credentials []pool.Credential
 }
 
 // serversPart is a part of the table: one where nothing is grouped.
@@ -49,6 +55,7 @@ type cell struct {
 
 func (c *Console) registerServers() {
 	c.page("GET /servers", Reader, func(rq *request) error { return c.showServers(rq, "All servers", "/servers", nil) })
+	c.page("GET /servers/export", Reader, c.exportServers)
 	c.page("GET /groups/{tag}", Reader, func(rq *request) error {
 		tag := rq.PathValue("tag")
 		return c.showServers(rq, "Group: "+tag, "/groups/"+pathEscape(tag), func(e Entry) bool { return hasTag(e, tag) })
@@ -127,8 +134,10 @@ func (c *Console) serversPage(rq *request, title, base string, facet func(Entry)
 		}
 	}
 	slices.SortStableFunc(p.Parts, func(a, b serversPart) int { return strings.Compare(a.Title, b.Title) })
+	p.Select = q.Get("select") == "all"
 	p.Views = c.prefs(rq).Views
-	return p, nil
+	p.Credentials, err = c.pool.Credentials(rq.Context())
+	return p, err
 }
 
 // columnsOf are the columns that a query asks for; the name is always there.
@@ -229,6 +238,12 @@ func (p serversPage) With(key, value string) string {
 	return p.Base + "?" + v.Encode()
 }
 
+// ExportQuery is the query of the URL, for what is not a link.
+func (p serversPage) ExportQuery() string {
+	_, q, _ := strings.Cut(p.With("", ""), "?")
+	return q
+}
+
 // ColIDs are the shown columns.
 func (p serversPage) ColIDs() string {
 	var ids []string
@@ -243,4 +258,43 @@ func defaultColumns() string { return serversPage{Cols: columnsOf(nil)}.ColIDs()
 // Has tells whether a column is shown.
 func (p serversPage) Has(id string) bool {
 	return slices.ContainsFunc(p.Cols, func(c column) bool { return c.ID == id })
+}
+
+// exportServers writes the table as CSV, defused for spreadsheets.
+func (c *Console) exportServers(rq *request) error {
+	p, err := c.serversPage(rq, "", "/servers", nil)
+	if err != nil {
+		return err
+	}
+	if p.Problem != "" {
+		return &problem{Status: http.StatusUnprocessableEntity, Title: "Not exported", Text: p.Problem}
+	}
+	return c.act(rq, auditlog.Entry{Action: "export", Parameters: map[string]string{"what": "servers", "query": p.Query}}, func(*auditlog.Entry) error {
+		rq.Header().Set("Content-Type", "text/csv; charset=utf-8")
+		rq.Header().Set("Content-Disposition", `attachment; filename="servers.csv"`)
+		w := csv.NewWriter(rq)
+		var line []string
+		for _, col := range p.Cols {
+			line = append(line, col.Title)
+		}
+		_ = w.Write(line) //nolint:errcheck // who asked has gone
+		for _, part := range p.Parts {
+			for _, r := range part.Rows {
+				line = line[:0]
+				for _, k := range r.Cells {
+					text := k.F.Text
+					if k.F.Time != nil {
+						text = k.F.Time.UTC().Format(time.RFC3339)
+					}
+					if text == unknown {
+						text = ""
+					}
+					line = append(line, lists.Defused(text))
+				}
+				_ = w.Write(line) //nolint:errcheck // who asked has gone
+			}
+		}
+		w.Flush()
+		return nil
+	})
 }
