@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/casementhq/casement"
 	"github.com/casementhq/casement/auth"
@@ -22,7 +24,9 @@ type link struct {
 	server Server
 	as     signIn
 
-	turn  sync.Mutex // one refresh at a time
+	holds atomic.Int32 // actions that use it
+	used  time.Time    // when it was last asked for; of g.mu
+	turn  sync.Mutex   // one refresh at a time
 	mu    sync.Mutex
 	winrm *casement.Connection // nil until it is needed
 	dcom  *casement.Connection
@@ -39,12 +43,13 @@ func (g *gatherer) link(s Server, as signIn) *link {
 	defer g.mu.Unlock()
 	l := g.links[key]
 	if l != nil && l.is(s, as) {
+		l.used = g.o.Now()
 		return l
 	}
 	if l != nil {
 		go l.close() // its turn may be somebody's
 	}
-	l = &link{g: g, server: s, as: as}
+	l = &link{g: g, server: s, as: as, used: g.o.Now()}
 	if !g.closed {
 		g.links[key] = l
 	}
@@ -120,22 +125,27 @@ func (l *link) overDCOM(ctx context.Context) (*casement.Connection, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dcom == nil {
-		target := l.server.Name
-		if a, err := netip.ParseAddr(target); err == nil && a.Is6() {
-			target = "[" + target + "]"
-		}
-		if p := l.server.ResolverPort; p != 0 {
-			target += ":" + strconv.Itoa(int(p))
-		}
 		o := l.options()
 		o.Scheme = ""
-		c, err := casement.Dial(ctx, "dcom://"+target, o)
+		c, err := casement.Dial(ctx, l.moniker(), o)
 		if err != nil {
 			return nil, err
 		}
 		l.dcom = c
 	}
 	return l.dcom, nil
+}
+
+// moniker names the server to DCOM.
+func (l *link) moniker() string {
+	target := l.server.Name
+	if a, err := netip.ParseAddr(target); err == nil && a.Is6() {
+		target = "[" + target + "]"
+	}
+	if p := l.server.ResolverPort; p != 0 {
+		target += ":" + strconv.Itoa(int(p))
+	}
+	return "dcom://" + target
 }
 
 // connection is the one of a transport that answered.

@@ -17,6 +17,7 @@ import (
 	"github.com/casementhq/casement/internal/seal"
 	"github.com/casementhq/casement/pool/internal/bus"
 	"github.com/casementhq/casement/settings"
+	"github.com/casementhq/casement/wmi/wmiclient"
 )
 
 // keepWork is how long works and their results are kept. See spec/console.md 3.11.
@@ -38,6 +39,8 @@ type Options struct {
 	Settings func() *settings.Client
 	NTLM     func() settings.NTLM
 	Tickets  *tickets.Source
+	// Sinks are where the callback path of DCOM is tried; nil leaves it out.
+	Sinks *wmiclient.Sinks
 	// Log is for what goes wrong on this side; nil is silent.
 	Log *slog.Logger
 }
@@ -55,9 +58,10 @@ type Pool struct {
 	works, attempts, results, output *bus.Bucket
 	refreshes, tasks                 *bus.Queue
 
-	fleet *fleet
-	stop  context.CancelFunc
-	all   sync.WaitGroup
+	fleet  *fleet
+	gather *gatherer
+	stop   context.CancelFunc
+	all    sync.WaitGroup
 
 	mu       sync.Mutex
 	identity *seal.Identity // nil until it is needed
@@ -75,6 +79,7 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 		o.Identity = filepath.Join(o.Dir, "identity")
 	}
 	p := &Pool{o: o, log: o.Log, fleet: newFleet()}
+	p.gather = newGatherer(gatherOptions{DialContext: o.DialContext, Settings: o.Settings, NTLM: o.NTLM, Tickets: o.Tickets, Sinks: o.Sinks, Log: o.Log})
 	if err := p.open(ctx); err != nil {
 		p.Close() //nolint:errcheck // the first error tells more
 		return nil, err
@@ -158,6 +163,7 @@ func (p *Pool) Close() error {
 		p.stop()
 	}
 	p.all.Wait()
+	p.gather.Close() //nolint:errcheck // it has none
 	if p.bus != nil {
 		p.bus.Close()
 	}
@@ -166,15 +172,6 @@ func (p *Pool) Close() error {
 
 // Holder tells whether this process holds the folder; false with a cluster.
 func (p *Pool) Holder() bool { return p.bus.Holder() }
-
-// me names this process among others.
-func me() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "?"
-	}
-	return fmt.Sprintf("%s/%d", host, os.Getpid())
-}
 
 // own is the identity of this process; it is made where none is and may is set.
 func (p *Pool) own(may bool) (*seal.Identity, error) {

@@ -49,6 +49,7 @@ type Work struct {
 	Created time.Time `json:"created"`
 	// Cancelled is when it was cancelled; the zero time is never.
 	Cancelled time.Time `json:"cancelled"`
+	Tally     Tally     `json:"tally"`
 }
 
 // Result is what an action gave on one server. The first that is written counts.
@@ -58,9 +59,10 @@ type Result struct {
 	State  WorkState `json:"state"`
 	// Code is an exit code, a ReturnValue or a status, as the action has; Words
 	// name it.
-	Code   string    `json:"code,omitempty"`
-	Words  string    `json:"words,omitempty"`
-	Output string    `json:"output,omitempty"` // bounded; Cut tells that there was more
+	Code  string `json:"code,omitempty"`
+	Words string `json:"words,omitempty"`
+	// Output is bounded, and read by Pool.Output; Cut tells that there was more.
+	Output string    `json:"output,omitempty"`
 	Cut    bool      `json:"cut,omitempty"`
 	Began  time.Time `json:"began"`
 	Ended  time.Time `json:"ended"`

@@ -121,15 +121,32 @@ func (b *Bucket) List(ctx context.Context, keys string) ([]Entry, error) {
 // ctx or the bus, and goes on by itself where the server was away. What is not
 // read waits; nothing is left out.
 func (b *Bucket) Watch(ctx context.Context, keys string) (<-chan Entry, error) {
+	return b.from(ctx, keys, follower{})
+}
+
+// Changes is Watch without the values that are there already.
+func (b *Bucket) Changes(ctx context.Context, keys string) (<-chan Entry, error) {
+	status, err := b.kv.Status(ctx)
+	if err != nil {
+		return nil, failed(b.name, err)
+	}
+	last := uint64(0)
+	if s, ok := status.(*jetstream.KeyValueBucketStatus); ok {
+		last = s.StreamInfo().State.LastSeq
+	}
+	return b.from(ctx, keys, follower{last: last, marked: true}, jetstream.UpdatesOnly())
+}
+
+func (b *Bucket) from(ctx context.Context, keys string, f follower, o ...jetstream.WatchOpt) (<-chan Entry, error) {
 	line := b.bus.current()
-	w, err := b.watch(ctx, keys)
+	w, err := b.watch(ctx, keys, o...)
 	if err != nil {
 		return nil, err
 	}
 	out := make(chan Entry, 64)
+	f.out = out
 	go func() {
 		defer close(out)
-		f := follower{out: out}
 		for f.follow(ctx, line, w) {
 			stop(w)
 			if line, w = b.resume(ctx, keys, f.last); w == nil {

@@ -1,0 +1,307 @@
+package pool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/casementhq/casement/casementtest"
+	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/pool/internal/bus"
+)
+
+// serveTest takes the pool's tasks until the test ends.
+func serveTest(t testing.TB, p *Pool, o ServeOptions) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- p.Serve(ctx, o) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// newHostPool is a pool with entries that all lead to one simulated host, and one
+// to a port where nobody listens.
+func newHostPool(t testing.TB, entries ...string) (*Pool, *casementtest.Server) {
+	t.Helper()
+	s := casementtest.New(t, casementtest.Options{})
+	p := openTest(t, testFolder(t))
+	ctx := t.Context()
+	if err := p.SetCredential(ctx, Credential{Name: "all", User: s.User, For: []string{ForAll}}, []byte(s.Password)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range entries {
+		e := Server{Name: name, Address: "127.0.0.1", Endpoint: s.HTTP, ResolverPort: portOf(t, s.DCOM)}
+		if name == "dead" {
+			e.Endpoint = "http://127.0.0.1:9/wsman"
+		}
+		if err := p.Add(ctx, []Server{e}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p, s
+}
+
+func startTest(t testing.TB, p *Pool, kind Kind, parameters any, targets ...string) Work {
+	t.Helper()
+	a, err := NewAction(kind, parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := p.Start(t.Context(), a, targets, "anna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// ended waits until a work has ended.
+func endedWork(t testing.TB, p *Pool, id string) (Work, []Result) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	w, results, err := p.Wait(ctx, id, nil)
+	if err != nil {
+		t.Fatalf("%v: %+v", err, results)
+	}
+	return w, results
+}
+
+func TestWorkOnARealHost(t *testing.T) {
+	p, _ := newHostPool(t, "one", "two", "dead")
+	serveTest(t, p, ServeOptions{})
+	ctx := t.Context()
+
+	w := startTest(t, p, KindRun, RunParameters{Command: "echo hello && echo err >&2 && exit 3"}, "ONE", "one")
+	w, results := endedWork(t, p, w.ID)
+	if len(results) != 1 || results[0].State != Failed || results[0].Code != "3" || w.Tally.State() != Failed || w.By != "anna" {
+		t.Errorf("%+v %+v", w, results)
+	}
+	out, err := p.Output(ctx, w.ID, "one")
+	if lines := strings.Fields(out); err != nil || !slices.Contains(lines, "hello") || !slices.Contains(lines, "err") {
+		t.Errorf("%q, %v", out, err)
+	}
+
+	w = startTest(t, p, KindQuery, QueryParameters{WQL: "SELECT Name, NumberOfProcessors FROM Win32_ComputerSystem"}, "one", "two", "dead")
+	w, results = endedWork(t, p, w.ID)
+	if w.Tally.Done != 2 || w.Tally.Failed != 1 || w.Tally.State() != PartlyFailed || results[2].Server != "dead" || results[2].Words == "" {
+		t.Errorf("%+v %+v", w.Tally, results)
+	}
+	var row map[string]any
+	if out, err := p.Output(ctx, w.ID, "two"); err != nil || json.Unmarshal([]byte(out), &row) != nil || !strings.EqualFold(fmt.Sprint(row["Name"]), output(t, "uname", "-n")) {
+		t.Errorf("%v, %v", row, err)
+	}
+
+	w = startTest(t, p, KindInvoke, InvokeParameters{Path: "Win32_Process", Method: "Create", Arguments: map[string]string{"CommandLine": ""}}, "one")
+	if _, results = endedWork(t, p, w.ID); results[0].State != Failed || results[0].Code == "" {
+		t.Errorf("%+v", results)
+	}
+	w = startTest(t, p, KindService, ServiceParameters{Service: "no such service", Do: "start"}, "one")
+	if _, results = endedWork(t, p, w.ID); results[0].State != Failed || results[0].Code != "0x80338000" {
+		t.Errorf("%+v", results)
+	}
+	w = startTest(t, p, KindRefresh, RefreshParameters{}, "one", "dead")
+	w, results = endedWork(t, p, w.ID)
+	if results[0].State != Done || results[1].State != Failed || w.Tally.Ended.IsZero() {
+		t.Errorf("%+v", results)
+	}
+	for name, want := range map[string]State{"one": Online, "dead": NotComputerAccessible} {
+		if e, err := p.Get(name); err != nil || e.Snapshot == nil || e.Snapshot.State != want {
+			t.Errorf("%s: %+v, %v", name, e.Snapshot, err)
+		}
+	}
+	list, err := p.Works(ctx)
+	if err != nil || len(list) != 5 || list[0].ID != w.ID {
+		t.Errorf("%d works, the first %s, want %s: %v", len(list), list[0].ID, w.ID, err)
+	}
+}
+
+func TestActionsAreChecked(t *testing.T) {
+	p := openTest(t, testFolder(t))
+	if err := p.Add(t.Context(), []Server{{Name: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	for kind, list := range map[Kind][]string{
+		KindRun: {`{}`, `{"command":" "}`, `{"command":"x","timeout":4000}`, `{"command":"x","other":1}`, `[]`}, KindQuery: {`{}`, `{"wql":"x","limit":-1}`},
+		KindService:          {`{"service":"a","do":"explode"}`, `{"do":"stop"}`},
+		KindInvoke:           {`{"path":"\\\\other\\root\\cimv2:A","method":"B"}`, `{"path":"A="}`, `{"path":"A"}`},
+		KindCopy:             {`{"to":"x","name":"../y"}`, `{"to":"x"}`},
+		KindRemoteManagement: {`{"on":"yes"}`}, KindRefresh: {`{"x":1}`}, KindDoctor: {`{"x":1}`}, "no-such": {`{}`},
+	} {
+		for _, parameters := range list {
+			if _, err := p.Start(t.Context(), Action{kind, json.RawMessage(parameters)}, []string{"a"}, ""); !errors.Is(err, cim.ErrInvalidParameter) {
+				t.Errorf("%s %s: %v", kind, parameters, err)
+			}
+		}
+	}
+	if _, err := p.Start(t.Context(), Action{Kind: KindRefresh}, []string{"b"}, ""); !errors.Is(err, cim.ErrNotFound) {
+		t.Error(err)
+	}
+	if _, err := p.Start(t.Context(), Action{Kind: KindRefresh}, nil, ""); !errors.Is(err, cim.ErrInvalidParameter) {
+		t.Error(err)
+	}
+	if _, _, err := p.Work(t.Context(), "../../x"); !errors.Is(err, cim.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+// fakeAct makes an action of its own for a test.
+func fakeAct(t testing.TB, kind Kind, a act) {
+	t.Helper()
+	was := acts[kind]
+	acts[kind] = a
+	t.Cleanup(func() { acts[kind] = was })
+	if a.check == nil {
+		a.check = was.check
+		acts[kind] = a
+	}
+}
+
+// What waits is dropped, what runs is told, and both have one result.
+func TestCancel(t *testing.T) {
+	p, _ := newHostPool(t, "one", "two")
+	ctx := t.Context()
+	w := startTest(t, p, KindRun, RunParameters{Command: "sleep 60"}, "one", "two")
+	if err := p.Cancel(ctx, w.ID); err != nil {
+		t.Fatal(err)
+	}
+	serveTest(t, p, ServeOptions{})
+	if w, results := endedWork(t, p, w.ID); w.Tally.Cancelled != 2 || w.Tally.State() != Cancelled {
+		t.Errorf("%+v", results)
+	}
+	w = startTest(t, p, KindRun, RunParameters{Command: "sleep 60"}, "one", "two")
+	_, _, err := p.Wait(ctx, w.ID, func(w Work, _ []Result) bool { return w.Tally.Running == 2 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond) // the command is sent by then, or it is cancelled before: both are right
+	began := time.Now()
+	if err := errors.Join(p.Cancel(ctx, w.ID), p.Cancel(ctx, w.ID)); err != nil {
+		t.Fatal(err)
+	}
+	w, results := endedWork(t, p, w.ID)
+	if w.Tally.Cancelled+w.Tally.Unknown != 2 || time.Since(began) > 20*time.Second {
+		t.Errorf("after %v: %+v", time.Since(began), results)
+	}
+}
+
+// A task whose worker was lost is not run again, unless it may be.
+func TestLostWorker(t *testing.T) {
+	p, _ := newHostPool(t, "one")
+	ctx := t.Context()
+	var mu sync.Mutex
+	runs := map[Kind]int{}
+	for _, kind := range []Kind{KindRun, KindQuery} {
+		fakeAct(t, kind, act{repeats: kind == KindQuery, limit: time.Minute, check: func(json.RawMessage) error { return nil }, do: func(context.Context, *job) (Result, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			runs[kind]++
+			return Result{State: Done}, nil
+		}})
+	}
+	var topics []string
+	for _, kind := range []Kind{KindRun, KindQuery} {
+		w, err := p.Start(ctx, Action{Kind: kind}, []string{"one"}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		topics = append(topics, w.ID+".one")
+		value, err := json.Marshal(attempt{Worker: "lost/1", Mark: "x", Began: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.attempts.Create(ctx, topics[len(topics)-1], value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := newWorker(p)
+	for _, topic := range topics {
+		if got := w.takeTask(ctx, bus.Task{Topic: topic, Times: 2}); got != bus.Again {
+			t.Errorf("right after its beginning: %v", got)
+		}
+	}
+	w.settled = 0
+	for _, topic := range topics {
+		if got := w.takeTask(ctx, bus.Task{Topic: topic, Times: 2}); got != bus.Done {
+			t.Errorf("later: %v", got)
+		}
+		if got := w.takeTask(ctx, bus.Task{Topic: topic, Times: 3}); got != bus.Done {
+			t.Errorf("once more: %v", got)
+		}
+	}
+	if runs[KindRun] != 0 || runs[KindQuery] != 1 {
+		t.Errorf("%v", runs)
+	}
+	for n, want := range []WorkState{OutcomeUnknown, Done} {
+		id, _, _ := strings.Cut(topics[n], ".")
+		if _, results, err := p.Work(ctx, id); err != nil || results[0].State != want || n == 0 && results[0].Worker != "lost/1" {
+			t.Errorf("%+v, %v", results, err)
+		}
+	}
+}
+
+// An action that panics over what a server said is a failure of that server alone.
+func TestActionBreaks(t *testing.T) {
+	p, _ := newHostPool(t, "one")
+	fakeAct(t, KindQuery, act{repeats: true, limit: time.Minute, check: func(json.RawMessage) error { return nil }, do: func(context.Context, *job) (Result, error) { panic("hostile") }})
+	serveTest(t, p, ServeOptions{})
+	w, err := p.Start(t.Context(), Action{Kind: KindQuery}, []string{"one"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, results := endedWork(t, p, w.ID); results[0].State != Failed || strings.Contains(results[0].Words, "hostile") {
+		t.Errorf("%+v", results)
+	}
+}
+
+func TestOutputIsBounded(t *testing.T) {
+	var b bounded
+	for range 300 {
+		if n, err := b.Write(make([]byte, 1024)); n != 1024 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if s, cut := b.text(); len(s) != MaxOutput || !cut {
+		t.Errorf("%d octets, cut %v", len(s), cut)
+	}
+	p := openTest(t, testFolder(t))
+	r := Result{Work: "20260101-000000-aa", Server: "a", State: Done, Output: strings.Repeat("\x01", MaxOutput+1), Words: strings.Repeat("w", 5000)}
+	if err := p.finish(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	r.Output = "later"
+	if err := p.finish(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := p.Output(t.Context(), r.Work, "A"); err != nil || len(out) != MaxOutput {
+		t.Errorf("%d octets, %v", len(out), err)
+	}
+}
+
+// A work of which a killed process wrote no task is done all the same.
+func TestMend(t *testing.T) {
+	p, _ := newHostPool(t, "one")
+	ctx := t.Context()
+	w := Work{ID: newID(), Action: Action{Kind: KindRun, Parameters: json.RawMessage(`{"command":"exit 0"}`)}, Targets: []string{"one"}, Created: time.Now().Add(-time.Minute)}
+	value, err := json.Marshal(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.works.Create(ctx, w.ID, value); err != nil {
+		t.Fatal(err)
+	}
+	serveTest(t, p, ServeOptions{})
+	if w, results := endedWork(t, p, w.ID); w.Tally.Done != 1 {
+		t.Errorf("%+v", results)
+	}
+}
