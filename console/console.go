@@ -74,6 +74,7 @@ type Console struct {
 	live     *hub
 	settings settingsCache
 	fleet    *fleet
+	history  history
 	works    works
 
 	stop context.CancelFunc

@@ -149,6 +149,12 @@ func (c *Console) followPool(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := c.pool.Watch(ctx, func(e *pool.Entry, gone bool) {
 			c.fleet.apply(e, gone)
+			switch {
+			case gone:
+				c.history.forget(e.Name)
+			case e != nil:
+				c.history.note(Entry{*e})
+			}
 			if e != nil {
 				c.live.changed("row:" + strings.ToLower(e.Name))
 			}

@@ -20,6 +20,7 @@ func (p *pages) funcs() template.FuncMap {
 		"ago":   ago, "clock": clock, "bytes": sizeText, "percent": percentText, "count": countText, "took": tookText,
 		"badge": badgeOf, "lower": strings.ToLower, "join": strings.Join, "rfc": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"tip": timeTip, "add1": func(n int) int { return n + 1 }, "plural": plural, "workpage": workPage, "auditbadge": auditBadge, "level": levelBadge, "dict": dict,
+		"used": usedPart, "offset": func(v *float64) string { return signed(*v) + " s" },
 	}
 }
 
@@ -182,4 +183,13 @@ func signedless(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 // auditBadge is the badge of an entry's result.
 func auditBadge(e auditlog.Entry) badge {
 	return levelBadge(cmpOr(map[string]string{auditlog.Done: "ok", auditlog.Failed: "attention", auditlog.Denied: "blocked"}[e.Result], "none"), e.Result)
+}
+
+// usedPart is how full something is in percent, nil where its size is not known.
+func usedPart(size, free uint64) *float64 {
+	if size == 0 || free > size {
+		return nil
+	}
+	v := 100 * (1 - float64(free)/float64(size))
+	return &v
 }

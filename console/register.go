@@ -15,6 +15,7 @@ func (c *Console) register() {
 	c.registerLive()
 	c.registerDashboard()
 	c.registerServers()
+	c.registerServerPages()
 	c.registerAdd()
 	c.registerActions()
 	c.registerWork()

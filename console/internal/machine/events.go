@@ -57,7 +57,7 @@ func (f EventFilter) query(now time.Time) string {
 	}
 	var b strings.Builder
 	b.WriteString("SELECT Logfile, RecordNumber, EventType, EventCode, SourceName, TimeGenerated, User, Message, CategoryString FROM Win32_NTLogEvent WHERE TimeGenerated >= ")
-	b.WriteString(quote(string(cim.AtTime(now.Add(-last)))))
+	b.WriteString(Quote(string(cim.AtTime(now.Add(-last)))))
 	any := func(words []string, one func(string) string) {
 		b.WriteString(" AND (")
 		for n, w := range words {
@@ -68,17 +68,17 @@ func (f EventFilter) query(now time.Time) string {
 		}
 		b.WriteString(")")
 	}
-	any(logs, func(w string) string { return "Logfile = " + quote(w) })
+	any(logs, func(w string) string { return "Logfile = " + Quote(w) })
 	any(wanted, func(w string) string {
 		for n, name := range levels {
 			if strings.EqualFold(name, w) {
 				return "EventType = " + strconv.Itoa(n)
 			}
 		}
-		return "Type = " + quote(w)
+		return "Type = " + Quote(w)
 	})
 	if len(f.Sources) > 0 {
-		any(f.Sources, func(w string) string { return "SourceName = " + quote(w) })
+		any(f.Sources, func(w string) string { return "SourceName = " + Quote(w) })
 	}
 	return b.String()
 }

@@ -99,7 +99,7 @@ func (r row) time(name string) time.Time {
 	return time.Time{}
 }
 
-// quote writes a text as a WQL literal.
-func quote(s string) string {
+// Quote writes a text as a WQL literal.
+func Quote(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }

@@ -53,7 +53,7 @@ func serviceOf(r row) Service {
 // Dependents are the running services that need one, and would be stopped with
 // it.
 func Dependents(ctx context.Context, s cim.Session, name string) (list []Service, err error) {
-	_, err = rows(ctx, s, "ASSOCIATORS OF {Win32_Service.Name="+quote(name)+"} WHERE AssocClass=Win32_DependentService ResultClass=Win32_Service Role=Antecedent",
+	_, err = rows(ctx, s, "ASSOCIATORS OF {Win32_Service.Name="+Quote(name)+"} WHERE AssocClass=Win32_DependentService ResultClass=Win32_Service Role=Antecedent",
 		maxServices, func(r row) {
 			if d := serviceOf(r); strings.EqualFold(d.Status, "Running") {
 				list = append(list, d)
