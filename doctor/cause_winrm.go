@@ -26,11 +26,15 @@ func managementOff(f *findings, r Result) *diagnosis {
 	if ours {
 		byPolicy.Where, byPolicy.Prompt = OnTarget, "sh"
 		byPolicy.Commands = []string{`casement gpedit clear 'WinRM Service\Allow remote server management through WinRM'`}
-		byPolicy.Fix = f.channel() != ""
 	}
 	bySwitch := f.onTarget("remote-management", "WinRM answers the network, its listener and its firewall rules are on; DCOM is not touched",
 		typed{[]string{`%windir%\system32\Configure-SMRemoting.exe -enable`}, []string{`%windir%\system32\Configure-SMRemoting.exe -disable`}},
 		typed{[]string{"casement Configure-SMRemoting.exe -enable"}, []string{"casement Configure-SMRemoting.exe -disable"}})
+	const key = `'HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Service' /v AllowRemoteAccess /t REG_DWORD /d `
+	if ours {
+		bySwitch = append(f.onTarget("allow-remote-access", "WinRM answers the network again, with the listeners and rules that there are",
+			typed{}, typed{[]string{"casement reg add " + key + "1 /f"}, []string{"casement reg add " + key + "0 /f"}}), bySwitch...)
+	}
 	switch {
 	case policy && ours:
 		d.Title = "remote management of " + f.name() + " is disabled by policy"
@@ -90,12 +94,7 @@ func quotaUsedUp(f *findings, r Result) *diagnosis {
 			old = fmt.Sprint(before)
 		}
 		w, c := winrmSet(q.resource, q.name, fmt.Sprint(more), old)
-		list := f.onTarget("raise-quota", "more of the machine's memory can be taken", w, c)
-		for n := range list {
-			// The setting can be written by WinRM itself; a shell cannot be had.
-			list[n].Fix = f.x.winrm.config != nil
-		}
-		d.remedies = append(d.remedies, list...)
+		d.remedies = append(d.remedies, f.onTarget("raise-quota", "more of the machine's memory can be taken", w, c)...)
 	}
 	d.remedies = append(d.remedies, f.restart()...)
 	return d

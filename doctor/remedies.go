@@ -11,13 +11,12 @@ type typed struct{ do, undo []string }
 // those of both where it is not known.
 func (f *findings) onTarget(id, effect string, windows, casement typed) []Remedy {
 	kind := f.x.facts().kind
-	fix := f.channel() != ""
 	var list []Remedy
 	if kind != casementHost && windows.do != nil {
-		list = append(list, Remedy{ID: id, Where: OnTarget, Prompt: "cmd", Commands: windows.do, Undo: windows.undo, Effect: effect, Fix: fix && kind == windowsHost})
+		list = append(list, Remedy{ID: id, Where: OnTarget, Prompt: "cmd", Commands: windows.do, Undo: windows.undo, Effect: effect, Fix: f.fixable(windowsHost, windows.do)})
 	}
 	if kind != windowsHost && casement.do != nil {
-		m := Remedy{ID: id, Where: OnTarget, Prompt: "sh", Commands: casement.do, Undo: casement.undo, Effect: effect, Fix: fix && kind == casementHost}
+		m := Remedy{ID: id, Where: OnTarget, Prompt: "sh", Commands: casement.do, Undo: casement.undo, Effect: effect, Fix: f.fixable(casementHost, casement.do)}
 		if kind == unknownHost && windows.do != nil {
 			m.ID += "-casement"
 			m.Effect = "the same, where the machine runs casement"
@@ -27,11 +26,31 @@ func (f *findings) onTarget(id, effect string, windows, casement typed) []Remedy
 	return list
 }
 
+// fixable tells whether Apply can carry commands out: a way is open, and where
+// the machine runs casement, whose shells are nobody's that could change it, they
+// are settings and values alone.
+func (f *findings) fixable(kind hostKind, commands []string) bool {
+	channel := f.channel()
+	if channel == "" || f.x.facts().kind != kind {
+		return false
+	}
+	for _, c := range commands {
+		_, set := parseWinrmSet(strings.TrimPrefix(c, "casement "))
+		switch {
+		case strings.Contains(c, ".msc"): // a window
+			return false
+		case kind == casementHost && (!native(c) || set && channel != "winrm"):
+			return false
+		}
+	}
+	return true
+}
+
 // channel is the transport by which commands can be run on the machine all the
 // same, "" for none.
 func (f *findings) channel() string {
 	switch {
-	case f.passed("winrm.authorize") && f.outcome("winrm.quota") != Fail:
+	case f.passed("winrm.authorize"):
 		return "winrm"
 	case f.passed("wmi.namespace"):
 		return "dcom"

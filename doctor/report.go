@@ -170,3 +170,13 @@ type Remedy struct {
 	// Verify is the command that shows whether it helped.
 	Verify string `json:"verify,omitempty"`
 }
+
+// Crashed tells whether a check itself was broken.
+func (r *Report) Crashed() bool {
+	for _, c := range r.Checks {
+		if c.Outcome == Crash {
+			return true
+		}
+	}
+	return false
+}

@@ -56,3 +56,12 @@ func (t Target) command() string {
 	}
 	return t.Name
 }
+
+// HostOf is the name of the machine in an endpoint of WinRM.
+func HostOf(endpoint string) (string, error) {
+	u, err := Target{Endpoint: endpoint}.endpoint()
+	if err != nil {
+		return "", err
+	}
+	return u.Hostname(), nil
+}
