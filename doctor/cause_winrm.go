@@ -19,7 +19,7 @@ func managementOff(f *findings, r Result) *diagnosis {
 		return nil
 	}
 	d := &diagnosis{Cause: certain("remote management of "+f.name()+" is switched off there, by policy or by its own switch", r.Detail)}
-	policy := strings.Contains(r.Detail, "Policy") || strings.Contains(r.Detail, "policy")
+	policy := strings.Contains(r.Detail, "Group Policy")
 	ours := f.x.facts().kind == casementHost
 	byPolicy := Remedy{ID: "policy", Where: InDomain, Prompt: "steps", Effect: "every machine that the policy is for may be managed", Commands: []string{
 		`gpedit.msc: Computer Configuration\Administrative Templates\Windows Components\Windows Remote Management (WinRM)\WinRM Service: "Allow remote server management through WinRM": Enabled or Not Configured`, "gpupdate /force   on " + f.name()}}
@@ -42,6 +42,9 @@ func managementOff(f *findings, r Result) *diagnosis {
 	case ours:
 		d.Title = "remote management of " + f.name() + " is switched off there"
 		d.remedies = bySwitch
+	case policy:
+		d.Title = "remote management of " + f.name() + " is disabled by policy"
+		d.remedies = append([]Remedy{byPolicy}, bySwitch...)
 	default:
 		d.remedies = append(bySwitch, byPolicy)
 	}

@@ -10,6 +10,7 @@ import (
 type diagnosis struct {
 	Cause
 	remedies []Remedy
+	failing  string // the check that is run again to verify
 }
 
 // An explanation looks at a check that failed and at everything else that was
@@ -149,7 +150,7 @@ func (f *findings) explain(r Result) *diagnosis {
 	}
 	for _, e := range explanations[id] {
 		if d := e(f, r); d != nil {
-			if d.Check == "" {
+			if d.failing = r.ID; d.Check == "" {
 				d.Check = r.ID
 			}
 			return d
@@ -216,7 +217,7 @@ func (f *findings) add(list []Remedy, d *diagnosis) []Remedy {
 			m.Undo = []string{}
 		}
 		if m.Verify == "" {
-			m.Verify = f.again("--only", d.Check)
+			m.Verify = f.again("--only", d.failing)
 		}
 		list = append(list, m)
 	}
