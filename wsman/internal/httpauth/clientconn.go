@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,8 +34,7 @@ type ClientConn struct {
 
 	conn    net.Conn // nil: not connected
 	head    *limitedConn
-	br      *bufio.Reader
-	out     bytes.Buffer
+	buffers *buffers // while a message is under way
 	tls     *tls.ConnectionState
 	extra   http.Header  // of the message under way
 	memory  []byte       // for its answer
@@ -43,6 +43,39 @@ type ClientConn struct {
 	digest  *digest.Client
 	used    time.Time
 }
+
+// buffers are what a message needs on its way. A connection that rests has none.
+type buffers struct {
+	in  *bufio.Reader
+	out bytes.Buffer
+}
+
+var idleBuffers = sync.Pool{New: func() any { return &buffers{in: bufio.NewReaderSize(nil, 4<<10)} }}
+
+// work takes buffers for one message.
+func (c *ClientConn) work() {
+	c.buffers = idleBuffers.Get().(*buffers)
+	if c.conn != nil {
+		c.buffers.in.Reset(c.head)
+	}
+}
+
+// rest gives the buffers back. What the server sent beyond its answer was not asked for: nothing that follows could be trusted.
+func (c *ClientConn) rest() {
+	if c.conn != nil && c.buffers.in.Buffered() > 0 {
+		c.drop(ErrConnectionLost)
+	}
+	b := c.buffers
+	c.buffers, c.extra, c.memory = nil, nil, nil
+	b.in.Reset(nil)
+	if b.out.Cap() <= maxKept {
+		b.out.Reset()
+		idleBuffers.Put(b)
+	}
+}
+
+// maxKept bounds the memory that is kept for the next request, in bytes.
+const maxKept = 1 << 20
 
 // Do sends a message and returns the answer, whatever its status, except that 401 gives *UnauthorizedError.
 // It opens a connection and authenticates it if there is none. A lost connection is not retried
@@ -57,6 +90,8 @@ func (c *ClientConn) Do(ctx context.Context, m *Message) (*Response, error) {
 	if c.shut.Load() {
 		return nil, fmt.Errorf("httpauth: %w", net.ErrClosed)
 	}
+	c.work()
+	defer c.rest()
 	if c.conn != nil && !c.alive() {
 		c.drop(ErrConnectionLost)
 	}
@@ -139,7 +174,7 @@ func (c *ClientConn) connect(ctx context.Context) error {
 	c.conn, c.context = conn, nil
 	c.live.Store(&conn)
 	c.head = &limitedConn{conn: conn, left: -1}
-	c.br = bufio.NewReaderSize(c.head, 4<<10)
+	c.buffers.in.Reset(c.head)
 	c.opts.Trace.connected(conn.RemoteAddr().String(), c.tls)
 	if c.shut.Load() {
 		c.drop(nil)
@@ -155,22 +190,19 @@ func (c *ClientConn) drop(err error) {
 	}
 	c.conn.Close() //nolint:errcheck // of no use anyway
 	c.live.Store(nil)
-	c.conn, c.head, c.br, c.tls, c.context = nil, nil, nil, nil, nil
+	c.conn, c.head, c.tls, c.context = nil, nil, nil, nil
 	c.opts.Trace.closed(err)
 }
 
 // alive looks whether the server closed a connection that rested for a while. Nothing may be waiting to be read.
 func (c *ClientConn) alive() bool {
-	if c.br.Buffered() > 0 {
-		return false
-	}
 	if time.Since(c.used) < idleProbe {
 		return true
 	}
 	if c.conn.SetReadDeadline(time.Now().Add(time.Millisecond)) != nil {
 		return false
 	}
-	_, err := c.br.Peek(1)
+	_, err := c.buffers.in.Peek(1)
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout() && c.conn.SetReadDeadline(time.Time{}) == nil
 }
@@ -186,15 +218,13 @@ func (c *ClientConn) watch(ctx context.Context) (stop func() bool) {
 
 // roundTrip sends one HTTP request and reads its whole answer.
 func (c *ClientConn) roundTrip(authorization, contentType string, body []byte) (*Response, error) {
-	c.out.Reset()
-	if err := c.writeRequest(&c.out, authorization, contentType, body); err != nil {
+	out := &c.buffers.out
+	out.Reset()
+	if err := c.writeRequest(out, authorization, contentType, body); err != nil {
 		return nil, err
 	}
-	if _, err := c.conn.Write(c.out.Bytes()); err != nil {
+	if _, err := c.conn.Write(out.Bytes()); err != nil {
 		return nil, fmt.Errorf("httpauth: send request: %w: %w", ErrConnectionLost, err)
-	}
-	if c.out.Cap() > 1<<20 {
-		c.out = bytes.Buffer{}
 	}
 	return c.readResponse()
 }
@@ -205,7 +235,7 @@ var posted = &http.Request{Method: http.MethodPost}
 func (c *ClientConn) readResponse() (*Response, error) {
 	for {
 		c.head.left = maxHead
-		resp, err := http.ReadResponse(c.br, posted)
+		resp, err := http.ReadResponse(c.buffers.in, posted)
 		if err != nil {
 			return nil, fmt.Errorf("httpauth: read answer: %w: %w", ErrConnectionLost, err)
 		}

@@ -143,7 +143,9 @@ func TestCredSSPMixedProtocols(t *testing.T) {
 			t.Fatal(err)
 		}
 		body := EncodeParts(protocol, []Part{{Type: soapMediaType, Length: 5, Field: 16, Data: make([]byte, 21)}})
+		c.work()
 		resp, err := c.roundTrip("", ContentType(protocol, false), body)
+		c.rest()
 		if err != nil || resp.Status != http.StatusBadRequest {
 			t.Errorf("%s on a connection of %s: %v %v", protocol, scheme, resp, err)
 		}
@@ -157,6 +159,7 @@ func TestCredSSPAbandoned(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 20 {
 		c := s.dial(t, "", func(o *ClientOptions) { o.Scheme, o.NewInitiator = CredSSP, credSSPInitiator("secret", nil) })
+		c.work()
 		if err := c.connect(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -166,6 +169,7 @@ func TestCredSSPAbandoned(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp, err := c.roundTrip(encodeToken(CredSSP, hello), "", nil)
+		c.rest()
 		if token, ok := answerToken(resp.Header, CredSSP); err != nil || !ok || len(token) == 0 {
 			t.Fatal(err, resp)
 		}

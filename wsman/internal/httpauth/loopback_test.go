@@ -474,7 +474,10 @@ func TestHandshakePerMessage(t *testing.T) {
 	}
 	// A handshake that fails takes the former proof away.
 	echo(t, c, "four")
-	if _, err := c.roundTrip("Negotiate AAAA", "", nil); err != nil {
+	c.work()
+	_, err := c.roundTrip("Negotiate AAAA", "", nil)
+	c.rest()
+	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Do(t.Context(), &Message{Body: []byte("five")}); !errors.Is(err, ErrConnectionLost) {
@@ -488,7 +491,9 @@ func TestEmptyRequestAsksForAnExchange(t *testing.T) {
 	s := listen(t, false, nil)
 	c := s.dial(t, "secret", nil)
 	echo(t, c, "one")
+	c.work()
 	r, err := c.roundTrip("", "", nil)
+	c.rest()
 	if err != nil {
 		t.Fatal(err)
 	}
