@@ -64,6 +64,9 @@ type Options struct {
 	// nil takes passwords to the realm of the name, and without credentials the
 	// default credential cache.
 	Tickets *tickets.Source
+	// Classes are the class definitions of many hosts, over WinRM; who talks to
+	// many gives the same to all Dials. Default: each connection has its own.
+	Classes *wsmanclient.Classes
 	// SPN is the class of the service principal name over WinRM, HTTP by default;
 	// SPNPort puts the port into the name.
 	SPN     string

@@ -121,7 +121,7 @@ func dialURL(name, endpoint string, o Options) (*Connection, error) {
 		Scheme:      o.Scheme,
 		Credentials: auth.Credentials{Username: o.User, Password: o.Password, NTHash: o.NTHash},
 		Certificate: o.Certificate, TLS: o.TLS, Proxy: o.Proxy, OperationTimeout: o.OperationTimeout, Settings: o.Settings, NTLM: o.NTLM,
-		Tickets: o.Tickets, SPN: o.SPN, SPNPort: o.SPNPort, Delegate: o.Delegate, Untyped: o.Untyped,
+		Tickets: o.Tickets, SPN: o.SPN, SPNPort: o.SPNPort, Delegate: o.Delegate, Classes: o.Classes, Untyped: o.Untyped,
 		Lenient: !o.Strict, Unencrypted: o.Unencrypted, DialContext: o.DialContext, Trace: o.Trace, Logger: o.Logger,
 	})
 	if err != nil {

@@ -120,6 +120,16 @@ func (m *Message) First() (space, local string) {
 	return m.body.URI(m.body.Space()), string(m.body.Local())
 }
 
+// AppendUnread appends a body of which nothing was read, and what decides how it
+// reads. Two messages for which it is the same have the same body, and both are
+// well-formed from there on or none is.
+func (m *Message) AppendUnread(dst []byte) []byte {
+	if m.empty || m.state != atFirst {
+		return dst
+	}
+	return append(m.body.AppendContext(dst), m.body.Rest()...)
+}
+
 // IsIdentify reports whether the message is an Identify, which has no
 // headers. See [MS-WSMV] 3.1.4.1.23.
 func (m *Message) IsIdentify() bool {

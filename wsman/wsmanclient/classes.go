@@ -142,8 +142,26 @@ func (c *Client) fetchClass(ctx context.Context, namespace, class string) (*cim.
 	if err != nil {
 		return nil, err
 	}
+	if c.opts.Classes == nil {
+		return readClass(namespace, m)
+	}
+	memory := wordMemory.Get().(*[]byte)
+	defer wordMemory.Put(memory)
+	*memory = words(*memory, namespace, m)
+	if k := c.opts.Classes.find(*memory); k != nil {
+		return k, nil
+	}
+	k, err := readClass(namespace, m)
+	if err == nil {
+		c.opts.Classes.keep(*memory, k)
+	}
+	return k, err
+}
+
+// readClass reads the definition of a class in an answer.
+func readClass(namespace string, m *wsman.Message) (*cim.Class, error) {
 	var k *cim.Class
-	err = m.Body(func(r *soap.Reader) (err error) {
+	err := m.Body(func(r *soap.Reader) (err error) {
 		if k != nil || !cimxml.IsClass(r) {
 			return r.Skip()
 		}

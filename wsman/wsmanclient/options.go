@@ -115,6 +115,8 @@ type Options struct {
 	// that itself tells who the caller is, such as a Unix socket. Nothing is
 	// authenticated or sealed then, and Identify is not available.
 	Local bool
+	// Classes are shared with the clients of other hosts; nil shares nothing.
+	Classes *Classes
 	// UserAgent names the program; the default is "Casement".
 	UserAgent string
 	// Trace observes; nil does not. A trace in the context goes before it.
