@@ -155,17 +155,26 @@ func cmpOr(a, b string) string {
 	return a
 }
 
+// mediaType splits a content type. That of nearly all answers costs nothing.
+func mediaType(contentType string) (media, charset string) {
+	if contentType == "application/soap+xml;charset=UTF-8" {
+		return "application/soap+xml", "UTF-8"
+	}
+	media, params, _ := mime.ParseMediaType(contentType)
+	return media, params["charset"]
+}
+
 // decode reads the header of an answer. A SOAP fault is the error, and so is an
 // HTTP status that has none.
 func (c *Client) decode(ctx context.Context, r *httpauth.Response) (*wsman.Message, error) {
-	media, params, _ := mime.ParseMediaType(r.ContentType)
+	media, charset := mediaType(r.ContentType)
 	if r.Status != http.StatusOK && (!strings.Contains(media, "xml") || len(r.Body) == 0) {
 		return nil, c.httpFailure(r, media)
 	}
 	if media == "text/html" {
 		return nil, c.httpFailure(r, media)
 	}
-	m, err := wsman.DecodeResponse(r.Body, params["charset"])
+	m, err := wsman.DecodeResponse(r.Body, charset)
 	if err != nil {
 		var f *wsman.Fault
 		if errors.As(err, &f) && f.Remote {

@@ -2,7 +2,6 @@ package wsmanclient
 
 import (
 	"context"
-	"mime"
 	"net/http"
 
 	"github.com/casementhq/casement/wsman"
@@ -17,7 +16,9 @@ func (c *Client) Identify(ctx context.Context, o IdentifyOptions) (*wsman.Identi
 	if c.opts.Local {
 		return nil, c.fault(wsman.CodeNoLocalIdentify, "", nil)
 	}
-	w := soap.NewWriter(nil)
+	w := writers.Get().(*soap.Writer)
+	w.Reset()
+	defer writers.Put(w)
 	if err := wsman.EncodeIdentify(w); err != nil {
 		return nil, err
 	}
@@ -40,8 +41,8 @@ func (c *Client) Identify(ctx context.Context, o IdentifyOptions) (*wsman.Identi
 
 // decodeIdentify is decode for an answer that has no headers.
 func (c *Client) decodeIdentify(ctx context.Context, r *httpauth.Response) (*wsman.Message, error) {
-	media, _, _ := mime.ParseMediaType(r.ContentType)
 	if r.Status == http.StatusUnauthorized {
+		media, _ := mediaType(r.ContentType)
 		return nil, c.httpFailure(r, media)
 	}
 	return c.decode(ctx, r)

@@ -81,10 +81,11 @@ func (c *ClientConn) sealed(ctx context.Context, contentType string, body []byte
 			return resp, err
 		}
 	}
-	header, wire, err := Seal(c.context, ProtocolFor(c.opts.Scheme), contentType, body)
+	header, wire, err := sealOver(c.buffers.sealed, c.context, ProtocolFor(c.opts.Scheme), contentType, body)
 	if err != nil {
 		return nil, err
 	}
+	c.buffers.sealed = wire
 	resp, err := c.roundTrip("", header, wire)
 	if err != nil {
 		return nil, err

@@ -46,8 +46,9 @@ type ClientConn struct {
 
 // buffers are what a message needs on its way. A connection that rests has none.
 type buffers struct {
-	in  *bufio.Reader
-	out bytes.Buffer
+	in     *bufio.Reader
+	out    bytes.Buffer
+	sealed []byte
 }
 
 var idleBuffers = sync.Pool{New: func() any { return &buffers{in: bufio.NewReaderSize(nil, 4<<10)} }}
@@ -68,7 +69,7 @@ func (c *ClientConn) rest() {
 	b := c.buffers
 	c.buffers, c.extra, c.memory = nil, nil, nil
 	b.in.Reset(nil)
-	if b.out.Cap() <= maxKept {
+	if b.out.Cap() <= maxKept && cap(b.sealed) <= maxKept {
 		b.out.Reset()
 		idleBuffers.Put(b)
 	}
