@@ -63,7 +63,7 @@ func TestClassesAreShared(t *testing.T) {
 	}
 	for name, other := range map[string][2]string{
 		"a letter":    {`root\cimv2`, strings.Replace(classEnvelope, "uint64", "uint32", 1)},
-		"a namespace": {`root\other`, classEnvelope},
+		"a namespace": {`root\virtualization`, classEnvelope},
 		"a prefix":    {`root\cimv2`, strings.Replace(classEnvelope, "urn:one", "urn:two", 1)},
 	} {
 		got, err := read(shared, other[0], other[1])
