@@ -256,7 +256,7 @@ func (f *findings) translation() []Remedy {
 	list := []Remedy{here("port-only", "Casement believes the port alone and dials the host that was named; of other clients, those that can be told to", "casement query dcom://"+f.name()+" 'SELECT Caption FROM Win32_OperatingSystem'")}
 	const key = `'HKLM\SOFTWARE\Casement'`
 	return append(list, f.onTarget("tell-address", "the host tells the address by which it is reached", typed{},
-		typed{[]string{"casement reg add " + key + " /v DCOMBindings /t REG_MULTI_SZ /d " + shellWord(f.x.target.host()) + " /f"}, []string{"casement reg delete " + key + " /v DCOMBindings /f"}})...)
+		typed{[]string{"casement reg add " + key + " /v DCOMBindings /t REG_MULTI_SZ /d " + shellWord(f.x.target.host()) + " /f", "casement net stop winmgmt", "casement net start winmgmt"}, []string{"casement reg delete " + key + " /v DCOMBindings /f"}})...)
 }
 
 func behindTranslation(f *findings, failed Result) *diagnosis {
