@@ -3,7 +3,6 @@ package pool
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"time"
 
 	"github.com/casementhq/casement/pool/internal/bus"
@@ -44,14 +43,27 @@ func (r rhythm) due(key string, after, until time.Time) (slot int64, ok bool) {
 	return 0, false
 }
 
-// spread gives a part of a width, the same for the same arguments.
+// spread gives a part of a width, the same for the same arguments: FNV-1a of all
+// of them.
 func spread(key, kind string, slot int64, width time.Duration) time.Duration {
 	if width <= 0 {
 		return 0
 	}
-	h := fnv.New64a()
-	fmt.Fprint(h, key, "/", kind, "/", slot)
-	return time.Duration(h.Sum64() % uint64(width)) // #nosec G115 -- width is positive
+	const offset, prime = 14695981039346656037, 1099511628211
+	h := uint64(offset)
+	for _, text := range [...]string{key, "/", kind} {
+		for i := range len(text) {
+			h = (h ^ uint64(text[i])) * prime
+		}
+	}
+	for range 8 {
+		h = (h ^ uint64(slot&0xff)) * prime // #nosec G115 -- an octet
+		slot >>= 8
+	}
+	h ^= h >> 32 // the last octets reach few of the upper bits
+	h *= prime
+	h ^= h >> 29
+	return time.Duration(h % uint64(width)) // #nosec G115 -- width is positive
 }
 
 // scheduler publishes refreshes when they are due. Several do no harm: an id is
