@@ -54,13 +54,14 @@ var stateOfCode = map[uint32]State{
 	dcom.REGDB_E_CLASSNOTREG: NotComputerAccessible,
 
 	// Something answers, and it is no WinRM that could be used.
-	uint32(wsman.CodeHTTPNotFound): VerifyWinRM,
-	uint32(codeHTML):               VerifyWinRM,
-	uint32(codeRedirect):           VerifyWinRM,
-	uint32(codeHTTPServerError):    VerifyWinRM,
-	uint32(codeHTTPBadRequest):     VerifyWinRM,
-	uint32(codeCannotDecrypt):      VerifyWinRM,
-	uint32(wsman.CodeInvalidXML):   VerifyWinRM,
+	uint32(wsman.CodeHTTPNotFound):            VerifyWinRM,
+	uint32(codeHTML):                          VerifyWinRM,
+	uint32(codeRedirect):                      VerifyWinRM,
+	uint32(codeHTTPServerError):               VerifyWinRM,
+	uint32(codeHTTPBadRequest):                VerifyWinRM,
+	uint32(codeCannotDecrypt):                 VerifyWinRM,
+	uint32(wsman.CodeInvalidXML):              VerifyWinRM,
+	uint32(wsman.CodeMaxEnvelopeSizeExceeded): VerifyWinRM,
 
 	uint32(codeName):                       KerberosResolution,
 	uint32(krb5.TargetUnknown):             KerberosResolution,
@@ -325,7 +326,7 @@ func stateOfResult(c doctor.Result) (State, bool) {
 	var code uint32
 	if _, err := fmt.Sscanf(c.Code, "0x%X", &code); err == nil {
 		switch s, ok := stateOfCode[dcom.FromWin32(code)]; {
-		case !ok, s == AccessDenied && (c.ID == "auth.ntlm" || c.ID == "rpc.auth"), s == NotComputerAccessible && c.ID == "resolve":
+		case !ok, s == AccessDenied && (strings.HasPrefix(c.ID, "auth.") || c.ID == "rpc.auth"), s == NotComputerAccessible && c.ID == "resolve":
 		case s == ManagementByPolicy && strings.Contains(c.Detail, "Configure-SMRemoting"):
 			return ManagementDisabled, true
 		default:

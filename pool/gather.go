@@ -18,12 +18,14 @@ import (
 
 // Limits of one refresh. See docs/pool.md, "One refresh".
 const (
-	reachLimit   = 10 * time.Second // Identify, or a login over DCOM
+	reachLimit   = 12 * time.Second // Identify, or a login over DCOM
+	answerLimit  = 5 * time.Second  // how long a host may work on Identify; NetworkDelayms comes on top
 	tileLimit    = 10 * time.Second
 	eventLimit   = 20 * time.Second // Windows reads its logs slowly
 	collectLimit = 45 * time.Second // all tiles
 	doctorLimit  = 20 * time.Second
-	doctorsAtA   = 4 // examinations at a time
+	refreshLimit = 80 * time.Second // all of it
+	doctorsAtA   = 4                // examinations at a time
 )
 
 // gatherOptions configure a gatherer. The zero value asks over the network, as this
@@ -113,8 +115,8 @@ func (g *gatherer) Close() error {
 
 // refresh asks a server whether it answers, and all its data where that is asked
 // for, was never collected, or the server just came back. It makes of this and of
-// what was known before the snapshot that is known now; where ctx ends it is prev.
-func (g *gatherer) refresh(ctx context.Context, s Server, as signIn, prev Snapshot, ask asking) Snapshot {
+// what was known before the snapshot that is known now; where wanted ends it is prev.
+func (g *gatherer) refresh(wanted context.Context, s Server, as signIn, prev Snapshot, ask asking) Snapshot {
 	next := prev
 	next.Server = s.Name
 	if s.Paused {
@@ -124,6 +126,8 @@ func (g *gatherer) refresh(ctx context.Context, s Server, as signIn, prev Snapsh
 	l := g.link(s, as)
 	l.turn.Lock()
 	defer l.turn.Unlock()
+	ctx, cancel := context.WithTimeout(wanted, refreshLimit)
+	defer cancel()
 
 	next.Tried = g.o.Now().UTC()
 	r := l.reach(ctx, prev)
@@ -143,7 +147,7 @@ func (g *gatherer) refresh(ctx context.Context, s Server, as signIn, prev Snapsh
 	if v.hint != "" {
 		v.reason += "; " + v.hint
 	}
-	if ctx.Err() != nil {
+	if wanted.Err() != nil {
 		return prev // nobody waits any more, and it is not the server's fault
 	}
 	return settle(prev, next, v, ask.byHand)

@@ -90,7 +90,7 @@ func (l *link) endpoint() string {
 func (l *link) options() casement.Options {
 	o := l.g.o
 	c := casement.Options{User: l.as.Credentials.Username, Password: l.as.Credentials.Password, NTHash: l.as.Credentials.NTHash,
-		Scheme: l.as.Scheme, TLS: wsmanclient.TLSOptions{SHA256: l.server.Thumbprint}, OperationTimeout: reachLimit / 2,
+		Scheme: l.as.Scheme, TLS: wsmanclient.TLSOptions{SHA256: l.server.Thumbprint}, OperationTimeout: answerLimit,
 		Settings: o.Settings, NTLM: o.NTLM, Tickets: o.Tickets, HostsFile: "-", DialContext: l.dial, Untyped: true, Logger: o.Log}
 	return c
 }

@@ -37,7 +37,7 @@ func (t Thresholds) alerts(s *Snapshot, before []Alert, now time.Time) []Alert {
 	}
 	if c := s.Counters; c != nil {
 		if c.CPU != nil && t.CPU > 0 && *c.CPU >= t.CPU {
-			pass("CPU", fmt.Sprintf("%.0f %%", *c.CPU), fmt.Sprintf("%.0f %%", t.CPU))
+			pass("CPU", fmt.Sprintf("%d %%", int(*c.CPU)), fmt.Sprintf("%.0f %%", t.CPU))
 		}
 		if c.Available != nil {
 			t.memory(s.Facts, *c.Available, pass)
@@ -45,7 +45,7 @@ func (t Thresholds) alerts(s *Snapshot, before []Alert, now time.Time) []Alert {
 	}
 	for _, d := range s.Disks {
 		if d.Size > 0 && t.DiskPercent > 0 && percent(d.Free, d.Size) < t.DiskPercent {
-			pass("Disk "+d.Name, fmt.Sprintf("%.0f %% free", percent(d.Free, d.Size)), fmt.Sprintf("%.0f %% free", t.DiskPercent))
+			pass("Disk "+d.Name, fmt.Sprintf("%d %% free", int(percent(d.Free, d.Size))), fmt.Sprintf("%.0f %% free", t.DiskPercent))
 		}
 	}
 	if s.Services != nil && t.Services {
@@ -65,7 +65,7 @@ func (t Thresholds) memory(f *Facts, free uint64, pass func(resource, value, thr
 	case t.Memory > 0 && free < t.Memory:
 		pass("Memory", fmt.Sprintf("%.1f MiB free", float64(free)/(1<<20)), fmt.Sprintf("%.1f MiB free", float64(t.Memory)/(1<<20)))
 	case f != nil && f.Memory > 0 && t.MemoryPercent > 0 && percent(free, f.Memory) < t.MemoryPercent:
-		pass("Memory", fmt.Sprintf("%.0f %% free", percent(free, f.Memory)), fmt.Sprintf("%.0f %% free", t.MemoryPercent))
+		pass("Memory", fmt.Sprintf("%d %% free", int(percent(free, f.Memory))), fmt.Sprintf("%.0f %% free", t.MemoryPercent))
 	}
 }
 
