@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/internal/fleetsim"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
+	fleetsim.Main()
 	goleak.VerifyTestMain(m)
 }
 
