@@ -29,7 +29,7 @@ const volumes = `{"interval": "1m", "timeout": "5s", "queries": [
     {"name": "volume_free_bytes", "help": "Free.", "value": "FreeSpace", "factor": 1024},
     {"name": "volume_ready", "help": "Ready.", "value": "Ready"},
     {"name": "volume_mounted_timestamp_seconds", "help": "When.", "value": "Since"}]},
-  {"namespace": "root\\other", "wql": "SELECT * FROM Thing", "labels": {"kind": "Kind"}, "metrics": [{"name": "things", "help": "How many."}]}]}`
+  {"namespace": "root\\things", "wql": "SELECT * FROM Thing", "labels": {"kind": "Kind"}, "metrics": [{"name": "things", "help": "How many."}]}]}`
 
 func read(t *testing.T, text string) *File {
 	t.Helper()
@@ -82,7 +82,7 @@ var (
 )
 
 // farm answers as servers of several kinds do.
-type farm struct{ rows int }
+type farm struct{}
 
 func (f farm) Ask(ctx context.Context, server, namespace, _ string, row func(*cim.Instance) bool) error {
 	class := volume
