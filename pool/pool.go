@@ -43,6 +43,8 @@ type Options struct {
 	Sinks *wmiclient.Sinks
 	// Log is for what goes wrong on this side; nil is silent.
 	Log *slog.Logger
+	// Observer is told what this process does for the pool; nil is nobody.
+	Observer Observer
 }
 
 // Pool is a way to the servers that are managed, whoever holds the folder or the
@@ -74,6 +76,9 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Observer == nil {
+		o.Observer = unobserved{}
 	}
 	if o.Identity == "" {
 		o.Identity = filepath.Join(o.Dir, "identity")

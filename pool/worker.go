@@ -87,7 +87,9 @@ func (w *worker) refresh(ctx context.Context, s Server, ask asking) (Snapshot, e
 	if err != nil {
 		return Snapshot{}, err
 	}
+	begun := time.Now()
 	next := w.gather.refresh(ctx, s, as, prev, ask)
+	p.o.Observer.Refreshed(ask.full, next.Level, time.Since(begun))
 	if ctx.Err() != nil && !next.Tried.After(prev.Tried) {
 		return Snapshot{}, context.Cause(ctx)
 	}

@@ -346,6 +346,9 @@ func (p *Pool) finish(ctx context.Context, r Result) error {
 	if _, err = p.results.Create(ctx, topic, value); errors.Is(err, bus.ErrConflict) {
 		return nil
 	}
+	if err == nil {
+		p.o.Observer.Finished(r.State)
+	}
 	return err
 }
 

@@ -1,53 +1,75 @@
 package metrics
 
 import (
-	"maps"
-	"slices"
+	"context"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/casementhq/casement/pool"
 )
 
-// PoolNow is what a pool has at the moment of a scrape. States, levels and kinds are
-// those of package pool, so their number is bounded.
-type PoolNow struct {
-	// Servers counts them by state and level.
-	Servers map[[2]string]int
-	// Stale counts those whose state is old.
-	Stale int
-	// RefreshSeconds are how long ago servers were last asked, the oldest and the
-	// mean; negative where none was.
-	OldestSeconds, MeanSeconds float64
-	// Waiting counts tasks by queue.
-	Waiting map[string]int
-	// Results counts what works gave, by action and state, as far as works are kept.
-	Results map[[2]string]int
+// Pool counts what this process does for a pool; it is a pool.Observer.
+type Pool struct {
+	refreshes *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	results   *prometheus.CounterVec
 }
+
+// Pool makes the counters of a pool's work in this process.
+func (r *Registry) Pool() *Pool {
+	p := &Pool{
+		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "casement_pool_refreshes_total",
+			Help: "Refreshes of servers by this process, by kind and by the level that they found."}, []string{"kind", "level"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "casement_pool_refresh_duration_seconds",
+			Help: "How long the refresh of one server took, by kind.", Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 90}}, []string{"kind"}),
+		results: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "casement_pool_results_total",
+			Help: "Results of single servers in works, written by this process, by state."}, []string{"state"}),
+	}
+	r.all.MustRegister(p.refreshes, p.durations, p.results)
+	return p
+}
+
+// Refreshed counts one refresh.
+func (p *Pool) Refreshed(full bool, level pool.Level, took time.Duration) {
+	kind := "probe"
+	if full {
+		kind = "full"
+	}
+	p.refreshes.WithLabelValues(kind, string(level)).Inc()
+	p.durations.WithLabelValues(kind).Observe(took.Seconds())
+}
+
+// Finished counts one result.
+func (p *Pool) Finished(state pool.WorkState) { p.results.WithLabelValues(string(state)).Inc() }
+
+// countTime bounds what a scrape waits for the pool's store.
+const countTime = 5 * time.Second
 
 type poolCollector struct {
-	now                                             func() (PoolNow, error)
-	up, servers, stale, oldest, mean, wait, results *prometheus.Desc
+	count                                  func(context.Context) (pool.Counts, error)
+	up, servers, stale, oldest, mean, wait *prometheus.Desc
 }
 
-// Pool has the metrics of a pool told by a function, at each scrape.
-func (r *Registry) Pool(now func() (PoolNow, error)) {
+// Counts has the gauges of a pool told by Pool.Count, at each scrape.
+func (r *Registry) Counts(count func(context.Context) (pool.Counts, error)) {
 	d := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	r.all.MustRegister(&poolCollector{
-		now:     now,
+		count:   count,
 		up:      d("casement_pool_up", "1 where the pool's store could be read, else 0."),
 		servers: d("casement_pool_servers", "Servers of the pool by state, in the words of Server Manager, and by level.", "state", "level"),
-		stale:   d("casement_pool_stale_servers", "Servers that were not reached for three probes or twice the interval."),
-		oldest:  d("casement_pool_oldest_refresh_seconds", "How long ago the server was last asked for which that is longest ago."),
-		mean:    d("casement_pool_mean_refresh_seconds", "How long ago servers were last asked, on average."),
-		wait:    d("casement_pool_waiting_tasks", "Tasks that wait for a worker, by queue.", "queue"),
-		results: d("casement_pool_results", "Results of the works that are kept, by action and state.", "action", "state"),
+		stale:   d("casement_pool_stale_servers", "Servers whose state is old: three probes without an answer, or twice the interval."),
+		oldest:  d("casement_pool_oldest_refresh_seconds", "How long ago the server was asked for which that is longest ago."),
+		mean:    d("casement_pool_mean_refresh_seconds", "How long ago servers were asked, on average."),
+		wait:    d("casement_pool_waiting_tasks", "Tasks that wait for a worker or are with one, by queue.", "queue"),
 	})
 }
 
 // Describe implements prometheus.Collector.
 func (c *poolCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.servers, c.stale, c.oldest, c.mean, c.wait, c.results} {
+	for _, d := range []*prometheus.Desc{c.up, c.servers, c.stale, c.oldest, c.mean, c.wait} {
 		to <- d
 	}
 }
@@ -57,26 +79,24 @@ func (c *poolCollector) Collect(to chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	now, err := c.now()
+	ctx, cancel := context.WithTimeout(context.Background(), countTime) // Prometheus gives a collector no other
+	defer cancel()
+	now, err := c.count(ctx)
 	if err != nil {
 		gauge(c.up, 0)
 		return
 	}
 	gauge(c.up, 1)
-	for _, k := range slices.SortedFunc(maps.Keys(now.Servers), comparePairs) {
-		gauge(c.servers, float64(now.Servers[k]), k[0], k[1])
+	for state, levels := range now.Servers {
+		for level, n := range levels {
+			gauge(c.servers, float64(n), string(state), string(level))
+		}
 	}
 	gauge(c.stale, float64(now.Stale))
-	if now.OldestSeconds >= 0 {
-		gauge(c.oldest, now.OldestSeconds)
-		gauge(c.mean, now.MeanSeconds)
+	if now.Asked > 0 {
+		gauge(c.oldest, now.OldestAsked.Seconds())
+		gauge(c.mean, now.MeanAsked.Seconds())
 	}
-	for _, q := range slices.Sorted(maps.Keys(now.Waiting)) {
-		gauge(c.wait, float64(now.Waiting[q]), q)
-	}
-	for _, k := range slices.SortedFunc(maps.Keys(now.Results), comparePairs) {
-		gauge(c.results, float64(now.Results[k]), k[0], k[1])
-	}
+	gauge(c.wait, float64(now.Refreshes), "refresh")
+	gauge(c.wait, float64(now.Tasks), "work")
 }
-
-func comparePairs(a, b [2]string) int { return slices.Compare(a[:], b[:]) }
