@@ -103,6 +103,9 @@ func hostMayNotCall(f *findings, failed Result) *diagnosis {
 	switch {
 	case s.read && !s.anonymous() && (t.dropped || t.onlyUnproven()):
 		d.Confidence = Certain
+		if s.allow.is(1) {
+			d.Title = "CIMOM: asynchronous calls give no results, since the host checks who calls sinks and so never calls without authentication: UnsecAppAccessControlDefault is not 0."
+		}
 		d.For = append(d.For, fmt.Sprintf("%s is %s, %s is %s", allowName, s.allow, controlName, s.control))
 	case !s.read && t.dropped:
 		d.Confidence = Likely

@@ -8,7 +8,7 @@ import (
 // The host is permitted to call without authentication exactly where it has to.
 func init() {
 	register(check{id: "callback.allow", layer: LayerCallback, title: "The host may call, and no more than it needs", transport: "dcom", needs: []string{"wmi.namespace"},
-		after: []string{"callback.in135", "callback.sink", "callback.level", "callback.anonymous"}, degrades: true, applies: hasSinks, run: callbackAllow})
+		after: []string{"wmi.subscriptions", "callback.in135", "callback.sink", "callback.level", "callback.anonymous"}, degrades: true, applies: hasSinks, run: callbackAllow})
 }
 
 // callbackSwitches are the values of the host that decide. See spec/wmi.md 1.7.

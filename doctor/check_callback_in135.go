@@ -10,6 +10,7 @@ import (
 // process has it, else the sink's own.
 func init() {
 	register(check{id: "callback.in135", layer: LayerCallback, title: "The host reaches this machine", transport: "dcom", needs: []string{"wmi.namespace"}, degrades: true,
+		after:   []string{"wmi.rights", "uac.filter", "wmi.quota", "wmi.subscriptions"},
 		applies: hasSinks, limit: callbackLimit, run: callbackIn135})
 }
 

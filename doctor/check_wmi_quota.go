@@ -11,7 +11,7 @@ import (
 
 // A query and a subscription of events begin: no quota is used up.
 func init() {
-	register(check{id: "wmi.quota", layer: LayerQuota, title: "Quotas leave room", transport: "dcom", needs: []string{"wmi.namespace"}, degrades: true, run: wmiQuota})
+	register(check{id: "wmi.quota", layer: LayerQuota, title: "Quotas leave room", transport: "dcom", needs: []string{"wmi.namespace"}, after: []string{"wmi.rights", "uac.filter"}, degrades: true, run: wmiQuota})
 }
 
 // usedUp are the statuses of a host that has no room, by row of spec/wmi.md 1.9.

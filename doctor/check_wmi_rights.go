@@ -8,6 +8,9 @@ import (
 	"github.com/casementhq/casement/cim"
 )
 
+// The checks of an open namespace come one after the other: a host is asked one
+// thing at a time.
+
 // The rights that the account has in the namespace, as the host itself counts them.
 func init() {
 	register(check{id: "wmi.rights", layer: LayerRights, title: "The account may read and run methods", transport: "dcom", needs: []string{"wmi.namespace"}, run: wmiRights})

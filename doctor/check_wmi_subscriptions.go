@@ -11,7 +11,7 @@ import (
 // Filter, consumer and binding of each permanent subscription were made by the same
 // account: others are silent without a word.
 func init() {
-	register(check{id: "wmi.subscriptions", layer: LayerNamespace, title: "Permanent subscriptions are whole", transport: "dcom", needs: []string{"wmi.namespace"}, run: wmiSubscriptions})
+	register(check{id: "wmi.subscriptions", layer: LayerNamespace, title: "Permanent subscriptions are whole", transport: "dcom", needs: []string{"wmi.namespace"}, after: []string{"wmi.rights", "uac.filter", "wmi.quota"}, run: wmiSubscriptions})
 }
 
 // mostBindings bounds the subscriptions that are looked at.

@@ -30,6 +30,7 @@ type patient struct {
 	t      *testing.T
 	target Target
 	o      Options
+	title  string // of the first cause that was named
 }
 
 func newPatient(t *testing.T) *patient {
@@ -160,6 +161,9 @@ func (p *patient) says(w want) *Report {
 	p.t.Helper()
 	r := p.examine()
 	w.check(p.t, r)
+	if r.Cause != nil && p.title == "" {
+		p.title = r.Cause.Title
+	}
 	return r
 }
 
@@ -504,4 +508,3 @@ func TestDCOMFaults(t *testing.T) {
 		}
 	})
 }
-
