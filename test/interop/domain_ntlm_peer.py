@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import subprocess
 
 import winrm
-from pypsrp.exceptions import AuthenticationError
+from pypsrp.exceptions import AuthenticationError, WSManFaultError
 from pypsrp.shell import Process, SignalCode, WinRS
 from requests_credssp.exceptions import NTStatusException
 from winrm.exceptions import InvalidCredentialsError
@@ -112,6 +113,14 @@ def _():
             refused(lambda: caption(ssl=ssl, auth="credssp", credssp_auth_mechanism="ntlm", password="wrong"), AuthenticationError, NTStatusException)
     finally:
         peer.configure(CredSSP="false")
+
+
+@check("pypsrp: no commands before root permits the users of the domain")
+def _():
+    refused(lambda: command("id -u"), WSManFaultError)
+    subprocess.run([os.environ["CASEMENT_PROGRAM"], "user", "map", DOMAIN + "\\*", "--nss"], check=True, capture_output=True)
+    listed = subprocess.run([os.environ["CASEMENT_PROGRAM"], "user", "list"], check=True, capture_output=True, text=True).stdout
+    equal(DOMAIN + "\\*" in listed, True, listed)
 
 
 @check("pypsrp: commands run as the Unix user of the name service switch")

@@ -554,13 +554,17 @@ func (c endingContext) Identity() auth.Identity {
 // HTTP, where its message was sealed for the old proof, by sending it once more. A request under way is answered, sealed with the key that it came with.
 func TestProofEnds(t *testing.T) {
 	for _, secure := range []bool{false, true} {
-		var until time.Time
+		var until atomic.Pointer[time.Time]
+		ends := func(after time.Duration) {
+			at := time.Now().Add(after)
+			until.Store(&at)
+		}
 		s := listen(t, secure, func(s *service) {
 			within := s.acceptor
-			s.Acceptors[Negotiate] = func(i ConnInfo) auth.Acceptor { return endingAcceptor{within(i), until} }
+			s.Acceptors[Negotiate] = func(i ConnInfo) auth.Acceptor { return endingAcceptor{within(i), *until.Load()} }
 			s.handler = func(_ *Exchange, body []byte) bool {
 				if string(body) == "long" {
-					time.Sleep(time.Until(until))
+					time.Sleep(time.Until(*until.Load()))
 				}
 				return false
 			}
@@ -569,14 +573,14 @@ func TestProofEnds(t *testing.T) {
 		c := s.dial(t, "secret", func(o *ClientOptions) {
 			o.Trace = &Trace{Authenticated: func(string, auth.Identity) { handshakes++ }}
 		})
-		until = time.Now().Add(300 * time.Millisecond)
+		ends(300 * time.Millisecond)
 		echo(t, c, "one")
 		echo(t, c, "two")
 		echo(t, c, "long")
 		if handshakes != 1 {
 			t.Errorf("TLS %v: %d handshakes before the end", secure, handshakes)
 		}
-		until = time.Now().Add(time.Hour)
+		ends(time.Hour)
 		var refused *UnauthorizedError
 		if _, err := c.Do(t.Context(), &Message{Body: []byte("over")}); secure != (err == nil) || !secure && (!errors.As(err, &refused) || !errors.Is(err, ErrConnectionLost)) {
 			t.Errorf("TLS %v, after the end: %v", secure, err)
