@@ -75,6 +75,7 @@ type Console struct {
 	settings settingsCache
 	fleet    *fleet
 	history  history
+	shells   shells
 	works    works
 
 	stop context.CancelFunc
@@ -119,6 +120,7 @@ func New(o Options) (*Console, error) {
 	c.done.Go(func() { c.sweepSessions(ctx) })
 	c.done.Go(func() { c.followPool(ctx) })
 	c.done.Go(func() { c.followWork(ctx) })
+	c.done.Go(func() { c.sweepShells(ctx) })
 	return c, nil
 }
 

@@ -30,6 +30,9 @@ const (
 // source makes the data of a kind of topics.
 type source struct {
 	role Role
+	// may tells whether somebody may follow a topic of the kind; nil: who has the
+	// role.
+	may func(rq *request, arg string) bool
 	// every is how often load is asked while somebody follows the topic; 0 asks when
 	// hub.changed says so.
 	every time.Duration
@@ -231,8 +234,8 @@ func (c *Console) asked(rq *request) ([]string, error) {
 		return nil, &problem{Status: http.StatusBadRequest, Text: "At most " + strconv.Itoa(mostTopics) + " topics go with one stream."}
 	}
 	for _, n := range names {
-		src, _, ok := c.live.source(n)
-		if !ok {
+		src, arg, ok := c.live.source(n)
+		if !ok || src.may != nil && !src.may(rq, arg) {
 			return nil, &problem{Status: http.StatusNotFound, Text: "There is no such topic."}
 		}
 		if rq.who.Role < src.role {

@@ -54,11 +54,11 @@ func (c *Console) doFirewall(rq *request) error {
 	if rule == "" && group == "" || rule != "" && group != "" {
 		return &problem{Status: http.StatusBadRequest, Text: "Name a rule or a group."}
 	}
-	parameters := map[string]any{"namespace": machine.FirewallNamespace, "method": method}
+	parameters := pool.InvokeParameters{Namespace: machine.FirewallNamespace, Method: method}
 	if rule != "" {
-		parameters["path"] = (cim.ObjectPath{Class: "MSFT_NetFirewallRule", Keys: []cim.Key{{Name: "InstanceID", Value: cim.Str(rule)}}}).Relative()
+		parameters.Path = (cim.ObjectPath{Class: "MSFT_NetFirewallRule", Keys: []cim.Key{{Name: "InstanceID", Value: cim.Str(rule)}}}).Relative()
 	} else {
-		parameters["query"] = "SELECT * FROM MSFT_NetFirewallRule WHERE DisplayGroup = " + machine.Quote(group)
+		parameters.Query = "SELECT * FROM MSFT_NetFirewallRule WHERE DisplayGroup = " + machine.Quote(group)
 	}
 	raw, err := json.Marshal(parameters)
 	if err != nil {

@@ -20,7 +20,7 @@ type serverTab struct{ ID, Title string }
 
 var serverTabs = []serverTab{
 	{"", "Overview"}, {"events", "Events"}, {"services", "Services"}, {"performance", "Performance"}, {"disks", "Disks"},
-	{"roles", "Roles"}, {"users", "Users"}, {"firewall", "Firewall"}, {"doctor", "Doctor"}, {"query", "Query"},
+	{"roles", "Roles"}, {"users", "Users"}, {"firewall", "Firewall"}, {"doctor", "Doctor"}, {"shell", "Shell"}, {"query", "Query"},
 }
 
 // serverPage is what the template of a tab is given.
@@ -62,6 +62,8 @@ func (c *Console) registerServerPages() {
 	c.page("GET /servers/{name}/roles", Reader, func(rq *request) error { return c.knownTab(rq, "roles", "Roles", "roles.html") })
 	c.registerServerQuery()
 	c.registerServerDoctor()
+	c.registerServerShell()
+	c.registerServerManagement()
 }
 
 // loader asks a server for what a tab shows. cut tells that there was more.

@@ -3,12 +3,16 @@ package console
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/casementhq/casement"
 	"github.com/casementhq/casement/casementtest"
@@ -171,5 +175,109 @@ func TestChart(t *testing.T) {
 	}
 	if want := "now 50"; !strings.Contains(c.Summary(), want) {
 		t.Errorf("summary: %s", c.Summary())
+	}
+}
+
+// A shell belongs to who opened it, outlives the request, and ends with the session.
+func TestShellPage(t *testing.T) {
+	d := newHostDesk(t)
+	if a, _ := d.post(d.as("read"), "/servers/srv01/shell", url.Values{"program": {"sh"}}); a.StatusCode != http.StatusForbidden {
+		t.Errorf("a reader opens a shell: %s", a.Status)
+	}
+	b := d.as("oper")
+	a, body := d.post(b, "/servers/srv01/shell", url.Values{"program": {"sh"}})
+	page := a.Header.Get("Location")
+	if a.StatusCode != http.StatusSeeOther {
+		t.Fatalf("%s: %s", a.Status, body)
+	}
+	_, id, _ := strings.Cut(page, "?id=")
+	send := func(form url.Values) {
+		t.Helper()
+		if a, body := d.post(b, "/servers/srv01/shell/"+id, form); a.StatusCode != http.StatusSeeOther {
+			t.Fatalf("%s: %s", a.Status, body)
+		}
+	}
+	send(url.Values{"line": {"printf '\\033[31mred\\033[0m <b>%s</b>\\n' $((40+2))"}})
+	waitFor(t, "the output", func() bool {
+		_, body := d.get(b, page)
+		return strings.Contains(body, "red &lt;b&gt;42&lt;/b&gt;")
+	})
+	if _, body := d.get(d.as("admin"), page); strings.Contains(body, "red") {
+		t.Error("somebody else sees the output")
+	}
+	if a, _ := d.post(d.as("admin"), "/servers/srv01/shell/"+id, url.Values{"line": {"id"}}); a.StatusCode != http.StatusNotFound {
+		t.Errorf("somebody else writes: %s", a.Status)
+	}
+	if a, _ := d.get(d.as("admin"), "/live/poll?t=shell%3A"+id); a.StatusCode != http.StatusNotFound {
+		t.Errorf("somebody else follows: %s", a.Status)
+	}
+	dir := t.TempDir() // where root runs the test, commands run as somebody else
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o777)); err != nil { // #nosec G302 -- as above
+		t.Fatal(err)
+	}
+	marker := filepath.Join(dir, "alive")
+	send(url.Values{"line": {"while :; do date > '" + marker + "'; sleep 0.05; done"}})
+	waitFor(t, "the loop", func() bool { _, err := os.Stat(marker); return err == nil })
+	if a, _ := d.post(b, "/signout", nil); a.StatusCode != http.StatusSeeOther {
+		t.Fatal(a.Status)
+	}
+	waitFor(t, "the end of the process", func() bool {
+		_ = os.Remove(marker)
+		time.Sleep(200 * time.Millisecond)
+		_, err := os.Stat(marker)
+		return err != nil
+	})
+}
+
+// The text of a program is kept to 32 KiB, whole runes, without escape sequences.
+func TestShellOutputIsText(t *testing.T) {
+	s := &openShell{changed: func() {}}
+	for _, part := range []string{"a\x1b[1;31mb\x1b[0m", "\x1b]0;title\x07c", "\x1b", "[2", "Jd\r\n\x00\x07", "é"[:1], "é"[1:], "\xff"} {
+		if _, err := s.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.state().Output; got != "abcd\né" {
+		t.Errorf("%q", got)
+	}
+	if _, err := s.Write([]byte(strings.Repeat("ü", 40000))); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.state(); !got.Cut || len(got.Output) > shellKept || strings.Trim(got.Output, "ü") != "" {
+		t.Errorf("%d octets, cut %t", len(got.Output), got.Cut)
+	}
+}
+
+func FuzzShellOutput(f *testing.F) {
+	f.Add([]byte("a\x1b[31mb"), []byte("\x1b]0;x\x07é"))
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		s := &openShell{changed: func() {}}
+		for _, part := range [][]byte{a, b, a} {
+			if _, err := s.Write(part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out := s.state().Output; !utf8.ValidString(out) || len(out) > shellKept || strings.ContainsAny(out, "\x1b\x07\x00\r") {
+			t.Errorf("%q", out)
+		}
+	})
+}
+
+// Remote management is a tick box whose removal is confirmed by the server's name.
+func TestManagementPage(t *testing.T) {
+	d := newHostDesk(t)
+	b := d.as("oper")
+	if _, body := d.get(b, "/servers/srv01/management"); !strings.Contains(body, "Enable remote management of this server from other computers") || !strings.Contains(body, "checked") {
+		t.Errorf("the page: %s", body)
+	}
+	if a, _ := d.post(b, "/servers/srv01/management", url.Values{"on": {"0"}}); !strings.HasSuffix(a.Header.Get("Location"), "confirm=off") || len(d.pool.works) > 0 {
+		t.Errorf("it is not confirmed: %s", a.Header.Get("Location"))
+	}
+	if _, body := d.get(b, "/servers/srv01/management?confirm=off"); !strings.Contains(body, "Casement itself will lose srv01") {
+		t.Error("that it cuts us off is not said")
+	}
+	d.post(b, "/servers/srv01/management", url.Values{"on": {"0"}, "sure": {"srv01"}})
+	if len(d.pool.works) != 1 || string(d.pool.works[0].Action.Parameters) != `{"on":false}` {
+		t.Errorf("works: %+v", d.pool.works)
 	}
 }

@@ -210,7 +210,7 @@ func (c *Console) goToQuery(rq *request) error {
 	case len(targets) == 0:
 		return c.noServer(rq.PostFormValue("on"))
 	}
-	raw, err := json.Marshal(map[string]any{"namespace": namespace, "wql": wql, "limit": shownRows})
+	raw, err := json.Marshal(pool.QueryParameters{Namespace: namespace, WQL: wql, Limit: shownRows})
 	if err != nil {
 		return err
 	}

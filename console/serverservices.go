@@ -87,7 +87,7 @@ func loadService(ctx context.Context, rq *request, _ Entry, conn *casement.Conne
 }
 
 // serviceDeeds are what can be done to a service, and whether it is asked before.
-var serviceDeeds = map[string]bool{"start": false, "resume": false, "stop": true, "restart": true, "pause": true, "auto": true, "manual": true, "disabled": true}
+var serviceDeeds = map[string]bool{"start": false, "resume": false, "stop": true, "restart": true, "pause": true, "automatic": true, "manual": true, "disabled": true}
 
 // doService begins the work that starts, stops or changes a service.
 func (c *Console) doService(rq *request) error {
@@ -104,7 +104,7 @@ func (c *Console) doService(rq *request) error {
 		http.Redirect(rq, rq.Request, serverPath(e.Name, "services/"+name)+"?do="+do, http.StatusSeeOther)
 		return nil
 	}
-	parameters, err := json.Marshal(map[string]string{"service": name, "do": do})
+	parameters, err := json.Marshal(pool.ServiceParameters{Service: name, Do: do})
 	if err != nil {
 		return err
 	}

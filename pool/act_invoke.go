@@ -17,7 +17,10 @@ import (
 type InvokeParameters struct {
 	Namespace string `json:"namespace,omitempty"` // "" is root\cimv2
 	// Path is that of a class or instance, as Win32_Service.Name="Spooler" is.
-	Path   string `json:"path"`
+	Path string `json:"path,omitempty"`
+	// Query stands in the place of Path: the method is called on each instance that
+	// it finds, at most 500. Code is then how many calls failed.
+	Query  string `json:"query,omitempty"`
 	Method string `json:"method"`
 	// Arguments are texts; what a class declares otherwise is read from them.
 	Arguments map[string]string `json:"arguments,omitempty"`
@@ -30,8 +33,13 @@ func checkInvoke(raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
+	if p.Query != "" && p.Path == "" && p.Method != "" {
+		return nil
+	}
 	path, err := cim.ParsePath(p.Path)
 	switch {
+	case p.Query != "":
+		return invalid("a call has a path or a query, and a method")
 	case err != nil:
 		return invalid("the path is not one of CIM: " + err.Error())
 	case path.Server != "" && path.Server != ".":
@@ -47,13 +55,16 @@ func doInvoke(ctx context.Context, j *job) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	path, err := cim.ParsePath(p.Path)
-	if err != nil {
-		return Result{}, err
-	}
 	var in cim.Arguments
 	for _, name := range slices.Sorted(maps.Keys(p.Arguments)) {
 		in = append(in, cim.NamedValue{Name: name, Value: cim.Text(p.Arguments[name])})
+	}
+	if p.Query != "" {
+		return j.invokeEach(ctx, p, in)
+	}
+	path, err := cim.ParsePath(p.Path)
+	if err != nil {
+		return Result{}, err
 	}
 	result, err := j.invoke(ctx, p.Namespace, path, p.Method, in)
 	if err != nil {
@@ -72,6 +83,68 @@ func doInvoke(ctx context.Context, j *job) (Result, error) {
 		out.Write(append(b, '}'))
 	}
 	if r.Output = out.String(); len(r.Output) > MaxOutput {
+		r.Output, r.Cut = strings.ToValidUTF8(r.Output[:MaxOutput], ""), true
+	}
+	return r, nil
+}
+
+// maxInvokes bounds the instances of a query on which a method is called.
+const maxInvokes = 500
+
+// invokeEach calls a method on each instance that a query finds. It goes on after
+// one that fails; the output is a line for each.
+func (j *job) invokeEach(ctx context.Context, p InvokeParameters, in cim.Arguments) (Result, error) {
+	s, err := j.session(ctx, p.Namespace)
+	if err != nil {
+		return Result{}, err
+	}
+	defer s.Close() //nolint:errcheck // the answers are there
+	rows, err := s.Query(ctx, p.Query, cim.QueryOptions{})
+	if err != nil {
+		return Result{}, err
+	}
+	var paths []cim.ObjectPath
+	err = cim.Each(ctx, rows, func(i *cim.Instance) error {
+		path, whole := i.Path()
+		switch {
+		case !whole:
+			return &cim.Error{Status: cim.ErrInvalidObjectPath, Operation: "Query", Detail: "the query does not give the keys of " + i.Class().Name}
+		case len(paths) == maxInvokes:
+			return &cim.Error{Status: cim.ErrInvalidParameter, Operation: "Query", Detail: fmt.Sprintf("the query finds more than %d instances", maxInvokes)}
+		}
+		paths = append(paths, path)
+		return nil
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	if len(paths) == 0 {
+		return Result{}, &cim.Error{Status: cim.ErrNotFound, Operation: "Query", Detail: "the query finds nothing"}
+	}
+	failed := 0
+	var out strings.Builder
+	j.sent = true
+	for _, path := range paths {
+		words := "done"
+		switch result, err := s.Invoke(ctx, path, p.Method, in, cim.OperationOptions{}); {
+		case err != nil && ctx.Err() != nil:
+			return Result{}, err
+		case err != nil:
+			failed++
+			words = err.Error()
+		default:
+			if r := returned(result.ReturnValue, func(n uint64) string { return fmt.Sprintf("ReturnValue %d", n) }); r.State == Failed {
+				failed++
+				words = r.Words
+			}
+		}
+		fmt.Fprintf(&out, "%s: %s\n", path.Relative(), words)
+	}
+	r := Result{State: Done, Code: fmt.Sprint(failed), Words: fmt.Sprintf("%d of %d", len(paths)-failed, len(paths)), Output: out.String()}
+	if failed > 0 {
+		r.State = Failed
+	}
+	if len(r.Output) > MaxOutput {
 		r.Output, r.Cut = strings.ToValidUTF8(r.Output[:MaxOutput], ""), true
 	}
 	return r, nil

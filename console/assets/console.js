@@ -5,6 +5,8 @@ import { forms } from "./dialogs.js";
 import { keys, shortcuts } from "./keys.js";
 import { tables } from "./table.js";
 import { session } from "./session.js";
+import { shell } from "./shell.js";
+import { query } from "./query.js";
 
 document.documentElement.dataset.scripted = "";
 for (const b of document.querySelectorAll("button[data-show]")) {
@@ -33,4 +35,6 @@ forms();
 keys();
 tables();
 session();
+shell();
+query();
 follow();
