@@ -59,6 +59,7 @@ const workers = 64
 // round is one pass over all hosts.
 type round struct {
 	Took   time.Duration // by the clock
+	Alive  time.Duration // until all hosts that live had been asked, where that is told
 	CPU    time.Duration // of the client's process
 	Failed int
 	Error  string         // of one that failed
@@ -86,6 +87,8 @@ func serveJobs(name string) error {
 		r := round{}
 		if job == "usage" {
 			r.Usage = fleetsim.Measure()
+		} else if p, ok := c.(interface{ poll() round }); ok {
+			r = p.poll()
 		} else {
 			r = poll(c, len(t.Hosts))
 		}
