@@ -115,26 +115,40 @@ func (q *Queue) Publish(ctx context.Context, topic, id string, data []byte) erro
 // written. A task of a topic that waits already is left out where the queue is
 // Single.
 func (q *Queue) PublishAll(ctx context.Context, tasks []Task, id func(topic string) string) error {
-	waiting := make([]jetstream.PubAckFuture, 0, len(tasks))
-	for _, t := range tasks {
-		f, err := q.bus.js.PublishMsgAsync(q.message(t.Topic, id(t.Topic), t.Data))
-		if err != nil {
-			return q.published(t.Topic, err)
-		}
-		waiting = append(waiting, f)
-	}
-	for n, f := range waiting {
-		select {
-		case <-f.Ok():
-		case err := <-f.Err():
-			if err = q.published(tasks[n].Topic, err); err != nil && !errors.Is(err, ErrFull) {
-				return q.Publish(ctx, tasks[n].Topic, id(tasks[n].Topic), tasks[n].Data)
+	waiting := make([]jetstream.PubAckFuture, len(tasks))
+	for n := range len(tasks) + outstanding {
+		if done := n - outstanding; done >= 0 && done < len(tasks) {
+			if err := q.settle(ctx, tasks[done], id(tasks[done].Topic), waiting[done]); err != nil {
+				return err
 			}
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		}
+		if n < len(tasks) {
+			var err error
+			if waiting[n], err = q.bus.js.PublishMsgAsync(q.message(tasks[n].Topic, id(tasks[n].Topic), tasks[n].Data)); err != nil {
+				return q.published(tasks[n].Topic, err)
+			}
 		}
 	}
 	return nil
+}
+
+// outstanding is how many tasks of one PublishAll are on their way to the disk: several
+// calls together stay below what the connection permits.
+const outstanding = 200
+
+// settle waits until a task is written, and tries once more where it was not.
+func (q *Queue) settle(ctx context.Context, t Task, id string, f jetstream.PubAckFuture) error {
+	select {
+	case <-f.Ok():
+		return nil
+	case err := <-f.Err():
+		if err = q.published(t.Topic, err); err != nil && !errors.Is(err, ErrFull) {
+			return q.Publish(ctx, t.Topic, id, t.Data)
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func (q *Queue) message(topic, id string, data []byte) *nats.Msg {
