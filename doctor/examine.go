@@ -222,6 +222,7 @@ func Examine(ctx context.Context, t Target, o Options) *Report {
 	if s := x.winrm.signed; s != nil && s.err == nil {
 		r.Mechanism = s.mechanism()
 	}
+	r.Mechanism = cmp.Or(r.Mechanism, x.dcom.mechanism)
 	conclude(x, list, r)
 	r.TookMS = x.since().Milliseconds()
 	return r

@@ -138,6 +138,7 @@ func (f *doctorFlags) run(ctx context.Context, s Streams, host string) error {
 			return usageError("--only %s: the checks of %s are %s", id, target.Name, strings.Join(doctor.CheckIDs(target, o), ", "))
 		}
 	}
+	o.Only = f.only
 	r := f.examine(ctx, s, target, o)
 	if err := f.print(s, r); err != nil {
 		return err
