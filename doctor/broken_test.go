@@ -3,6 +3,8 @@ package doctor
 import (
 	"context"
 	"errors"
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -117,7 +119,35 @@ func TestBrokenServices(t *testing.T) {
 	})
 	t.Run("switched off", func(t *testing.T) {
 		s.Apply(settings.SetAllowRemoteAccess(false))
-		r := ask(t, o)
+		both := target
+		both.Transports = nil
+		_, port, _ := net.SplitHostPort(s.DCOM)
+		n, _ := strconv.Atoi(port)
+		both.ResolverPort = uint16(n)
+		r := Examine(t.Context(), both, o)
+		show(t, r)
+		validReport(t, r)
+		if r.Transports["winrm"] != ReachBlocked || r.Transports["dcom"] != ReachWorks || r.Verdict != Degraded {
+			t.Errorf("%+v, %s", r.Transports, r.Verdict)
+		}
+		// DCOM is not touched by it, and mends it.
+		plan, err := r.Plan("")
+		if err != nil || plan.Channel != "dcom" || plan.Remedy.ID != "allow-remote-access" {
+			t.Fatalf("%+v, %v", plan, err)
+		}
+		c, err := casement.Dial(t.Context(), "dcom://"+s.DCOM, casement.Options{User: s.User, Password: s.Password, HostsFile: "-"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := plan.Apply(t.Context(), Over(c)); err != nil {
+			t.Fatal(err)
+		}
+		if r := ask(t, o); r.Transports["winrm"] != ReachWorks {
+			t.Errorf("after it: %+v", r.Transports)
+		}
+		s.Apply(settings.SetAllowRemoteAccess(false))
+		r = ask(t, o)
 		wantCause(t, r, "winrm.identify", "0x803381DD", "switched off there")
 		if len(r.Remedies) < 2 || r.Remedies[1].Commands[0] != "casement Configure-SMRemoting.exe -enable" {
 			t.Errorf("%+v", r.Remedies)

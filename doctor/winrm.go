@@ -82,7 +82,7 @@ func (x *examination) dial(ctx context.Context, address string) (net.Conn, error
 	return d(ctx, "tcp", address)
 }
 
-// clientOptions are those of a client that goes the way which was found.
+// clientOptions are those of a client, which has yet to be told how to dial.
 func (x *examination) clientOptions() wsmanclient.Options {
 	o := x.options
 	c := wsmanclient.Options{
@@ -93,20 +93,21 @@ func (x *examination) clientOptions() wsmanclient.Options {
 	if x.target.Thumbprint != "" {
 		c.TLS.SHA256 = x.target.Thumbprint
 	}
-	c.DialContext = o.DialContext
-	if c.Proxy == "" {
-		if c.DialContext == nil {
-			c.DialContext = (&net.Dialer{}).DialContext
-		}
-		inner, to := c.DialContext, x.winrm.port.address
-		c.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-			if to != "" {
-				address = to
-			}
-			return inner(ctx, network, address)
-		}
-	}
 	return c
+}
+
+// dialFound makes a client go the way which tcp.PORT found.
+func (x *examination) dialFound(c *wsmanclient.Options) {
+	c.DialContext = x.options.DialContext
+	to := x.winrm.port.address
+	if c.Proxy != "" || to == "" {
+		return
+	}
+	inner := c.DialContext
+	if inner == nil {
+		inner = (&net.Dialer{}).DialContext
+	}
+	c.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) { return inner(ctx, network, to) }
 }
 
 // winrmSignIn is one authenticated Identify and the client that it leaves.
@@ -132,6 +133,7 @@ func (x *examination) signInWinRM(ctx context.Context) *winrmSignIn {
 	s := &winrmSignIn{}
 	x.winrm.signed = s
 	o := x.clientOptions()
+	x.dialFound(&o)
 	o.Trace = &wsmanclient.Trace{
 		Authenticated: func(scheme string, id auth.Identity) {
 			s.mu.Lock()

@@ -90,19 +90,26 @@ func TestDoctorUnknown(t *testing.T) {
 
 func TestDoctorSaysWhatItWaitsFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out strings.Builder
+		out := make(chan string, 2) // of one line each
 		w := &waiting{left: []string{"resolve", "tcp.5985"}}
-		stop := w.sayAfter(&out, waitingAfter)
+		stop := w.sayAfter(lineWriter(out), waitingAfter)
 		w.done(doctor.Result{ID: "resolve"})
 		time.Sleep(waitingAfter - time.Millisecond)
-		if out.Len() > 0 {
-			t.Error("too early: " + out.String())
+		if len(out) > 0 {
+			t.Error("too early: " + <-out)
 		}
 		time.Sleep(2 * time.Millisecond)
 		synctest.Wait()
-		if !strings.Contains(out.String(), "waiting for tcp.5985") {
-			t.Errorf("%q", out.String())
+		if len(out) != 1 || !strings.Contains(<-out, "waiting for tcp.5985") {
+			t.Error("nothing is said after the time, or something else")
 		}
 		stop()
 	})
+}
+
+type lineWriter chan string
+
+func (w lineWriter) Write(b []byte) (int, error) {
+	w <- string(b)
+	return len(b), nil
 }
