@@ -19,6 +19,7 @@ func (c *Console) register() {
 	c.registerAdd()
 	c.registerActions()
 	c.registerWork()
+	c.registerRun()
 	c.registerAudit()
 	c.registerSettings()
 	if c.o.Metrics != nil {
