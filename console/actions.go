@@ -165,6 +165,7 @@ func (c *Console) start(rq *request, e auditlog.Entry, a pool.Action, names []st
 		return err
 	})
 	if err == nil {
+		c.works.forget()
 		c.live.changed("flag")
 	}
 	return w, err
@@ -181,7 +182,7 @@ func (c *Console) registerActions() {
 	c.form(workPath+"/{id}/cancel", Operator, func(rq *request) (result, error) {
 		id := rq.PathValue("id")
 		err := c.act(rq, auditlog.Entry{Action: "work-cancel", Work: id}, func(*auditlog.Entry) error { return c.pool.Cancel(rq.Context(), id) })
-		c.works.forget(id)
+		c.works.forget()
 		c.live.changed("work:" + id)
 		return result{Message: "Cancelled: what waits is dropped, what runs is told to stop.", Location: workPage(id)}, err
 	})

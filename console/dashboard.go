@@ -77,7 +77,7 @@ type dashboardPage struct {
 	NeedAll int
 	Checked time.Time // when the first of all was last asked
 	Cards   []card
-	Work    *workSum
+	Work    *workView
 	Display bool
 }
 
@@ -85,13 +85,13 @@ const needShown = 3
 
 func (c *Console) registerDashboard() {
 	c.page("GET /{$}", Reader, func(rq *request) error {
-		c.render(rq, http.StatusOK, "dashboard.html", page{Title: "Dashboard", Nav: "/", Data: c.dashboard(), Wide: true,
+		c.render(rq, http.StatusOK, "dashboard.html", page{Title: "Dashboard", Nav: "/", Data: c.dashboard(rq.Context()), Wide: true,
 			Command: []string{"casement pool list"}})
 		return nil
 	})
 }
 
-func (c *Console) dashboard() dashboardPage {
+func (c *Console) dashboard(ctx context.Context) dashboardPage {
 	list, whole := c.fleet.all()
 	p := dashboardPage{Whole: whole, Total: len(list)}
 	for _, e := range list {
@@ -106,12 +106,9 @@ func (c *Console) dashboard() dashboardPage {
 		}
 	}
 	p.Cards = c.cards(list)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if works, err := c.pool.Works(ctx); err == nil && len(works) > 0 {
-		if s, err := c.brief(ctx, works[0].ID); err == nil {
-			p.Work = &s
-		}
+	if works, err := c.allWorks(ctx); err == nil && len(works) > 0 {
+		v := viewOf(works[0], nil)
+		p.Work = &v
 	}
 	return p
 }
@@ -208,8 +205,8 @@ func makeCard(id, title, path, filter string, list []Entry) card {
 }
 
 // liveCounts are the counts of the dashboard and the line of what needs somebody.
-func (c *Console) liveCounts(context.Context, string) (any, error) {
-	d := c.dashboard()
+func (c *Console) liveCounts(ctx context.Context, _ string) (any, error) {
+	d := c.dashboard(ctx)
 	f := fields{"total": text(countText(d.Total)), "need": {Text: needText(d), Level: needLevel(d)}}
 	for _, k := range d.Cards {
 		f[k.ID+".count"] = text(countText(k.Count))

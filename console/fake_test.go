@@ -117,7 +117,7 @@ func (p *memoryPool) set(name string, s pool.Snapshot) {
 func (p *memoryPool) Start(_ context.Context, a pool.Action, targets []string, by string) (pool.Work, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w := pool.Work{ID: fmt.Sprintf("w%d", len(p.works)+1), Action: a, Targets: targets, By: by, Created: time.Now()}
+	w := pool.Work{ID: fmt.Sprintf("w%d", len(p.works)+1), Action: a, Targets: targets, By: by, Created: time.Now(), Tally: pool.Tally{Waiting: len(targets)}}
 	p.works = append([]pool.Work{w}, p.works...)
 	return w, nil
 }
@@ -150,6 +150,8 @@ func (p *memoryPool) Cancel(_ context.Context, id string) error {
 	}
 	return errNoSuch
 }
+
+func (p *memoryPool) Output(context.Context, string, string) (string, error) { return "", errNoSuch }
 
 func (p *memoryPool) WatchWork(ctx context.Context, _ func(string)) error {
 	<-ctx.Done()

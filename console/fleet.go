@@ -176,7 +176,7 @@ func (c *Console) followPool(ctx context.Context) {
 func (c *Console) followWork(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := c.pool.WatchWork(ctx, func(id string) {
-			c.works.forget(id)
+			c.works.forget()
 			c.live.changed("work:" + id)
 			c.live.changed("flag")
 		})

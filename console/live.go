@@ -221,9 +221,9 @@ func (c *Console) registerLive() {
 	c.data("GET /live/poll", Reader, c.pollLive)
 	c.live.follow("row", source{role: Reader, load: c.liveRow})
 	c.live.follow("counts", source{role: Reader, load: c.liveCounts})
-	c.live.follow("flag", source{role: Reader, load: func(context.Context, string) (any, error) {
-		f := c.flag()
-		return fields{"running": text(countText(f.Running)), "failed": text(countText(f.Failed))}, nil
+	c.live.follow("flag", source{role: Reader, load: func(ctx context.Context, _ string) (any, error) {
+		f := c.flag(ctx)
+		return map[string]any{"f": fields{"running": text(countText(f.Running)), "failed": text(countText(f.Failed))}}, nil
 	}})
 }
 

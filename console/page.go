@@ -149,7 +149,7 @@ func (c *Console) render(rq *request, status int, name string, p page) {
 	if rq.who.known() {
 		p.Side = c.side(p.Nav)
 		p.Prefs = c.prefs(rq)
-		p.Flag = c.flag()
+		p.Flag = c.flag(rq.Context())
 		p.Flash = c.takeFlash(rq)
 	}
 	var b bytes.Buffer

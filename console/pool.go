@@ -29,6 +29,8 @@ type Pool interface {
 	Works(ctx context.Context) ([]pool.Work, error)
 	// Work is one, with the results that there are.
 	Work(ctx context.Context, id string) (pool.Work, []pool.Result, error)
+	// Output is what was printed on a server.
+	Output(ctx context.Context, id, server string) (string, error)
 	Cancel(ctx context.Context, id string) error
 	// WatchWork calls f with the id of a work when something of it changed, until
 	// ctx ends.
@@ -44,3 +46,6 @@ type Pool interface {
 	// it. The caller closes it.
 	Connect(ctx context.Context, name string) (*casement.Connection, error)
 }
+
+// The pool itself is one.
+var _ Pool = (*pool.Pool)(nil)

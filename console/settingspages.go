@@ -233,7 +233,7 @@ func (c *Console) showDisplay(rq *request) error {
 	if err := c.display(rq); err != nil {
 		return err
 	}
-	d := c.dashboard()
+	d := c.dashboard(rq.Context())
 	d.Display, d.Work = true, nil
 	c.render(rq, http.StatusOK, "display.html", page{Title: "Dashboard", Data: d, Wide: true, LivePath: "/display/" + rq.PathValue("secret") + "/live"})
 	return nil

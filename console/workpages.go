@@ -16,23 +16,26 @@ import (
 
 // workView is how far a work is, as a person reads it.
 type workView struct {
-	workSum
+	pool.Work
 
-	Title  string
-	Text   string // "187 of 212 · 2 failed · 23 waiting · 41 s"
-	Level  string
-	Over   int // how many targets
-	Open   bool
-	Failed []string // names
-	NotRun []string
+	State   pool.WorkState
+	Results []pool.Result // of each target, in the order of the names
+	Title   string
+	Text    string // "187 of 212 · 2 failed · 23 waiting · 41 s"
+	Level   string
+	Over    int // how many targets
+	Open    bool
+	Failed  []string // names
+	NotRun  []string
+	Outputs map[string]string // by server, of a few
 }
 
-func viewOf(s workSum) workView {
-	v := workView{workSum: s, Title: workTitle(s.Work), Level: workLevel(s.State)}
-	v.Open = s.State == pool.Queued || s.State == pool.Running
-	done := map[string]bool{}
-	for _, r := range s.Results {
-		done[strings.ToLower(r.Server)] = true
+func viewOf(w pool.Work, results []pool.Result) workView {
+	t := w.Tally
+	v := workView{Work: w, State: t.State(), Results: results, Title: workTitle(w)}
+	v.Level = workLevel(v.State)
+	v.Open = v.State == pool.Queued || v.State == pool.Running
+	for _, r := range results {
 		switch r.State {
 		case pool.Failed, pool.OutcomeUnknown:
 			v.Failed = append(v.Failed, r.Server)
@@ -40,22 +43,21 @@ func viewOf(s workSum) workView {
 			v.NotRun = append(v.NotRun, r.Server)
 		}
 	}
-	v.Over = len(s.Targets) - s.Counts[pool.Queued] - s.Counts[pool.Running]
-	parts := []string{countText(v.Over) + " of " + countText(len(s.Targets))}
-	for _, st := range []pool.WorkState{pool.Failed, pool.OutcomeUnknown, pool.Cancelled, pool.Running, pool.Queued} {
-		word := string(st)
-		if st == pool.Queued {
-			word = "waiting"
-		}
-		if n := s.Counts[st]; n > 0 {
-			parts = append(parts, countText(n)+" "+word)
+	v.Over = t.Done + t.Failed + t.Cancelled + t.Unknown
+	parts := []string{countText(v.Over) + " of " + countText(len(w.Targets))}
+	for _, k := range []struct {
+		n    int
+		word string
+	}{{t.Failed, "failed"}, {t.Unknown, "outcome unknown"}, {t.Cancelled, "cancelled"}, {t.Running, "running"}, {t.Waiting, "waiting"}} {
+		if k.n > 0 {
+			parts = append(parts, countText(k.n)+" "+k.word)
 		}
 	}
-	end := time.Now()
-	if !v.Open && !s.Ended.IsZero() {
-		end = s.Ended
+	end := t.Ended
+	if end.IsZero() {
+		end = time.Now()
 	}
-	v.Text = strings.Join(append(parts, tookText(end.Sub(s.Created))), " · ")
+	v.Text = strings.Join(append(parts, tookText(end.Sub(w.Created))), " · ")
 	return v
 }
 
@@ -96,54 +98,57 @@ func (c *Console) registerWork() {
 const mostWorks = 100
 
 func (c *Console) showWorks(rq *request) error {
-	list, err := c.pool.Works(rq.Context())
+	list, err := c.allWorks(rq.Context())
 	if err != nil {
 		return err
 	}
 	var views []workView
 	for _, w := range list[:min(len(list), mostWorks)] {
-		s, err := c.brief(rq.Context(), w.ID)
-		if err != nil {
-			return err
-		}
-		views = append(views, viewOf(s))
+		views = append(views, viewOf(w, nil))
 	}
-	c.render(rq, http.StatusOK, "works.html", page{Title: "Work", Nav: workPath, Data: views, Wide: true})
+	c.render(rq, http.StatusOK, "works.html", page{Title: "Work", Nav: workPath, Data: views, Wide: true, Command: []string{"casement pool work"}})
 	return nil
 }
 
+// mostOutputs is for how many servers the page of a work shows what was printed.
+const mostOutputs = 50
+
+func (c *Console) work(ctx context.Context, id string) (workView, error) {
+	w, results, err := c.pool.Work(ctx, id)
+	if err != nil {
+		return workView{}, err
+	}
+	results = slices.Clone(results)
+	slices.SortFunc(results, func(a, b pool.Result) int {
+		return strings.Compare(strings.ToLower(a.Server), strings.ToLower(b.Server))
+	})
+	v := viewOf(w, results)
+	v.Outputs = map[string]string{}
+	if w.Action.Kind == pool.KindRefresh || len(results) > mostOutputs {
+		return v, nil
+	}
+	for _, r := range results {
+		if r.Ended.IsZero() {
+			continue
+		}
+		if text, err := c.pool.Output(ctx, id, r.Server); err == nil {
+			v.Outputs[r.Server] = text
+		}
+	}
+	return v, nil
+}
+
 func (c *Console) showWork(rq *request) error {
-	s, err := c.sum(rq.Context(), rq.PathValue("id"))
+	v, err := c.work(rq.Context(), rq.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(s.Results, func(a, b pool.Result) int {
-		return strings.Compare(strings.ToLower(a.Server), strings.ToLower(b.Server))
-	})
-	v := viewOf(s)
 	c.render(rq, http.StatusOK, "work.html", page{Title: v.Title, Nav: workPath, Wide: true, Data: v})
 	return nil
 }
 
-// Rows are the targets with their results, in the order of the names.
-func (v workView) Rows() []pool.Result {
-	byName := map[string]pool.Result{}
-	for _, r := range v.Results {
-		byName[strings.ToLower(r.Server)] = r
-	}
-	var list []pool.Result
-	for _, t := range v.Targets {
-		r, ok := byName[strings.ToLower(t)]
-		if !ok {
-			r = pool.Result{Server: t, State: pool.Queued}
-			if !v.Cancelled.IsZero() {
-				r.State = pool.Cancelled
-			}
-		}
-		list = append(list, r)
-	}
-	return list
-}
+// OutputOf is what was printed on a server.
+func (v workView) OutputOf(r pool.Result) string { return v.Outputs[r.Server] }
 
 // LevelOf is that of a result's state.
 func (v workView) LevelOf(s pool.WorkState) string { return workLevel(s) }
@@ -182,15 +187,14 @@ type liveItem struct {
 }
 
 func (c *Console) liveWork(ctx context.Context, id string) (any, error) {
-	s, err := c.sum(ctx, id)
+	v, err := c.work(ctx, id)
 	if err != nil {
 		return map[string]any{"gone": true}, nil //nolint:nilerr // it is no longer kept
 	}
-	v := viewOf(s)
 	var rows []liveItem
-	for _, r := range v.Rows() {
+	for _, r := range v.Results {
 		rows = append(rows, liveItem{Key: r.Server, F: fields{"server": {Text: r.Server, Link: "/servers/" + pathEscape(r.Server)}, "state": {Text: string(r.State), Level: workLevel(r.State)},
-			"result": text(resultText(r)), "took": text(v.TookOf(r)), "output": text(r.Output)}})
+			"result": text(resultText(r)), "took": text(v.TookOf(r)), "output": text(v.OutputOf(r))}})
 	}
 	return map[string]any{"rows": rows, "f": fields{"text": text(v.Text), "state": {Text: string(v.State), Level: v.Level}, "cancel": {Text: "Cancel", Hide: !v.Open},
 		"bar": {Value: ratio(v.Over, len(v.Targets))}}}, nil
@@ -218,13 +222,13 @@ func resultText(r pool.Result) string {
 
 // exportWork writes the results as CSV, defused for spreadsheets.
 func (c *Console) exportWork(rq *request) error {
-	s, err := c.sum(rq.Context(), rq.PathValue("id"))
+	v, err := c.work(rq.Context(), rq.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	return c.act(rq, auditlog.Entry{Action: "export", Work: s.ID, Targets: s.Targets}, func(*auditlog.Entry) error {
+	return c.act(rq, auditlog.Entry{Action: "export", Work: v.ID, Targets: v.Targets}, func(*auditlog.Entry) error {
 		rq.Header().Set("Content-Type", "text/csv; charset=utf-8")
-		rq.Header().Set("Content-Disposition", `attachment; filename="work-`+s.ID+`.csv"`)
+		rq.Header().Set("Content-Disposition", `attachment; filename="work-`+v.ID+`.csv"`)
 		w := csv.NewWriter(rq)
 		write := func(f ...string) {
 			for n := range f {
@@ -233,14 +237,13 @@ func (c *Console) exportWork(rq *request) error {
 			_ = w.Write(f) //nolint:errcheck // Flush tells
 		}
 		write("Server", "State", "Code", "Result", "Began (UTC)", "Took (s)", "Output")
-		v := viewOf(s)
-		for _, r := range v.Rows() {
+		for _, r := range v.Results {
 			began, took := "", ""
 			if !r.Began.IsZero() {
 				began = r.Began.UTC().Format(time.RFC3339)
 				took = signedless(r.Ended.Sub(r.Began).Seconds())
 			}
-			write(r.Server, string(r.State), r.Code, r.Words, began, took, r.Output)
+			write(r.Server, string(r.State), r.Code, r.Words, began, took, v.OutputOf(r))
 		}
 		w.Flush()
 		return nil //nolint:nilerr // who asked has gone
