@@ -28,9 +28,6 @@ func (c *Console) openSessions() {
 	m.Store = c.rows
 	m.IdleTimeout, m.Lifetime = sessionIdle, sessionLife
 	m.HashTokenInStore = true
-	m.Cookie.Name, m.Cookie.Path = cookieName, "/"
-	m.Cookie.Secure, m.Cookie.HttpOnly, m.Cookie.SameSite = true, true, http.SameSiteStrictMode
-	m.Cookie.Persist = false
 	c.sessions = m
 }
 
@@ -95,12 +92,18 @@ func (c *Console) beginSession(rq *request, a Account) error {
 	}
 	c.sessions.Put(ctx, keyUser, a.User)
 	c.sessions.Put(ctx, keyID, newID())
-	token, expiry, err := c.sessions.Commit(ctx)
+	token, _, err := c.sessions.Commit(ctx)
 	if err != nil {
 		return err
 	}
-	c.sessions.WriteSessionCookie(ctx, rq, token, expiry)
+	setCookie(rq, &http.Cookie{Value: token})
 	return nil
+}
+
+// setCookie sets the session's cookie, which lasts as long as the browser runs.
+func setCookie(rq *request, k *http.Cookie) {
+	k.Name, k.Path, k.Secure, k.HttpOnly, k.SameSite = cookieName, "/", true, true, http.SameSiteStrictMode
+	http.SetCookie(rq, k)
 }
 
 // endSession ends the session of a context, with its streams and what else hangs

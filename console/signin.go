@@ -119,7 +119,7 @@ func (c *Console) signOut(rq *request) error {
 		if err := c.endSession(rq.Context(), rq.who.Session); err != nil {
 			return err
 		}
-		http.SetCookie(rq, &http.Cookie{Name: cookieName, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+		setCookie(rq, &http.Cookie{MaxAge: -1})
 	}
 	http.Redirect(rq, rq.Request, "/signin", http.StatusSeeOther)
 	return nil

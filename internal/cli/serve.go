@@ -33,6 +33,7 @@ type serveFlags struct {
 	dcomPort int
 	noDCOM   bool
 	metrics  string
+	page     *consolePage // served beside the service; nil is none
 }
 
 func (f *serveFlags) add(c *cobra.Command) {
@@ -47,7 +48,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.trace, "trace", "", "soap: write every message of WinRM, with secrets blanked, to "+soapTraceName+" in the state folder")
 }
 
-func (f *serveFlags) logger(w io.Writer) *slog.Logger {
+func (f serveFlags) logger(w io.Writer) *slog.Logger {
 	level := slog.LevelInfo
 	if f.verbose {
 		level = slog.LevelDebug
@@ -223,11 +224,12 @@ func serve(ctx context.Context, s Streams, dir string, f serveFlags, log *slog.L
 	}
 	stopMetrics := counts.serve(ctx, svc, log)
 	err = svc.Serve(ctx, func() {
+		f.page.beside(ctx, state, log)
 		if err := ready(svc); err != nil {
 			fail(err)
 		}
 	})
-	err = errors.Join(err, stopMetrics(), svc.Close())
+	err = errors.Join(err, f.page.stop(), stopMetrics(), svc.Close())
 	select {
 	case why := <-failed:
 		return errors.Join(why, err)

@@ -25,6 +25,7 @@ func newUp(s Streams) *cobra.Command {
 	var o service.BootstrapOptions
 	var name string
 	var noHosts bool
+	page := &consolePage{}
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Make this machine manageable and serve it",
@@ -52,6 +53,10 @@ Exit codes: 0 ended by Ctrl-C or SIGTERM, 1 it could not serve, 2 wrong command 
 			if noHosts {
 				name = ""
 			}
+			page.free = !c.Flags().Changed("console")
+			if f.page = page; page.listen == "off" {
+				f.page = nil
+			}
 			return runUp(c.Context(), s, f, o, name)
 		},
 	}
@@ -60,6 +65,7 @@ Exit codes: 0 ended by Ctrl-C or SIGTERM, 1 it could not serve, 2 wrong command 
 	c.Flags().StringVar(&o.HTTPS, "https", "", "address of the HTTPS listener (default 127.0.0.1:5986)")
 	c.Flags().StringVar(&o.Listen, "listen", "", "IP address to listen on with all of them, on the standard ports; 0.0.0.0 is all addresses")
 	c.Flags().StringVar(&name, "name", "here", "name of this machine in your hosts file")
+	c.Flags().StringVar(&page.listen, "console", consoleAddress, "address of the web page of the pool (HTTPS), host:port; another port is taken where this one is in use and was not asked for; off serves none")
 	c.Flags().BoolVar(&noHosts, "no-hosts", false, "leave the hosts file alone")
 	return c
 }
@@ -81,12 +87,12 @@ func runUp(ctx context.Context, s Streams, f serveFlags, o service.BootstrapOpti
 	if err != nil {
 		return err
 	}
-	return serve(ctx, s, dir, f, log, func(svc *service.Service) error { return announce(s.Out, svc, name, made) })
+	return serve(ctx, s, dir, f, log, func(svc *service.Service) error { return announce(s.Out, svc, f.page, name, made) })
 }
 
 // announce tells a person what is there now and what to try first. It fails
 // where nothing could be opened.
-func announce(w io.Writer, svc *service.Service, name string, made service.Bootstrapped) error {
+func announce(w io.Writer, svc *service.Service, page *consolePage, name string, made service.Bootstrapped) error {
 	open := svc.WinRM.Listening()
 	plain, secure := isOpen(open, made.HTTP), isOpen(open, made.HTTPS)
 	if !plain && !secure {
@@ -111,6 +117,7 @@ func announce(w io.Writer, svc *service.Service, name string, made service.Boots
 	case dcom.Resolver != "":
 		fmt.Fprintf(w, "%-9s dcom://%s\n", "DCOM", dcom.Resolver)
 	}
+	page.announce(w)
 	fmt.Fprintf(w, "%-9s %s\n", "User", made.User)
 	if made.Password != "" {
 		fmt.Fprintf(w, "%-9s %s\n", "Password", made.Password)
