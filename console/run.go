@@ -38,7 +38,7 @@ func (c *Console) registerRun() {
 		})
 	}
 	c.form("/run", Operator, c.doRun)
-	c.form("/service", Operator, c.doService)
+	c.form("/service", Operator, c.doServiceMany)
 }
 
 // logged is a command or query as the audit log has it.
@@ -101,7 +101,7 @@ func (c *Console) mayShell(rq *request) error {
 // serviceVerbs are what can be done with a service, and at which level it is confirmed.
 var serviceVerbs = map[string]int{"start": 0, "resume": 0, "stop": 1, "restart": 1, "pause": 1, "disabled": 1, "automatic": 0, "manual": 0}
 
-func (c *Console) doService(rq *request) (result, error) {
+func (c *Console) doServiceMany(rq *request) (result, error) {
 	list, err := c.known(rq.PostForm["on"])
 	if err != nil {
 		return result{}, err
