@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/casementhq/casement/pool"
+	"github.com/spf13/cobra"
+)
+
+func init() { subcommands = append(subcommands, newPool) }
+
+const poolHelp = `The pool is the servers that you manage: how each is reached and as whom, what state it is in and
+why. It lies in the folder pool of the state folder, and several commands may use it at once. With
+--nats it lies on a cluster of NATS that several machines share.
+
+SERVERS is a list of names with commas, all, or a filter such as tag:web or "state:blocked os:2019".`
+
+// poolCommands make the commands of casement pool; each file adds its own.
+var poolCommands []func(Streams, *poolFlags) *cobra.Command
+
+func newPool(s Streams) *cobra.Command {
+	var f poolFlags
+	c := &cobra.Command{Use: "pool", Short: "Manage many servers: their state, and work on all of them", Long: poolHelp,
+		Example: "  casement pool add web1,web2 --tag web\n  casement pool credential add ops --user 'CORP\\ops' --for all\n  casement pool list state:blocked,attention\n  casement pool run tag:web -- uptime"}
+	p := c.PersistentFlags()
+	p.StringVar(&f.state, "state", "", "state folder (default $CASEMENT_STATE, else "+defaultState()+")")
+	p.StringVar(&f.nats, "nats", "", "URL of a NATS cluster that keeps the pool, with commas between several")
+	p.StringVar(&f.cert, "nats-cert", "", "file of the certificate for the cluster, PEM")
+	p.StringVar(&f.key, "nats-key", "", "file of its key")
+	p.StringVar(&f.ca, "nats-ca", "", "file of the authority that the cluster's certificate is checked by")
+	p.StringVar(&f.identity, "identity", "", "file of the key that opens credentials (default identity in the pool's folder)")
+	for _, add := range poolCommands {
+		c.AddCommand(add(s, &f))
+	}
+	return group(c)
+}
+
+// poolFlags say where the pool is.
+type poolFlags struct {
+	state, nats, cert, key, ca, identity string
+}
+
+// options are those of the pool that the flags name.
+func (f *poolFlags) options(log *slog.Logger) pool.Options {
+	return pool.Options{Dir: filepath.Join(stateFolder(f.state), "pool"), NATS: f.nats, Cert: f.cert, Key: f.key, CA: f.ca, Identity: f.identity, Log: log}
+}
+
+// with opens the pool for do.
+func (f *poolFlags) with(c *cobra.Command, do func(ctx context.Context, p *pool.Pool) error) error {
+	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt)
+	defer stop()
+	p, err := pool.Open(ctx, f.options(nil))
+	if err != nil {
+		return err
+	}
+	defer p.Close() //nolint:errcheck // what was written is on the disk
+	return do(ctx, p)
+}
+
+// whoAmI is who an entry or a work is said to be of.
+func whoAmI() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
+}
+
+// splitNames splits a list with commas.
+func splitNames(args []string) []string {
+	var list []string
+	for _, arg := range args {
+		for name := range strings.SplitSeq(arg, ",") {
+			if name = strings.TrimSpace(name); name != "" && !slices.Contains(list, name) {
+				list = append(list, name)
+			}
+		}
+	}
+	return list
+}
+
+// pickServers finds what SERVERS names: names, all, or a filter.
+func pickServers(p *pool.Pool, operand string) ([]string, error) {
+	all := p.Servers()
+	if strings.EqualFold(operand, "all") {
+		return serverNames(all), someServer(all, operand)
+	}
+	list := splitNames([]string{operand})
+	isName := func(name string) bool { _, err := p.Get(name); return err == nil }
+	if !slices.ContainsFunc(list, isName) && (strings.ContainsAny(operand, ":\" ") || strings.HasPrefix(operand, "-")) {
+		filter, err := pool.ParseFilter(operand)
+		if err != nil {
+			return nil, usageError("%w", err)
+		}
+		picked := filter.Pick(all, time.Now())
+		return serverNames(picked), someServer(picked, operand)
+	}
+	if len(list) == 0 {
+		return nil, usageError("SERVERS is empty")
+	}
+	for n, name := range list {
+		e, err := p.Get(name)
+		if err != nil {
+			return nil, err
+		}
+		list[n] = e.Name
+	}
+	return list, nil
+}
+
+func serverNames(list []pool.Entry) []string {
+	names := make([]string, len(list))
+	for n, e := range list {
+		names[n] = e.Name
+	}
+	return names
+}
+
+func someServer(list []pool.Entry, operand string) error {
+	if len(list) > 0 {
+		return nil
+	}
+	return usageError("no server of the pool matches %s; 'casement pool list' shows what is there", operand)
+}

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/casementhq/casement/casementtest"
+)
+
+// A pool by command: servers, a credential, a refresh, and work on all of them, one
+// of which is not there.
+func TestPool(t *testing.T) {
+	host := casementtest.New(t, casementtest.Options{})
+	t.Setenv("CASEMENT_STATE", filepath.Join(t.TempDir(), "state"))
+	pool := func(stdin string, args ...string) run { return cli(t, stdin, append([]string{"casement", "pool"}, args...)...) }
+
+	pool("", "list").want(t, 0, "")
+	pool("", "add", "web1,web2", "--tag", "web").want(t, 0, "2 added; the pool has 2.")
+	pool("", "add", "one", "--address", "127.0.0.1", "--endpoint", host.HTTP, "--credential", "nobody").want(t, 1, "no credential has this name")
+	pool("", "add", "srv 09").want(t, 2, "not a name or an address")
+	pool(host.Password+"\n", "credential", "add", "ops", "--user", host.User, "--for", "all", "--password-stdin").want(t, 0, "ops is kept")
+	pool("", "credential", "add", "ops", "--user", "x").want(t, 2, "--password-stdin")
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte(host.Password+"\nmore\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pool("", "credential", "add", "mine", "--user", host.User, "--password-file", file).want(t, 0, "mine is kept")
+	if r := pool("", "credential", "list").want(t, 0, "ops", "mine", host.User); strings.Contains(r.out, host.Password) {
+		t.Error("the password is shown")
+	}
+	pool("", "add", "one", "--address", "127.0.0.1", "--endpoint", host.HTTP, "--tag", "here").want(t, 0, "has 3")
+	pool("", "add", "two", "--address", "127.0.0.1", "--endpoint", host.HTTP, "--tag", "here", "--credential", "mine").want(t, 0, "has 4")
+	pool("", "add", "dead", "--address", "127.0.0.1", "--endpoint", "http://127.0.0.1:9/wsman", "--tag", "all").want(t, 0, "has 5")
+	pool("", "remove", "tag:web").want(t, 0, "2 removed")
+
+	pool("", "refresh", "tag:here").want(t, 0, "2 of 2 answer.")
+	pool("", "list", "state:ok,attention,info").want(t, 0, "one", "two", "Online")
+	pool("", "list", "-o", "csv", "tag:all").want(t, 0, "dead,Not yet checked")
+	pool("", "list", "colour:red").want(t, 2, "there is no key")
+	pool("", "show", "ONE").want(t, 0, "Online", "winrm")
+	pool("", "show", "nobody").want(t, 1, "no server of the pool")
+
+	pool("", "run", "one,two", "--", "echo hello").want(t, 0, "one: hello", "two: hello")
+	r := pool("", "run", "all", "--", "echo hello").want(t, 1, "one: hello", "two: hello")
+	if !strings.Contains(r.err, "1 of 3 servers are not done") || !strings.Contains(r.err, "dead") {
+		t.Errorf("%s", r.err)
+	}
+	pool("", "run", "one", "--", "exit 7").want(t, 1, "one: failed: 7 exit code")
+	pool("", "run", "tag:nothing", "--", "true").want(t, 2, "no server of the pool matches")
+	pool("", "query", "one,two", "SELECT Name FROM Win32_OperatingSystem", "-o", "csv").want(t, 0, "Host,Name", "one,", "two,")
+	pool("", "query", "one", "SELEKT").want(t, 1, "one: failed")
+	pool("", "service", "one", "nothing", "explode").want(t, 2, "what to do is one of")
+	pool("", "manage-as", "one", "--credential", "mine").want(t, 0, "1 changed")
+	pool("", "credential", "remove", "mine").want(t, 1, "it is that of one, two")
+	pool("", "tag", "--", "tag:here", "later", "-here").want(t, 0, "2 tagged")
+	pool("", "list", "tag:later").want(t, 0, "one", "two")
+	pool("", "list", "tag:here").want(t, 0, "")
+
+	id := strings.TrimSpace(pool("", "run", "--no-wait", "one", "--", "true").want(t, 0, "-").out)
+	pool("", "work").want(t, 0, id, "queued", "partly failed")
+	pool("", "work", id, "--cancel").want(t, 0)
+	pool("", "work", id).want(t, 0, "cancelled")
+	pool("", "work", "no-such").want(t, 1, "no work has this name")
+	pool("", "worker").want(t, 2, "--nats URL is missing")
+	pool("", "list", "--nats", "tls://127.0.0.1:1").want(t, 1, "mutual TLS")
+}
