@@ -134,7 +134,7 @@ func TestActionsAreChecked(t *testing.T) {
 	for kind, list := range map[Kind][]string{
 		KindRun: {`{}`, `{"command":" "}`, `{"command":"x","timeout":4000}`, `{"command":"x","other":1}`, `[]`}, KindQuery: {`{}`, `{"wql":"x","limit":-1}`},
 		KindService:          {`{"service":"a","do":"explode"}`, `{"do":"stop"}`},
-		KindInvoke:           {`{"path":"\\\\other\\root\\cimv2:A","method":"B"}`, `{"path":"A="}`, `{"path":"A"}`},
+		KindInvoke:           {`{"path":"\\\\far\\root\\cimv2:A","method":"B"}`, `{"path":"A="}`, `{"path":"A"}`},
 		KindCopy:             {`{"to":"x","name":"../y"}`, `{"to":"x"}`},
 		KindRemoteManagement: {`{"on":"yes"}`}, KindRefresh: {`{"x":1}`}, KindDoctor: {`{"x":1}`}, "no-such": {`{}`},
 	} {

@@ -14,7 +14,9 @@ import (
 func TestPool(t *testing.T) {
 	host := casementtest.New(t, casementtest.Options{})
 	t.Setenv("CASEMENT_STATE", filepath.Join(t.TempDir(), "state"))
-	pool := func(stdin string, args ...string) run { return cli(t, stdin, append([]string{"casement", "pool"}, args...)...) }
+	pool := func(stdin string, args ...string) run {
+		return cli(t, stdin, append([]string{"casement", "pool"}, args...)...)
+	}
 
 	pool("", "list").want(t, 0, "")
 	pool("", "add", "web1,web2", "--tag", "web").want(t, 0, "2 added; the pool has 2.")
