@@ -89,7 +89,7 @@ func namespaceForbidsCallbacks(f *findings, failed Result) *diagnosis {
 	if !t.sealed {
 		return nil
 	}
-	return &diagnosis{Cause: Cause{Check: "callback.encrypted", Confidence: Certain, Row: 39, Title: "Asynchronous calls are refused: the namespace demands encryption, and the host cannot encrypt to this machine.",
+	return &diagnosis{Cause: Cause{Check: "callback.encrypted", Confidence: Certain, Row: 39, Title: "asynchronous calls are refused: the namespace demands encryption, and the host cannot encrypt to this machine",
 		For: []string{failed.Code + " at once, though semisynchronous calls work", "a call that is not sealed is refused in " + f.x.target.namespace(), "the host's log has event 5606"}},
 		remedies: []Remedy{semisynchronous(), f.trust()}}
 }
@@ -99,12 +99,12 @@ func hostMayNotCall(f *findings, failed Result) *diagnosis {
 	if t == nil || failed.Outcome != Fail {
 		return nil
 	}
-	d := &diagnosis{Cause: Cause{Check: "callback.allow", Row: 38, Title: "CIMOM: asynchronous calls give no results, since the host may not call without authentication and has no other way.", For: f.untrusted()}}
+	d := &diagnosis{Cause: Cause{Check: "callback.allow", Row: 38, Title: "CIMOM: asynchronous calls give no results, since the host may not call without authentication and has no other way", For: f.untrusted()}}
 	switch {
 	case s.read && !s.anonymous() && (t.dropped || t.onlyUnproven()):
 		d.Confidence = Certain
 		if s.allow.is(1) {
-			d.Title = "CIMOM: asynchronous calls give no results, since the host checks who calls sinks and so never calls without authentication: UnsecAppAccessControlDefault is not 0."
+			d.Title = "CIMOM: asynchronous calls give no results, since the host checks who calls sinks and so never calls without authentication: UnsecAppAccessControlDefault is not 0"
 		}
 		d.For = append(d.For, fmt.Sprintf("%s is %s, %s is %s", allowName, s.allow, controlName, s.control))
 	case !s.read && t.dropped:
@@ -132,7 +132,7 @@ func ownFirewall(f *findings, failed Result) *diagnosis {
 	if shut == nil || failed.Outcome != Fail {
 		return nil
 	}
-	return &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: "Asynchronous calls give no results: the firewall of this machine refuses the host.",
+	return &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: "asynchronous calls give no results: the firewall of this machine refuses the host",
 		For: []string{fmt.Sprintf("%s came to port %d: %v", shut.Peer, shut.Port, shut.Err)}}, remedies: []Remedy{semisynchronous(), f.ownRules()}}
 }
 
@@ -141,7 +141,7 @@ func cannotReachThis(f *findings, failed Result) *diagnosis {
 	if t == nil || t.denied != nil {
 		return nil
 	}
-	d := &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: "Asynchronous calls give no results: " + f.name() + " cannot reach this machine.",
+	d := &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: "asynchronous calls give no results: " + f.name() + " cannot reach this machine",
 		For: append([]string{"the call was accepted", failed.Detail}, f.untrusted()...)}}
 	d.remedies = append([]Remedy{semisynchronous()}, f.letIn()...)
 	d.remedies = append(d.remedies, f.letOut()...)
@@ -152,7 +152,7 @@ func cannotReachThis(f *findings, failed Result) *diagnosis {
 }
 
 func cannotReachSink(f *findings, failed Result) *diagnosis {
-	return &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: fmt.Sprintf("Asynchronous calls give no results: %s reaches the resolver of this machine, and not the port of the sink.", f.name()),
+	return &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: fmt.Sprintf("asynchronous calls give no results: %s reaches the resolver of this machine, and not the port of the sink", f.name()),
 		For: []string{failed.Detail}}, remedies: append([]Remedy{semisynchronous()}, f.letIn()...)}
 }
 
@@ -160,7 +160,7 @@ func levelTooLow(f *findings, failed Result) *diagnosis {
 	if failed.Code != "0x80070005" {
 		return nil
 	}
-	return &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: "Asynchronous calls give no results: the host calls the sink at an authentication level below packet.", For: []string{failed.Detail}},
+	return &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: "asynchronous calls give no results: the host calls the sink at an authentication level below packet", For: []string{failed.Detail}},
 		remedies: []Remedy{semisynchronous(), f.trust()}}
 }
 
@@ -169,13 +169,13 @@ func identityNotVerified(f *findings, failed Result) *diagnosis {
 	if t == nil || !t.onlyUnproven() {
 		return nil
 	}
-	d := &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: "Asynchronous calls give no results: this machine cannot verify who the host proves to be.", For: []string{failed.Detail}}}
+	d := &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: "asynchronous calls give no results: this machine cannot verify who the host proves to be", For: []string{failed.Detail}}}
 	d.remedies = []Remedy{semisynchronous(), f.trust()}
 	return d
 }
 
 func neverCalled(f *findings, failed Result) *diagnosis {
-	return &diagnosis{Cause: Cause{Confidence: Likely, Row: 38, Title: "Asynchronous calls give no results: the host connects to the sink and does not call it.", For: []string{failed.Detail},
+	return &diagnosis{Cause: Cause{Confidence: Likely, Row: 38, Title: "asynchronous calls give no results: the host connects to the sink and does not call it", For: []string{failed.Detail},
 		Test: "the log of the host: an asynchronous operation that is cancelled, with its stage"}, remedies: []Remedy{semisynchronous()}}
 }
 
@@ -188,12 +188,12 @@ func sinksAreChecked(f *findings, failed Result) *diagnosis {
 	_, on := regAdd(cimomKey, controlName, "REG_SZ", "1")
 	m := here("sink-control", "calls to sinks are not checked", off)
 	m.Undo = []string{on}
-	return &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: "CIMOM: this machine lets only the host's own account call its sinks, and the host calls without authentication: UnsecAppAccessControlDefault is 1 here.",
+	return &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: "CIMOM: this machine lets only the host's own account call its sinks, and the host calls without authentication: UnsecAppAccessControlDefault is 1 here",
 		For: []string{failed.Detail}}, remedies: []Remedy{semisynchronous(), f.trust(), m}}
 }
 
 func anonymousRefused(f *findings, failed Result) *diagnosis {
-	d := &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: "DCOM: asynchronous calls give no results, since this machine refuses the host's call without authentication: ANONYMOUS LOGON lacks Remote Access.",
+	d := &diagnosis{Cause: Cause{Confidence: Certain, Row: 38, Title: "DCOM: asynchronous calls give no results, since this machine refuses the host's call without authentication: ANONYMOUS LOGON lacks Remote Access",
 		For: append([]string{"the host reaches the sink and calls it without authentication"}, f.untrusted()...)}}
 	d.For = append(d.For, failed.Detail)
 	d.remedies = append([]Remedy{semisynchronous(), f.trust()}, f.permitAnonymousHere()...)
@@ -205,6 +205,6 @@ func anonymousWithoutNeed(f *findings, failed Result) *diagnosis {
 	if failed.Outcome != Warn {
 		return nil
 	}
-	return &diagnosis{Cause: Cause{Confidence: Certain, Title: "CIMOM: the host may call back without authentication, and need not: AllowAnonymousCallback is 1.", For: []string{"the callback came authenticated"}},
+	return &diagnosis{Cause: Cause{Confidence: Certain, Title: "CIMOM: the host may call back without authentication, and need not: AllowAnonymousCallback is 1", For: []string{"the callback came authenticated"}},
 		remedies: f.set("forbid-anonymous-callback", "callbacks go on, all of them authenticated", cimomKey, allowName, "REG_DWORD", "0", "1")}
 }

@@ -18,7 +18,7 @@ func uacFilters(f *findings, failed Result) *diagnosis {
 	if machine != "" {
 		admin = machine + `\` + admin
 	}
-	c := likely("UAC filters this account: "+f.x.account()+" is a local administrator whose rights are taken away for remote use.",
+	c := likely("UAC filters this account: "+f.x.account()+" is a local administrator whose rights are taken away for remote use",
 		f.again("--as", shellWord(admin))+"; if that works, it is UAC. If not: launch rights (dcom.launch)",
 		"local account", "not the built-in Administrator", "password accepted")
 	c.Check, c.Row = "uac.filter", 9
@@ -78,7 +78,7 @@ func filteredResults(f *findings, failed Result) *diagnosis {
 	if failed.Outcome != Warn || !f.x.dcom.filter.member {
 		return nil
 	}
-	c := certain("UAC filters this account: it sees less than an administrator, without an error.", "local account", "a member of Administrators", "without an administrator's rights in the namespace")
+	c := certain("UAC filters this account: it sees less than an administrator, without an error", "local account", "a member of Administrators", "without an administrator's rights in the namespace")
 	c.Row = 40
 	if f.x.dcom.filter.read {
 		c.For = append(c.For, uacPolicy+": "+f.x.dcom.filter.policy.String())

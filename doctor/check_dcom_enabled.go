@@ -20,7 +20,7 @@ func dcomEnabled(ctx context.Context, x *examination) found {
 	}
 	v, err := x.registry(ctx, oleKey, "EnableDCOM")
 	if err != nil {
-		return found{outcome: Skip, detail: "EnableDCOM cannot be read: " + err.Error()}
+		return found{outcome: Info, detail: "EnableDCOM cannot be read: " + err.Error()}
 	}
 	if x.dcom.off = v.set && !strings.EqualFold(v.text, "Y"); x.dcom.off {
 		return found{outcome: Fail, detail: "EnableDCOM is " + v.String()}

@@ -140,6 +140,9 @@ func saidOf(ctx context.Context, err error) portState {
 func (k portAnswer) text() string {
 	switch k.state {
 	case portOpen:
+		if k.took < time.Millisecond {
+			return k.address + " answers at once"
+		}
 		return fmt.Sprintf("%s answers after %s", k.address, took(k.took))
 	case portRefused:
 		return k.address + " refuses the connection: nothing listens there, or a firewall says so"

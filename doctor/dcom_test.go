@@ -113,6 +113,22 @@ func (s asSystem) Open(ctx context.Context, _ cim.Caller, namespace string, o ci
 	return s.Opener.Open(ctx, cim.Caller{Token: &security.Token{User: security.SIDLocalSystem, Groups: groups}}, namespace, o)
 }
 
+// session is one of a user's.
+func (p *patient) session(user, password, namespace string) cim.Session {
+	p.t.Helper()
+	c, err := casement.Dial(p.t.Context(), "dcom://"+p.DCOM, casement.Options{User: user, Password: password})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { c.Close() })
+	s, err := c.Session(p.t.Context(), namespace)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { s.Close() })
+	return s
+}
+
 // namespaceSD gives a namespace another descriptor.
 func (p *patient) namespaceSD(namespace, sddl string) {
 	p.t.Helper()
@@ -235,7 +251,7 @@ var faults = map[string]func(p *patient){
 			}
 			return nil
 		})
-		p.says(want{cause: "tcp.135", confidence: Certain, row: 2, failed: "tcp.135", code: "0x800706BA", remedy: "start-wmi", says: "Nothing listens"})
+		p.says(want{cause: "tcp.135", confidence: Certain, row: 2, failed: "tcp.135", code: "0x800706BA", remedy: "start-wmi", says: "nothing listens"})
 	},
 	"row 2: EnableDCOM is N": func(p *patient) {
 		p.ole(settings.KeyOle, "EnableDCOM", registry.SZ("N"))
@@ -283,7 +299,7 @@ var faults = map[string]func(p *patient){
 			}
 			return nil
 		})
-		p.says(want{cause: "tcp.dynamic", confidence: Likely, row: 4, failed: "tcp.dynamic", code: "0x800706BA", remedy: "wmi-group", says: "Nothing listens at the port that WMI told"})
+		p.says(want{cause: "tcp.dynamic", confidence: Likely, row: 4, failed: "tcp.dynamic", code: "0x800706BA", remedy: "wmi-group", says: "nothing listens at the port that WMI told"})
 	},
 	"row 5: behind a translation that does not pass the port on": func(p *patient) {
 		p.ole(settings.KeyCasement, "DCOMBindings", registry.MultiSZ("192.0.2.7", "inner-name.invalid"))
@@ -316,7 +332,7 @@ var faults = map[string]func(p *patient){
 	},
 	"row 7: no account": func(p *patient) {
 		p.as("", "")
-		p.says(want{cause: "rpc.auth", confidence: Certain, row: 7, failed: "rpc.auth", remedy: "name-user", says: "No account was named"})
+		p.says(want{cause: "rpc.auth", confidence: Certain, row: 7, failed: "rpc.auth", remedy: "name-user", says: "no account was named"})
 	},
 	"row 8: launch rights, as the built-in Administrator": func(p *patient) {
 		p.descriptor(settings.KeyOle, "MachineLaunchRestriction", "O:BAG:BAD:(A;;CCDCSW;;;WD)")
@@ -398,28 +414,19 @@ var faults = map[string]func(p *patient){
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		c, err := casement.Dial(p.t.Context(), "dcom://"+p.DCOM, casement.Options{User: p.User, Password: p.Password})
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		defer c.Close()
-		s, err := c.Session(p.t.Context(), `root\cimv2`)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		e, err := s.(cim.Subscriber).Subscribe(p.t.Context(), "SELECT * FROM __NamespaceOperationEvent", cim.SubscribeOptions{})
+		e, err := p.session(p.User, p.Password, `root\cimv2`).(cim.Subscriber).Subscribe(p.t.Context(), "SELECT * FROM __NamespaceOperationEvent", cim.SubscribeOptions{})
 		if err != nil {
 			p.t.Fatal(err)
 		}
 		defer e.Close()
-		p.says(want{cause: "wmi.quota", confidence: Certain, row: 27, failed: "wmi.quota", code: "0x8004106C", remedy: "ask-less", says: "A quota of WMI is used up", reach: ReachDegraded})
+		p.says(want{cause: "wmi.quota", confidence: Certain, row: 27, failed: "wmi.quota", code: "0x8004106C", remedy: "ask-less", says: "a quota of WMI is used up", reach: ReachDegraded})
 	},
 	"no RPC at port 135": func(p *patient) {
 		p.target.ResolverPort = p.at(func(c net.Conn) {
 			io.ReadAtLeast(c, make([]byte, 64), 1)
 			io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
 		})
-		p.says(want{cause: "tcp.135", confidence: Certain, failed: "tcp.135", code: "0x800706BA", remedy: "who-listens", says: "Something else than RPC"})
+		p.says(want{cause: "tcp.135", confidence: Certain, failed: "tcp.135", code: "0x800706BA", remedy: "who-listens", says: "something else than RPC"})
 	},
 	"row 3: a firewall that speaks for the host": func(p *patient) {
 		p.target.ResolverPort = p.at(func(net.Conn) {})
