@@ -79,7 +79,7 @@ func TestFaults(t *testing.T) {
 		"namespace": {cause: func(t *testing.T, h host) {
 			h.AddUser("reader", "Read-1", "Remote Management Users")
 			account(h, "reader", "Read-1")
-			closeNamespace(t, h.Server)
+			protectNamespace(t, h.Server, "")
 		}, state: "Online - Access denied"},
 		"quota":     {options: casementtest.Options{Opener: busy{}}, cause: func(*testing.T, host) {}, state: "Online - Data retrieval failures occurred"},
 		"over DCOM": {cause: func(_ *testing.T, h host) { h.entry.Transport = DCOM }, state: "Online"},
@@ -118,10 +118,10 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// closeNamespace leaves root\cimv2 to the service itself.
-func closeNamespace(t *testing.T, s *casementtest.Server) {
+// protectNamespace leaves root\cimv2 to the service itself, and to whom another entry says.
+func protectNamespace(t *testing.T, s *casementtest.Server, entry string) {
 	t.Helper()
-	sd, err := security.ParseSDDL("O:BAG:BAD:(A;;0x6003f;;;SY)")
+	sd, err := security.ParseSDDL("O:BAG:BAD:(A;;0x6003f;;;SY)" + entry)
 	must(t, err)
 	b, err := sd.Bytes()
 	must(t, err)
