@@ -20,9 +20,6 @@ type reached struct {
 	err error
 	// hint is what else is known where err is: DCOM answers, for instance.
 	hint string
-	// old is the release where it is one that was reached by no way, or that WinRM is
-	// too old for; from Identify, from DCOM, or from before.
-	version string
 }
 
 // reach asks whether a server answers: Identify, which is proved by the connection

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -89,10 +88,9 @@ func (l *link) endpoint() string {
 // options are those of a connection. Address is dialled where the name would be.
 func (l *link) options() casement.Options {
 	o := l.g.o
-	c := casement.Options{User: l.as.Credentials.Username, Password: l.as.Credentials.Password, NTHash: l.as.Credentials.NTHash,
+	return casement.Options{User: l.as.Credentials.Username, Password: l.as.Credentials.Password, NTHash: l.as.Credentials.NTHash,
 		Scheme: l.as.Scheme, TLS: wsmanclient.TLSOptions{SHA256: l.server.Thumbprint}, OperationTimeout: answerLimit,
 		Settings: o.Settings, NTLM: o.NTLM, Tickets: o.Tickets, HostsFile: "-", DialContext: l.dial, Untyped: true, Logger: o.Log}
-	return c
 }
 
 func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -158,13 +156,6 @@ func (l *link) connection(ctx context.Context, t Transport) (*casement.Connectio
 
 // target is the server for the doctor.
 func (l *link) target(transports ...string) doctor.Target {
-	t := doctor.Target{Name: l.server.Name, Address: l.server.Address, Endpoint: l.server.Endpoint, ResolverPort: l.server.ResolverPort,
+	return doctor.Target{Name: l.server.Name, Address: l.server.Address, Endpoint: l.server.Endpoint, ResolverPort: l.server.ResolverPort,
 		Thumbprint: l.server.Thumbprint, Transports: transports, Scheme: l.as.Scheme}
-	return t
-}
-
-// otherEndpoint tells whether the entry reaches WinRM where Server Manager would not.
-func (l *link) otherEndpoint() bool {
-	u, err := url.Parse(l.endpoint())
-	return err == nil && (u.Scheme != "http" || u.Port() != "5985")
 }
