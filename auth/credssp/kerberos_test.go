@@ -56,7 +56,7 @@ func TestKerberos(t *testing.T) {
 					}
 					id := a.Context().Identity()
 					d := a.Context().(auth.Delegator).Delegated()
-					if !permitted || id.User != user || id.Account == nil || d.Credentials.Username != user || d.Credentials.Password != alice.Password {
+					if !permitted || id.User != user || id.Account == nil || id.Until.IsZero() || d.Credentials.Username != user || d.Credentials.Password != alice.Password {
 						t.Errorf("identity %+v, delegated %v, permitted %t", id, d, permitted)
 					}
 					talk(t, i.Context(), a.Context())

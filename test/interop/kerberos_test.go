@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/auth/krb5"
@@ -451,6 +452,9 @@ func TestKerberosSPNEGO(t *testing.T) {
 			}})
 			if _, err := p.asClient(map[string]any{"mech": "spnego", "dce": dce}, a); err != nil {
 				t.Fatal(err)
+			}
+			if id := a.Context().Identity(); id.Over(time.Now()) || !id.Over(time.Now().Add(11*time.Hour)) { // tickets of this KDC live ten
+				t.Errorf("the proof ends at %v", id.Until)
 			}
 			p.messages(a.Context(), dce)
 		})
