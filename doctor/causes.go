@@ -37,9 +37,6 @@ type findings struct {
 // outcome is what a check said; "" where it was not run.
 func (f *findings) outcome(id string) Outcome { return f.results[id].Outcome }
 
-// failed tells that a check ran and failed.
-func (f *findings) failed(id string) bool { return f.outcome(id) == Fail }
-
 // passed tells that a check ran and found nothing that stops.
 func (f *findings) passed(id string) bool {
 	o := f.outcome(id)

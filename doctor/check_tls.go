@@ -41,7 +41,6 @@ type tlsFacts struct {
 	faults     []tlsFault // what stops, the first that a client meets first
 	names      []string
 	thumbprint string // SHA-256
-	sha1       string // as Windows lists certificates
 	selfSigned bool
 	issuer     string
 	from, to   time.Time

@@ -83,15 +83,11 @@ func (f *findings) again(more ...string) string {
 	return strings.TrimSpace("casement doctor " + f.x.target.command() + " " + strings.Join(more, " "))
 }
 
-// certain, likely and possible make causes.
+// certain and likely make causes.
 func certain(title string, signs ...string) Cause {
 	return Cause{Confidence: Certain, Title: title, For: signs}
 }
 
 func likely(title, test string, signs ...string) Cause {
 	return Cause{Confidence: Likely, Title: title, Test: test, For: signs}
-}
-
-func possible(title, test string, signs ...string) Cause {
-	return Cause{Confidence: Possible, Title: title, Test: test, For: signs}
 }
