@@ -58,9 +58,9 @@ func (x *examination) localAddress(ctx context.Context, to netip.Addr) (string, 
 
 func routeError(a netip.Addr, err error) string {
 	switch {
-	case errors.Is(err, syscall.ENETUNREACH) && a.Is6():
+	case isErrno(err, syscall.ENETUNREACH, 10051) && a.Is6():
 		return "this machine has no IPv6 address that reaches so far"
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+	case isErrno(err, syscall.ENETUNREACH, 10051), isErrno(err, syscall.EHOSTUNREACH, 10065):
 		return "no route"
 	}
 	var op *net.OpError

@@ -44,7 +44,7 @@ func tcpWinRM(ctx context.Context, x *examination) found {
 		}
 		return f
 	}
-	p.refused = errors.Is(err, syscall.ECONNREFUSED)
+	p.refused = isErrno(err, syscall.ECONNREFUSED, 10061)
 	p.open, p.closed = x.knockElsewhere(context.WithoutCancel(ctx), port)
 	for _, o := range p.open {
 		seen = append(seen, "port "+o+" answers")
@@ -131,7 +131,7 @@ func (x *examination) connect(ctx context.Context, port string) (took time.Durat
 	if address != "" {
 		return took, address, nil
 	}
-	if n := slices.IndexFunc(errs, func(e error) bool { return errors.Is(e, syscall.ECONNREFUSED) }); n >= 0 {
+	if n := slices.IndexFunc(errs, func(e error) bool { return isErrno(e, syscall.ECONNREFUSED, 10061) }); n >= 0 {
 		return time.Since(start), "", errs[n]
 	}
 	return time.Since(start), "", errs[0]
@@ -157,7 +157,7 @@ func (x *examination) knockElsewhere(ctx context.Context, but string) (open, clo
 		switch {
 		case found[n] == nil:
 			open = append(open, p)
-		case errors.Is(found[n], syscall.ECONNREFUSED):
+		case isErrno(found[n], syscall.ECONNREFUSED, 10061):
 			closed = append(closed, p)
 		}
 	}
