@@ -117,6 +117,18 @@ func (t *callbackTry) wait(ctx context.Context, enough func() bool) bool {
 	}
 }
 
+// waitProved is wait, but for a host whose identity this machine could not verify: it
+// calls in another way soon, or not at all.
+func (t *callbackTry) waitProved(ctx context.Context, enough func() bool) bool {
+	failed := false
+	if t.wait(ctx, func() bool { failed = t.unproven() != nil; return failed || enough() }) && !failed {
+		return true
+	}
+	soon, cancel := context.WithTimeout(ctx, quietTime)
+	defer cancel()
+	return t.wait(soon, enough)
+}
+
 // find gives the last step that f takes. mu is held.
 func (t *callbackTry) find(f func(wmiclient.Callback) bool) *wmiclient.Callback {
 	for n := len(t.steps) - 1; n >= 0; n-- {
@@ -151,6 +163,17 @@ func (t *callbackTry) called() *wmiclient.Callback {
 // unproven is an identity that this machine could not verify. mu is held.
 func (t *callbackTry) unproven() *wmiclient.Callback {
 	return t.find(func(b wmiclient.Callback) bool { return b.Leg == wmiclient.CallbackProved && b.Err != nil })
+}
+
+// notVerified is why this machine could not verify the host; "" where it could, or
+// nobody tried.
+func (t *callbackTry) notVerified() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if b := t.unproven(); b != nil {
+		return "the host proves an identity that this machine cannot verify, and calls with none other: " + b.Err.Error()
+	}
+	return ""
 }
 
 // onlyUnproven tells whether the host tried to prove an identity, could not, and

@@ -9,7 +9,7 @@ import (
 // on which machine it is mended. See spec/wmi.md 1.7.
 func init() {
 	explain("callback.in135", namespaceForbidsCallbacks, hostMayNotCall, ownFirewall, cannotReachThis)
-	explain("callback.sink", ownFirewall, cannotReachSink)
+	explain("callback.sink", ownFirewall, hostMayNotCall, identityNotVerified, cannotReachSink)
 	explain("callback.level", hostMayNotCall, levelTooLow, identityNotVerified, neverCalled)
 	explain("callback.anonymous", sinksAreChecked, anonymousRefused)
 	explain("callback.allow", anonymousWithoutNeed, hostMayNotCall)
@@ -112,6 +112,9 @@ func hostMayNotCall(f *findings, failed Result) *diagnosis {
 		d.Test = `on the host: reg query HKLM\SOFTWARE\Microsoft\WBEM\CIMOM`
 	default:
 		return nil
+	}
+	if why := t.notVerified(); why != "" {
+		d.For = append(d.For, why)
 	}
 	if t.dropped {
 		d.For = append(d.For, "the host drops the operation before it dials")

@@ -16,16 +16,16 @@ func init() {
 
 func callbackLevel(ctx context.Context, x *examination) found {
 	t := x.dcom.callback
-	t.wait(ctx, func() bool { return t.ended || t.called() != nil })
+	t.waitProved(ctx, func() bool { return t.ended || t.called() != nil })
 	t.mu.Lock()
-	called, unproven := t.called(), t.unproven()
+	called := t.called()
 	t.mu.Unlock()
 	f := found{seen: t.seen()}
 	switch {
 	case called == nil && t.arrived():
 		f.outcome, f.detail = Info, "the results came; who hosts the sink does not tell how"
-	case called == nil && unproven != nil:
-		f.outcome, f.detail = Fail, "the host proves an identity that this machine cannot verify, and calls with none other: "+unproven.Err.Error()
+	case called == nil && t.notVerified() != "":
+		f.outcome, f.detail = Fail, t.notVerified()
 	case called == nil:
 		f.outcome, f.detail = Fail, "the host connected and never called"
 	case called.Level <= dcerpc.LevelNone || called.Identity.Anonymous:

@@ -17,13 +17,15 @@ func callbackSink(ctx context.Context, x *examination) found {
 	if t.ports.Resolver == 0 {
 		return found{detail: fmt.Sprintf("port %d is both", t.ports.Objects)}
 	}
-	ok := t.wait(ctx, func() bool { return t.ended || t.came(t.ports.Objects) != nil || t.shutOut() != nil })
+	ok := t.waitProved(ctx, func() bool { return t.ended || t.came(t.ports.Objects) != nil || t.shutOut() != nil })
 	t.mu.Lock()
 	came, shut := t.came(t.ports.Objects), t.shutOut()
 	t.mu.Unlock()
 	switch {
 	case came == nil && shut != nil:
 		return found{outcome: Fail, detail: fmt.Sprintf("this machine's own firewall refuses %s: %v", shut.Peer, shut.Err), seen: t.seen()}
+	case !ok && t.notVerified() != "":
+		return found{outcome: Fail, detail: t.notVerified(), seen: t.seen()}
 	case !ok:
 		return found{outcome: Fail, detail: fmt.Sprintf("the host asked where the sink is; no connection came to %s", x.here(t.ports.Objects)), seen: t.seen()}
 	}
