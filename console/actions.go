@@ -50,7 +50,7 @@ func namesOf(list []Entry) []string {
 // addServers adds all or none.
 func (c *Console) addServers(rq *request, servers []pool.Server) error {
 	if c.settings.get().AdministratorsAdd && rq.who.Role < Administrator {
-		return needRole(Administrator)
+		return c.refuse(rq, Administrator)
 	}
 	if len(servers) == 0 {
 		return &problem{Status: http.StatusBadRequest, Title: "Nothing to add", Text: "No server is named."}
@@ -129,7 +129,7 @@ func (c *Console) pauseServers(rq *request, names []string, paused bool) error {
 // manageAs binds servers to a named credential; "" is that of a tag, or the pool's.
 func (c *Console) manageAs(rq *request, names []string, credential string) error {
 	if c.settings.get().AdministratorsAdd && rq.who.Role < Administrator {
-		return needRole(Administrator)
+		return c.refuse(rq, Administrator)
 	}
 	if credential != "" {
 		list, err := c.pool.Credentials(rq.Context())

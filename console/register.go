@@ -22,6 +22,7 @@ func (c *Console) register() {
 	c.registerRun()
 	c.registerAudit()
 	c.registerSettings()
+	c.registerAPI()
 	if c.o.Metrics != nil {
 		c.data("GET /metrics", Reader, func(rq *request) error {
 			c.o.Metrics.ServeHTTP(rq, rq.Request)

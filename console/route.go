@@ -81,11 +81,16 @@ func (c *Console) gate(rq *request, rt route) error {
 	if rq.who.Role >= rt.Role {
 		return nil
 	}
-	e := auditlog.Entry{Action: "denied", Result: auditlog.Denied, Parameters: map[string]string{"request": rq.Method + " " + rq.URL.Path}, Words: "the role " + rt.Role.String() + " is needed"}
+	return c.refuse(rq, rt.Role)
+}
+
+// refuse writes down that a role did not suffice, and says so.
+func (c *Console) refuse(rq *request, need Role) error {
+	e := auditlog.Entry{Action: "denied", Result: auditlog.Denied, Parameters: map[string]string{"request": rq.Method + " " + rq.URL.Path}, Words: "the role " + need.String() + " is needed"}
 	if err := c.note(rq, e); err != nil {
 		c.log.Error("the audit log cannot be written", "error", err)
 	}
-	return needRole(rt.Role)
+	return needRole(need)
 }
 
 // needRole says that a role does not suffice.

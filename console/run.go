@@ -92,7 +92,7 @@ func (c *Console) mayShell(rq *request) error {
 		if rq.who.Role >= Administrator {
 			return nil
 		}
-		return needRole(Administrator)
+		return c.refuse(rq, Administrator)
 	default:
 		return &problem{Status: http.StatusForbidden, Title: "Switched off", Text: "Shells and commands are switched off in the settings of this console."}
 	}

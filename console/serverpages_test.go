@@ -211,7 +211,7 @@ func TestShellPage(t *testing.T) {
 	if a, _ := d.get(d.as("admin"), "/live/poll?t=shell%3A"+id); a.StatusCode != http.StatusNotFound {
 		t.Errorf("somebody else follows: %s", a.Status)
 	}
-	dir := t.TempDir() // where root runs the test, commands run as somebody else
+	dir := t.TempDir()                                                                            // where root runs the test, commands run as somebody else
 	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o777)); err != nil { // #nosec G302 -- as above
 		t.Fatal(err)
 	}

@@ -24,11 +24,8 @@ const (
 
 func (c *Console) openSessions() {
 	c.rows = &sessionRows{db: c.store, gone: map[string]time.Time{}}
-	m := scs.New()
-	m.Store = c.rows
-	m.IdleTimeout, m.Lifetime = sessionIdle, sessionLife
-	m.HashTokenInStore = true
-	c.sessions = m
+	// Not scs.New, which begins to sweep a store in memory that nobody uses.
+	c.sessions = &scs.SessionManager{Store: c.rows, Codec: scs.GobCodec{}, IdleTimeout: sessionIdle, Lifetime: sessionLife, HashTokenInStore: true}
 }
 
 // identify finds out who asks: by an API token, or by the cookie of a session.

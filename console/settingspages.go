@@ -128,10 +128,7 @@ func (c *Console) revokeKey(rq *request) (result, error) {
 
 func (c *Console) saveCredential(rq *request) (result, error) {
 	k := pool.Credential{Name: rq.PostForm.Get("name"), User: rq.PostForm.Get("user"), Scheme: wsmanclient.Scheme(rq.PostForm.Get("scheme")), For: strings.Fields(strings.ReplaceAll(rq.PostForm.Get("for"), ",", " "))}
-	password := []byte(rq.PostForm.Get("password"))
-	err := c.act(rq, auditlog.Entry{Action: "credential-set", Parameters: map[string]string{"credential": k.Name, "user": k.User, "for": strings.Join(k.For, ",")}}, func(*auditlog.Entry) error {
-		return c.pool.SetCredential(rq.Context(), k, password)
-	})
+	err := c.setCredential(rq, k, []byte(rq.PostForm.Get("password")))
 	return result{Message: "Saved the credential " + k.Name + ".", Location: "/settings/credentials"}, err
 }
 
@@ -140,10 +137,18 @@ func (c *Console) removeCredential(rq *request) (result, error) {
 	if err := rq.confirm(confirmation{Level: 1, Title: "Remove the credential " + name, Effect: "Its password is forgotten.", List: []string{name}, Do: "Remove"}); err != nil {
 		return result{}, err
 	}
-	err := c.act(rq, auditlog.Entry{Action: "credential-remove", Parameters: map[string]string{"credential": name}}, func(*auditlog.Entry) error {
-		return c.pool.RemoveCredential(rq.Context(), name)
-	})
-	return result{Message: "Removed the credential " + name + ".", Location: "/settings/credentials"}, err
+	return result{Message: "Removed the credential " + name + ".", Location: "/settings/credentials"}, c.forgetCredential(rq, name)
+}
+
+// setCredential makes or replaces one. An empty password keeps the one that is.
+func (c *Console) setCredential(rq *request, k pool.Credential, password []byte) error {
+	e := auditlog.Entry{Action: "credential-set", Parameters: map[string]string{"credential": k.Name, "user": k.User, "for": strings.Join(k.For, ",")}}
+	return c.act(rq, e, func(*auditlog.Entry) error { return c.pool.SetCredential(rq.Context(), k, password) })
+}
+
+func (c *Console) forgetCredential(rq *request, name string) error {
+	e := auditlog.Entry{Action: "credential-remove", Parameters: map[string]string{"credential": name}}
+	return c.act(rq, e, func(*auditlog.Entry) error { return c.pool.RemoveCredential(rq.Context(), name) })
 }
 
 // saveRole gives a group a role, or takes it away.
