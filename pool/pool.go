@@ -45,6 +45,8 @@ type Options struct {
 	Log *slog.Logger
 	// Observer is told what this process does for the pool; nil is nobody.
 	Observer Observer
+
+	silence time.Duration // after which a task counts as lost; 30 s where 0
 }
 
 // Pool is a way to the servers that are managed, whoever holds the folder or the
@@ -82,6 +84,9 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	}
 	if o.Identity == "" {
 		o.Identity = filepath.Join(o.Dir, "identity")
+	}
+	if o.silence == 0 {
+		o.silence = 30 * time.Second
 	}
 	p := &Pool{o: o, log: o.Log, fleet: newFleet()}
 	p.gather = newGatherer(gatherOptions{DialContext: o.DialContext, Settings: o.Settings, NTLM: o.NTLM, Tickets: o.Tickets, Sinks: o.Sinks, Log: o.Log})
@@ -121,7 +126,7 @@ func (p *Pool) open(ctx context.Context) (err error) {
 	if p.refreshes, err = p.bus.Queue(ctx, bus.QueueOptions{Name: "refresh", Memory: true, Single: true, Age: 10 * time.Minute}); err != nil {
 		return err
 	}
-	if p.tasks, err = p.bus.Queue(ctx, bus.QueueOptions{Name: "work", Age: keepWork}); err != nil {
+	if p.tasks, err = p.bus.Queue(ctx, bus.QueueOptions{Name: "work", Age: keepWork, Silence: p.o.silence}); err != nil {
 		return err
 	}
 	return p.follow(ctx)

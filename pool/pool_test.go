@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,8 +18,18 @@ import (
 
 func TestMain(m *testing.M) {
 	fleetsim.Main()
+	if play := parts[os.Getenv("CASEMENT_POOL_PART")]; play != nil {
+		if err := play(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	goleak.VerifyTestMain(m)
 }
+
+// parts are what this binary does as another process.
+var parts = map[string]func() error{}
 
 func openTest(t testing.TB, dir string) *Pool {
 	t.Helper()

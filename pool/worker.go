@@ -35,7 +35,7 @@ type worker struct {
 	gather *gatherer
 	name   string
 	// settled is how old an attempt without a result must be until its worker counts
-	// as lost; a task comes again after 30 s of silence.
+	// as lost; its task comes again a little later.
 	settled time.Duration
 
 	mu      sync.Mutex
@@ -43,7 +43,7 @@ type worker struct {
 }
 
 func newWorker(p *Pool) *worker {
-	return &worker{pool: p, gather: p.gather, name: me(), settled: 29 * time.Second, running: map[string]context.CancelCauseFunc{}}
+	return &worker{pool: p, gather: p.gather, name: me(), settled: p.o.silence - time.Second, running: map[string]context.CancelCauseFunc{}}
 }
 
 // takeRefresh does a task of the queue of refreshes: probe.KEY, full.KEY or hand.KEY.
