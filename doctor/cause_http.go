@@ -7,7 +7,7 @@ import (
 
 // What answers at the port, and is it WinRM.
 func init() {
-	explain("http", speaksTLS, proxyBetween, redirected, stoppedService, notWinRM, wrongPath, filteredAddress, busyService, hungService)
+	explain("http", speaksTLS, proxyBetween, redirected, stoppedService, notWinRM, wrongPath, filteredAddress, busyService, hungService, closedAtOnce)
 }
 
 func speaksTLS(f *findings, r Result) *diagnosis {

@@ -125,11 +125,11 @@ func (f *findings) openPort() []Remedy {
 }
 
 func machineSilent(f *findings, r Result) *diagnosis {
-	if r.Code != "0x80338126" {
+	if f.x.winrm.port.refused {
 		return nil
 	}
 	d := &diagnosis{Cause: likely(f.name()+" does not answer at all: it is off, its address is another's or nobody's, or a firewall drops everything",
-		"ping "+f.x.target.host()+"; and look at the machine's own screen or console", "the port is silent", "so is every other that was tried")}
+		"ping "+f.x.target.host()+"; and look at the machine's own screen or console", r.Detail, "no other port that was tried answers")}
 	d.Row = 3
 	d.remedies = append([]Remedy{steps("power", OnTarget, "", "switch it on; compare its address with what the name service says")}, f.openPort()...)
 	return d
@@ -147,4 +147,18 @@ func firstAddress(list []netip.Addr) string {
 		return "ADDRESS"
 	}
 	return list[0].String()
+}
+
+// closedAtOnce: a connection that is taken and ended before a word is said, as a
+// firewall of the machine itself does that looks at who comes.
+func closedAtOnce(f *findings, r Result) *diagnosis {
+	if !strings.Contains(r.Detail, endedText) {
+		return nil
+	}
+	port := f.x.target.port()
+	d := &diagnosis{Cause: likely("port "+port+" of "+f.name()+" takes the connection and ends it at once: a firewall there does not let this machine in, or the service is failing",
+		"the rules for port "+port+" on "+f.name(), r.Detail)}
+	d.Row = 3
+	d.remedies = f.openPort()
+	return d
 }

@@ -9,7 +9,7 @@ import (
 
 // Certificates and what is not TLS.
 func init() {
-	explain("tls", notTLS, oldTLS, wrongPin, wrongName, outOfDate, notForServers, unknownIssuer)
+	explain("tls", notTLS, oldTLS, wrongPin, wrongName, outOfDate, notForServers, unknownIssuer, hungService, closedAtOnce)
 }
 
 // firstFault is what a client meets first.

@@ -58,8 +58,11 @@ func (x *examination) noHTTP(ctx context.Context, first []byte, err error) found
 	case strings.Contains(err.Error(), "response headers exceeded"):
 		return fail(codeServerError, fmt.Sprintf("what answers sends headers without an end (more than %d kB)", maxHead>>10))
 	}
-	return fail(wsman.CodeDestinationUnreachable, "the connection ended without an answer: "+reason(err))
+	return fail(wsman.CodeDestinationUnreachable, endedText+": "+reason(err))
 }
+
+// endedText says that a connection was taken and nothing came.
+const endedText = "the connection ended without an answer"
 
 // readHTTP judges an answer. See spec/winrm.md 5.9.
 func (x *examination) readHTTP(a *httpAnswer) found {

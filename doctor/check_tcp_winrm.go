@@ -140,7 +140,7 @@ func (x *examination) connect(ctx context.Context, port string) (took time.Durat
 // knockElsewhere tries the ports that tell a machine that is off from a firewall, and a
 // listener that was moved. It ends soon.
 func (x *examination) knockElsewhere(ctx context.Context, but string) (open, closed []string) {
-	ctx, cancel := context.WithTimeout(ctx, otherPortsTime)
+	ctx, cancel := context.WithTimeout(ctx, x.options.scaled(otherPortsTime))
 	defer cancel()
 	ports := []string{defaultPort, defaultTLSPort, "80", "443", "135", "445"}
 	found := make([]error, len(ports))

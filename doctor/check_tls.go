@@ -9,9 +9,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/casementhq/casement/wsman"
 )
 
 // Over https: the certificate is one that this machine takes. All that is wrong
@@ -64,6 +68,9 @@ func checkTLS(ctx context.Context, x *examination) found {
 	c := tls.Client(raw, config)
 	if err := c.HandshakeContext(ctx); err != nil {
 		facts.faults = []tlsFault{handshakeFault(err)}
+		if late(ctx, err) {
+			return fail(wsman.CodeNetworkTimedOut, handshakeText(ctx, err))
+		}
 		return fail(codeTLS, handshakeText(ctx, err))
 	}
 	state := c.ConnectionState()
@@ -215,8 +222,10 @@ func handshakeText(ctx context.Context, err error) string {
 		return "it does not speak TLS: it may be an http listener"
 	case handshakeFault(err) == tlsVersion:
 		return "it offers only versions of TLS before 1.2"
-	case ctx.Err() != nil:
+	case late(ctx, err):
 		return "it takes the connection and says nothing"
+	case errors.Is(err, io.EOF), isErrno(err, syscall.ECONNRESET, 10054):
+		return endedText + ": " + reason(err)
 	}
 	return "the TLS handshake failed: " + reason(err)
 }
