@@ -10,17 +10,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/casementhq/casement"
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/internal/fleetsim"
+	"github.com/casementhq/casement/wsman/wsmanclient"
 )
 
 func init() {
-	clients["query"] = func(t target) (client, error) {
-		c, err := newOurs(t)
-		if err != nil {
-			return nil, err
+	for name, o := range map[string]casement.Options{
+		"untyped": {Untyped: true}, "typed": {}, "shared": {Classes: &wsmanclient.Classes{}},
+	} {
+		clients[name] = func(t target) (client, error) {
+			c, err := dial(t, o)
+			return &querying{c, t.Hosts}, err
 		}
-		return &querying{c.(ours), t.Hosts}, nil
 	}
 }
 
@@ -49,16 +52,16 @@ func (c *querying) ask(ctx context.Context, n int) error {
 }
 
 // BenchmarkBesidePywinrm asks hosts a small query by a client that is new, and
-// then over the kept connections, sealed by NTLM: ours and pywinrm with a pool of
-// 32 threads, in turns. The goal is ten times as many for each second of
-// processor time.
+// then over the kept connections, sealed by NTLM: ours, with values as text as
+// pywinrm has them, and pywinrm with a pool of 32 threads, in turns. The goal is
+// ten times as many for each second of processor time.
 func BenchmarkBesidePywinrm(b *testing.B) {
 	peer := pywinrm(b)
 	hosts := size(b, 20, 200)
 	fleet := spawn(b, fleetsim.Options{Hosts: hosts})
 	var cold, warm [2]best
 	for b.Loop() {
-		kids := [2]*child{start(b, "query", targetOf(fleet)), startCommand(b, peer(), targetOf(fleet))}
+		kids := [2]*child{start(b, "untyped", targetOf(fleet)), startCommand(b, peer(), targetOf(fleet))}
 		for i, c := range kids {
 			cold[i].take(c.poll())
 			for range 3 {
@@ -74,6 +77,29 @@ func BenchmarkBesidePywinrm(b *testing.B) {
 	b.ReportMetric(warm[1].cpu.Seconds()/warm[0].cpu.Seconds(), "x-pywinrm-warm-cpu")
 	b.ReportMetric(cold[1].took.Seconds()/cold[0].took.Seconds(), "x-pywinrm-cold")
 	b.ReportMetric(warm[1].took.Seconds()/warm[0].took.Seconds(), "x-pywinrm-warm")
+}
+
+// BenchmarkClasses asks hosts a small query whose values have types: each client
+// with definitions of its own, and with definitions that all share.
+func BenchmarkClasses(b *testing.B) {
+	for _, name := range []string{"typed", "shared", "untyped"} {
+		b.Run(name, func(b *testing.B) {
+			hosts := size(b, 20, 1000)
+			fleet := spawn(b, fleetsim.Options{Hosts: hosts})
+			var cold, warm best
+			heap := 0.0
+			for b.Loop() {
+				c := start(b, name, targetOf(fleet))
+				before := c.usage()
+				cold.take(c.poll())
+				heap = (float64(c.usage().Heap) - float64(before.Heap)) / float64(hosts)
+				warm.take(c.poll())
+			}
+			cold.report(b, hosts, "cold")
+			warm.report(b, hosts, "warm")
+			b.ReportMetric(heap/1e3, "heap-kB/host")
+		})
+	}
 }
 
 // best is the least that a round took and cost.

@@ -114,7 +114,7 @@ func (c *pooled) refresh(ctx context.Context, began time.Time, r *round) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%d hosts were not asked: %w", left, ctx.Err())
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(50*time.Millisecond + time.Duration(len(c.Hosts))*100*time.Microsecond): // to look costs, too
 		}
 	}
 	if c.known {
