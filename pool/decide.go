@@ -118,7 +118,8 @@ var stateOfCheck = []struct {
 	{"auth.ntlm", CredentialsNotValid}, {"auth.", NegotiateError}, {"bindings", NegotiateError}, {"encryption", NegotiateError},
 	{"winrm.identify", VerifyWinRM}, {"winrm.authorize", AccessDenied}, {"winrm.quota", DataRetrievalFailures}, {"uac.filter", AccessDenied},
 	{"epm", NotComputerAccessible}, {"rpc.auth", CredentialsNotValid}, {"dcom.bindings", NotComputerAccessible}, {"dcom.call", NotComputerAccessible},
-	{"dcom.activate", AccessDenied}, {"wmi.", AccessDenied},
+	{"dcom.activate", AccessDenied}, {"dcom.enabled", NotComputerAccessible}, {"wmi.quota", DataRetrievalFailures},
+	{"wmi.subscriptions", DataRetrievalFailures}, {"wmi.", AccessDenied},
 }
 
 // decide is the state of a server that was just asked.
