@@ -71,8 +71,9 @@ func (d *Domain) join() (*Member, error) {
 	if err := d.memberFiles(dir); err != nil {
 		return nil, err
 	}
+	// What winbind starts leaves its process group: the processes have a space of numbers of their own, which ends as a whole.
 	there := func(args ...string) *exec.Cmd {
-		cmd := exec.Command("unshare", append([]string{"-m", "sh", "-c", view, dir}, args...)...)
+		cmd := exec.Command("unshare", append([]string{"--mount", "--pid", "--fork", "--kill-child", "sh", "-c", view, dir}, args...)...)
 		cmd.Env = append(os.Environ(), "KRB5_CONFIG="+d.Krb5Conf)
 		return cmd
 	}
