@@ -28,6 +28,7 @@ func (p *Pool) Serve(ctx context.Context, o ServeOptions) error {
 		}
 	}
 	w := newWorker(p)
+	outer := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	done := make(chan struct{})
@@ -60,10 +61,10 @@ func (p *Pool) Serve(ctx context.Context, o ServeOptions) error {
 	for range parts {
 		<-done
 	}
-	if err := context.Cause(ctx); err != nil && err != context.Canceled && err != ctx.Err() { //nolint:errorlint // the very cause
-		return err
+	if outer.Err() != nil { // it was ended from outside, whose cause, such as a signal, is no failure
+		return nil
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // upkeep mends works and closes connections that nobody uses.
