@@ -343,11 +343,11 @@ var faults = map[string]func(p *patient){
 		p.namespaceSD(`root\cimv2`, "O:BAG:BAD:(A;;0x6003f;;;SY)(A;;0x6003f;;;BA)(A;;0x21;;;AU)")
 		p.as("reader", "Secret-Read-1")
 		p.beside()
-		r := p.says(want{cause: "dcom.launch", confidence: Certain, row: 8, failed: "dcom.activate", code: "0x80070005", remedy: "dcom-users", says: "DCOM: the account lacks Remote Launch"})
+		p.says(want{cause: "dcom.launch", confidence: Certain, row: 8, failed: "dcom.activate", code: "0x80070005", remedy: "dcom-users", says: "DCOM: the account lacks Remote Launch"})
 		if err := p.Service.State.Accounts.AddMember("Distributed COM Users", "reader"); err != nil { // what the first remedy types
 			p.t.Fatal(err)
 		}
-		if r = p.examine(); r.Transports["dcom"] != ReachWorks {
+		if r := p.examine(); r.Transports["dcom"] != ReachWorks {
 			p.t.Errorf("mended, and still %v: %+v", r.Transports, r.Cause)
 		}
 	},
