@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/pool"
 )
 
@@ -60,12 +61,12 @@ func isHostName(s string) bool {
 	return strings.Trim(labels[len(labels)-1], "0123456789") != "" // else it is a broken address
 }
 
-// CheckTag tells whether something can be a tag: up to 64 printable characters
-// without spaces and without the characters that stand between tags.
+// CheckTag tells whether something can be a tag: up to 64 octets of printable
+// characters, without spaces and what stands between tags in lists and filters.
 func CheckTag(tag string) error {
-	if tag == "" || utf8.RuneCountInString(tag) > 64 || strings.ContainsAny(tag, "|,;\"'") ||
+	if tag == "" || len(tag) > 64 || strings.ContainsAny(tag, "|,:;\"'") ||
 		strings.ContainsFunc(tag, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }) {
-		return fmt.Errorf("%s cannot be a tag: one has up to 64 characters, without spaces, quotes and | , ;", quoted(tag))
+		return fmt.Errorf("%s cannot be a tag: one has up to 64 letters, without spaces, quotes and | , : ;", quoted(tag))
 	}
 	return nil
 }
@@ -98,12 +99,18 @@ func check(s *pool.Server) error {
 		return fmt.Errorf("%s is not a transport; there are winrm, dcom and both", quoted(string(s.Transport)))
 	}
 	if s.Thumbprint != "" {
-		s.Thumbprint = strings.ToUpper(strings.NewReplacer(":", "", " ", "").Replace(s.Thumbprint))
-		if b, err := hex.DecodeString(s.Thumbprint); err != nil || len(b) != 32 {
+		pin := strings.NewReplacer(":", "", " ", "").Replace(s.Thumbprint)
+		if b, err := hex.DecodeString(pin); err != nil || len(b) != 32 {
 			return fmt.Errorf("%s is not a thumbprint, which is SHA-256 in 64 hexadecimal digits", quoted(s.Thumbprint))
 		}
 	}
-	return errors.Join(checkWords("credential", s.Credential, 256), checkWords("note", s.Note, 2000))
+	if err := s.Clean(); err != nil {
+		if c := (*cim.Error)(nil); errors.As(err, &c) {
+			return fmt.Errorf("%s: %s", quoted(s.Name), c.Detail)
+		}
+		return err
+	}
+	return nil
 }
 
 func checkEndpoint(endpoint string) error {
@@ -118,16 +125,6 @@ func checkEndpoint(endpoint string) error {
 		if _, err := net.LookupPort("tcp", port); err != nil {
 			return fmt.Errorf("%s is not an endpoint: its port is not one", quoted(endpoint))
 		}
-	}
-	return nil
-}
-
-func checkWords(what, s string, most int) error {
-	if len(s) > most {
-		return fmt.Errorf("the %s is longer than %d octets", what, most)
-	}
-	if strings.ContainsFunc(s, unicode.IsControl) {
-		return fmt.Errorf("the %s has control characters: %s", what, quoted(s))
 	}
 	return nil
 }

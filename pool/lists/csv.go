@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/casementhq/casement/pool"
 )
@@ -148,7 +149,7 @@ func writeCSV(w io.Writer, servers []pool.Server) error {
 			row[10] = s.Added.UTC().Format(time.RFC3339)
 		}
 		for i, f := range row {
-			row[i] = Defused(f)
+			row[i] = Defused(oneLine(f))
 		}
 		if err := out.Write(row); err != nil {
 			return err
@@ -156,6 +157,16 @@ func writeCSV(w io.Writer, servers []pool.Server) error {
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// oneLine has spaces for what is no character of a line.
+func oneLine(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s))
 }
 
 // formulas are what a spreadsheet takes a cell for a formula by.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -58,6 +59,8 @@ type List struct {
 	// Servers have the names of the list in its order; one that came twice is here
 	// once, with the tags of both. Added and AddedBy are not set.
 	Servers []pool.Server
+	// Lines are where the servers stand.
+	Lines []int
 	// Notes say what stood in the list and was not taken.
 	Notes []Note
 }
@@ -123,7 +126,7 @@ func Read(r io.Reader, format Format, name string) (*List, error) {
 	if err := read(build, text); err != nil {
 		return nil, err
 	}
-	return &List{Format: format, Servers: build.servers, Notes: build.notes}, nil
+	return &List{Format: format, Servers: build.servers, Lines: build.lines, Notes: build.notes}, nil
 }
 
 // Write writes servers. A format leaves out what it has no place for; CSV and JSON
@@ -253,6 +256,7 @@ func headOf(line string) Format {
 // builder collects the servers of a list.
 type builder struct {
 	servers []pool.Server
+	lines   []int
 	at      map[string]place // by name in small letters
 	notes   []Note
 }
@@ -272,7 +276,7 @@ func (b *builder) add(line, column int, s pool.Server) error {
 			return wrong(line, column, "the list has more than %d servers", MaxServers)
 		}
 		b.at[key] = place{len(b.servers), line}
-		b.servers = append(b.servers, s)
+		b.servers, b.lines = append(b.servers, s), append(b.lines, line)
 		return nil
 	}
 	have := &b.servers[p.index]
@@ -288,6 +292,7 @@ func (b *builder) add(line, column int, s pool.Server) error {
 	if len(tags) > maxTags {
 		return wrong(line, column, "%s has more than %d tags", s.Name, maxTags)
 	}
+	slices.Sort(tags)
 	have.Tags = tags
 	return nil
 }

@@ -32,7 +32,7 @@ func short(s pool.Server) string {
 }
 
 func TestRead(t *testing.T) {
-	pin := strings.Repeat("0A", 32)
+	pin := strings.Repeat("0a", 32)
 	for name, c := range map[string]struct {
 		file, text string
 		format     Format
@@ -49,18 +49,18 @@ func TestRead(t *testing.T) {
 		},
 		"our CSV": {
 			text: "name,address,endpoint,transport,resolver_port,thumbprint,tags,credential,paused,note,added,added_by\n" +
-				"srv1,10.0.0.1,https://srv1:5986/wsman,winrm,1135," + strings.ToLower(pin) + ",web|tokyo,ops,true,'=1+1,2026-01-02T03:04:05Z,anna\nsrv2,,,,,,,,,\"a, \"\"b\"\"\",,\n",
+				"srv1,10.0.0.1,https://srv1:5986/wsman,winrm,1135," + strings.ToUpper(pin) + ",web|tokyo,ops,true,'=1+1,2026-01-02T03:04:05Z,anna\nsrv2,,,,,,,,,\"a, \"\"b\"\"\",,\n",
 			format: CSV,
-			want:   []string{"srv1, at 10.0.0.1, by https://srv1:5986/wsman, winrm, pin " + pin + ", tags web+tokyo, as ops, note =1+1, paused, 135 is 1135", `srv2, note a, "b"`},
+			want:   []string{"srv1, at 10.0.0.1, by https://srv1:5986/wsman, winrm, pin " + pin + ", tags tokyo+web, as ops, note =1+1, paused, 135 is 1135", `srv2, note a, "b"`},
 		},
 		"CSV of a spreadsheet elsewhere": {
 			text:   "\xef\xbb\xbfName;Tags;Owner\nsrv1;web, tokyo;anna\n",
-			format: CSV, want: []string{"srv1, tags web+tokyo"}, notes: []string{`line 1: the column "owner" is not taken`},
+			format: CSV, want: []string{"srv1, tags tokyo+web"}, notes: []string{`line 1: the column "owner" is not taken`},
 		},
 		"Windows Admin Center": {
 			text: "\"name\",\"type\",\"tags\",\"groupId\"\n\"srv1.contoso.com\",\"msft.sme.connection-type.server\",\"hyperv|Prod Servers\",\"global\"\n" +
 				"\"pc1\",\"msft.sme.connection-type.windows-client\",\"\",\"\"\n\"clu1\",\"msft.sme.connection-type.cluster\",\"\",\"\"\n",
-			format: AdminCenter, want: []string{"srv1.contoso.com, tags hyperv+Prod-Servers", "clu1"},
+			format: AdminCenter, want: []string{"srv1.contoso.com, tags hyperv+prod-servers", "clu1"},
 			notes: []string{`"Prod Servers" becomes "Prod-Servers"`, `line 3: "pc1" has a client operating system`, `line 4: "clu1" is a cluster`},
 		},
 		"Server Manager": {
@@ -114,10 +114,10 @@ ansible_winrm_transport=kerberos
 			format: Ansible,
 			want: []string{
 				"mail.example.com, at 10.1.1.1",
-				"web01.corp.example, by https://web01.corp.example:5986/wsman, tags web+prod",
-				"web02.corp.example, by https://web02.corp.example:5986/wsman, tags web+prod",
-				"web03.corp.example, by https://web03.corp.example:5986/wsman, tags web+prod",
-				"other, at 10.0.0.9, tags web+prod", "db-a, tags db+prod", "db-c, tags db+prod", "fd00::9, tags db+prod",
+				"web01.corp.example, by https://web01.corp.example:5986/wsman, tags prod+web",
+				"web02.corp.example, by https://web02.corp.example:5986/wsman, tags prod+web",
+				"web03.corp.example, by https://web03.corp.example:5986/wsman, tags prod+web",
+				"other, at 10.0.0.9, tags prod+web", "db-a, tags db+prod", "db-c, tags db+prod", "fd00::9, tags db+prod",
 				"box, by http://box:5986/wsman, tags db+prod",
 			},
 			notes: []string{
@@ -162,7 +162,7 @@ all:
 `,
 			format: AnsibleYAML,
 			want: []string{
-				"mail.example.com", "web01, tags web", "web02, tags web", "web09, at 10.0.0.9, by https://web09:5986/wsman, tags web+db+secure",
+				"mail.example.com", "web01, tags web", "web02, tags web", "web09, at 10.0.0.9, by https://web09:5986/wsman, tags db+secure+web",
 				"db1, by https://db1:5986/wsman, tags db+secure",
 			},
 			notes: []string{"line 10: ansible_password is not taken: secrets"},

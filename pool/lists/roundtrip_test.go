@@ -24,7 +24,7 @@ var (
 		}
 		return net.IP(b).String()
 	})
-	drawTag   = rapid.StringMatching(`[=+@A-Za-zäß_-][A-Za-z0-9_.:/é=-]{0,10}`)
+	drawTag   = rapid.StringMatching(`[=+@A-Za-zäß_-][A-Za-z0-9_./é=-]{0,10}`)
 	drawWords = rapid.StringMatching(`['=+@a-z -][ -~äß]{0,30}|`).Filter(func(s string) bool { return strings.TrimSpace(s) == s })
 )
 
@@ -39,7 +39,7 @@ var drawServer = rapid.Custom(func(t *rapid.T) pool.Server {
 	}
 	s.ResolverPort = rapid.Uint16().Draw(t, "port")
 	if rapid.Bool().Draw(t, "pinned") {
-		s.Thumbprint = fmt.Sprintf("%X", rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "thumbprint"))
+		s.Thumbprint = fmt.Sprintf("%x", rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "thumbprint"))
 	}
 	switch rapid.IntRange(0, 2).Draw(t, "endpoint") {
 	case 1:
@@ -92,12 +92,13 @@ func TestRoundTrip(t *testing.T) {
 				var want, got []string
 				for _, s := range servers {
 					if k, ok := kept(f, s); ok {
-						slices.Sort(k.Tags)
+						if err := k.Clean(); err != nil {
+							t.Fatal(err)
+						}
 						want = append(want, short(k))
 					}
 				}
 				for _, s := range list.Servers {
-					slices.Sort(s.Tags)
 					got = append(got, short(s))
 				}
 				if !slices.Equal(got, want) {
