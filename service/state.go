@@ -186,10 +186,10 @@ func (s *State) writeFormat() error {
 	return err
 }
 
-// ours tells what a start that was cut short may have left in a new folder.
+// ours tells what a start that was cut short, or a pool, may have left in a new folder.
 func ours(name string) bool {
 	return strings.HasPrefix(name, "hive.reg") || strings.HasPrefix(name, "accounts") || strings.HasPrefix(name, keytabName) || strings.HasPrefix(name, formatName+"-") ||
-		name == "certificates" || name == "authorities.pem" || name == socketName || strings.HasPrefix(name, "Registry.pol") || name == answersName
+		name == "certificates" || name == "pool" || name == "authorities.pem" || name == socketName || strings.HasPrefix(name, "Registry.pol") || name == answersName
 }
 
 func checkFormat(dir, text string) error {
