@@ -6,6 +6,7 @@ package exporter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math"
@@ -49,7 +50,8 @@ type Exporter struct {
 type answer struct {
 	at      time.Time
 	took    time.Duration
-	failed  int // queries without an answer
+	failed  int   // queries without an answer
+	err     error // of the first of these
 	cut     bool
 	samples []metrics.Sample
 }
@@ -153,8 +155,15 @@ func (x *Exporter) round(ctx context.Context) {
 				return
 			}
 			x.mu.Lock()
+			before := x.last[s]
 			x.last[s] = a
 			x.mu.Unlock()
+			switch { // what goes on is told once
+			case a.failed > 0 && before.failed == 0:
+				x.log.Warn("queries are not answered", "server", s, "failed", a.failed, "error", a.err)
+			case a.failed == 0 && before.failed > 0:
+				x.log.Info("queries are answered again", "server", s)
+			}
 		})
 	}
 	all.Wait()
@@ -186,8 +195,9 @@ func (x *Exporter) server(ctx context.Context, server string) answer {
 			return true
 		})
 		if err != nil {
-			a.failed++
-			x.log.Debug("a query is not answered", "server", server, "query", n+1, "error", err)
+			if a.failed++; a.failed == 1 {
+				a.err = fmt.Errorf("query %d: %w", n+1, err)
+			}
 		}
 		family += len(q.Metrics)
 	}

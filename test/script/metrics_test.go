@@ -45,7 +45,7 @@ func scrape(ts *testscript.TestScript, neg bool, args []string) {
 			return
 		}
 		if time.Now().After(end) {
-			ts.Fatalf("no %s in %s", pattern, text)
+			ts.Fatalf("no %s in %s\n%s", pattern, text, ts.ReadFile(log))
 		}
 	}
 }
