@@ -45,8 +45,8 @@ var cardRows = []struct {
 		}
 	}},
 	{"events", "Events", "alert:events", alerting("Events")},
-	{"services", "Services", "alert:services", alerting("Service ")},
-	{"performance", "Performance", "alert:performance", alerting("CPU", "Memory", "Disk")},
+	{"services", "Services", "alert:service", alerting("Service ")},
+	{"performance", "Performance", "alert:cpu,memory,disk", alerting("CPU", "Memory", "Disk")},
 	{"checks", "Checks", "failures:>0", func(e Entry) pool.Level {
 		if len(e.snapshot().Failures) > 0 && !e.Paused {
 			return pool.LevelAttention

@@ -62,21 +62,14 @@ const staleAfter = 20 * time.Minute
 
 // State is what is shown as the server's manageability.
 func (e Entry) State() pool.State {
-	switch {
-	case e.Paused:
-		return pool.Paused
-	case e.Snapshot == nil || e.Snapshot.State == "":
-		return pool.NotYetChecked
-	}
-	return e.Snapshot.State
+	state, _ := e.Condition()
+	return state
 }
 
 // Level is that of the state and of thresholds.
 func (e Entry) Level() pool.Level {
-	if e.Paused || e.Snapshot == nil || e.Snapshot.Level == "" {
-		return e.State().Level()
-	}
-	return e.Snapshot.Level
+	_, level := e.Condition()
+	return level
 }
 
 // NeedsYou tells whether somebody must look at it.

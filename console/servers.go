@@ -103,6 +103,9 @@ func (c *Console) serversPage(rq *request, title, base string, facet func(Entry)
 	if facet != nil {
 		list = pick(list, facet)
 	}
+	if on := q["on"]; len(on) > 0 {
+		list = pick(list, func(e Entry) bool { return slices.Contains(on, e.Name) })
+	}
 	p := serversPage{Title: title, Base: base, Query: strings.TrimSpace(q.Get("q")), Sort: q.Get("sort"), GroupBy: q.Get("group"), Whole: whole, Total: len(list), All: serverColumns}
 	p.Cols = columnsOf(q)
 	now := time.Now()

@@ -163,11 +163,7 @@ func (v workView) TookOf(r pool.Result) string {
 
 // Selection is the query that selects servers by name.
 func (v workView) Selection(names []string) string {
-	quoted := make([]string, len(names))
-	for n, name := range names {
-		quoted[n] = quoteFilter(name)
-	}
-	return "/servers?" + url.Values{"q": {"name:" + strings.Join(quoted, ",")}, "select": {"all"}}.Encode()
+	return "/servers?" + url.Values{"on": names, "select": {"all"}}.Encode()
 }
 
 // Ratio is how much of it is over, 0 to 1.

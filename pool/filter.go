@@ -33,9 +33,10 @@ type term struct {
 //	cpu:>85 last:>1h    more than; < is less than
 //
 // Keys of texts are name, state (a level, or a part of its text), tag, group (the
-// same), role, os, transport, as, domain, credential, reason and ip; of numbers cpu, memory
-// and disk (per cent), events (of 24 hours), services (that need attention), missed; of
-// ages last and uptime, in s, m, h and d.
+// same), role, os, transport, as, domain, credential, reason, alert (a
+// threshold that is passed: cpu, memory, disk, service, events) and ip; of numbers cpu,
+// memory and disk (per cent), events (of 24 hours), services (that need attention),
+// failures (parts of the data that are missing), missed; of ages last and uptime, in s, m, h and d.
 func ParseFilter(text string) (Filter, error) {
 	var f Filter
 	if len(text) > maxFilter {
@@ -216,6 +217,9 @@ var textKeys = map[string]func(e *Entry, value string) bool{
 	"domain":     func(e *Entry, v string) bool { return contains(e.facts().Domain, v) },
 	"credential": func(e *Entry, v string) bool { return strings.EqualFold(e.Credential, v) },
 	"reason":     func(e *Entry, v string) bool { return e.Snapshot != nil && contains(e.Snapshot.Reason, v) },
+	"alert": func(e *Entry, v string) bool {
+		return e.Snapshot != nil && slices.ContainsFunc(e.Snapshot.Alerts, func(a Alert) bool { return contains(a.Resource, v) })
+	},
 	"ip": func(e *Entry, v string) bool {
 		return contains(strings.Join(append([]string{e.Address}, e.facts().Addresses...), " "), v)
 	},
@@ -263,6 +267,12 @@ var numberKeys = map[string]func(e *Entry) (float64, bool){
 		}
 		return float64(len(e.Snapshot.Services.Stopped)), true
 	},
+	"failures": func(e *Entry) (float64, bool) {
+		if e.Snapshot == nil {
+			return 0, false
+		}
+		return float64(len(e.Snapshot.Failures)), true
+	},
 	"missed": func(e *Entry) (float64, bool) {
 		if e.Snapshot == nil {
 			return 0, false
@@ -295,10 +305,10 @@ func (e *Entry) facts() Facts {
 // checked.
 func (e *Entry) Condition() (State, Level) {
 	switch {
-	case e.Snapshot != nil:
-		return e.Snapshot.State, e.Snapshot.Level
 	case e.Paused:
 		return Paused, LevelNone
+	case e.Snapshot != nil:
+		return e.Snapshot.State, e.Snapshot.Level
 	}
 	return NotYetChecked, LevelNone
 }

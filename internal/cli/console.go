@@ -17,6 +17,7 @@ import (
 	"github.com/casementhq/casement"
 	"github.com/casementhq/casement/console"
 	"github.com/casementhq/casement/console/auditlog"
+	"github.com/casementhq/casement/internal/metrics"
 	"github.com/casementhq/casement/pool"
 	"github.com/casementhq/casement/service"
 )
@@ -161,10 +162,12 @@ func (p *consolePage) start(ctx context.Context, st *service.State, log *slog.Lo
 	}
 	var client casement.Options
 	clientSettings(st.Dir, &client)
-	servers, err := pool.Open(ctx, pool.Options{Dir: poolFolder(st.Dir), Settings: client.Settings, NTLM: client.NTLM, Log: log})
+	counts := metrics.New(versionNumber())
+	servers, err := pool.Open(ctx, pool.Options{Dir: poolFolder(st.Dir), Settings: client.Settings, NTLM: client.NTLM, Log: log, Observer: counts.Pool()})
 	if err != nil {
 		return err
 	}
+	counts.Counts(servers.Count)
 	opened = append(opened, servers.Close)
 	people := consolePeople{st}
 	machine, err := os.Hostname()
@@ -179,7 +182,7 @@ func (p *consolePage) start(ctx context.Context, st *service.State, log *slog.Lo
 	names = append(names, listenNames(l.Addr())...)
 	p.fingerprint = service.Fingerprint(cert.Leaf)
 	page, err := console.New(console.Options{Pool: servers, Dir: consoleFolder(st.Dir), SignIn: people.signIn, Current: people.current, Names: names, Machine: machine,
-		Fingerprint: p.fingerprint, Version: versionNumber(), Log: log})
+		Fingerprint: p.fingerprint, Version: versionNumber(), Metrics: counts.Handler(), Log: log})
 	if err != nil {
 		return err
 	}
