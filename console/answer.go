@@ -110,6 +110,10 @@ func (c *Console) form(pattern string, role Role, do func(*request) (result, err
 			r.Location = back
 			return rq.json(http.StatusOK, r)
 		}
+		if r.Secret != "" { // which is written nowhere, not even for the next page
+			c.render(rq, http.StatusOK, "made.html", page{Title: "Made", Nav: "/settings", Data: r})
+			return nil
+		}
 		c.setFlash(rq, r)
 		http.Redirect(rq, rq.Request, back, http.StatusSeeOther)
 		return nil
@@ -123,8 +127,8 @@ func (c *Console) setFlash(rq *request, r result) {
 	if rq.who.Session == "" {
 		return
 	}
-	b, err := json.Marshal(r)
-	if err != nil {
+	b, err := json.Marshal(r) // #nosec G117 -- a result with a secret is not kept
+	if err != nil || r.Secret != "" {
 		return
 	}
 	c.sessions.Put(rq.Context(), keyFlash, string(b))

@@ -93,14 +93,14 @@ func (c *Console) beginSession(rq *request, a Account) error {
 	if err != nil {
 		return err
 	}
-	setCookie(rq, &http.Cookie{Value: token})
+	setCookie(rq, token, 0)
 	return nil
 }
 
-// setCookie sets the session's cookie, which lasts as long as the browser runs.
-func setCookie(rq *request, k *http.Cookie) {
-	k.Name, k.Path, k.Secure, k.HttpOnly, k.SameSite = cookieName, "/", true, true, http.SameSiteStrictMode
-	http.SetCookie(rq, k)
+// setCookie sets the session's cookie, which lasts as long as the browser runs; a
+// negative age takes it away.
+func setCookie(rq *request, value string, age int) {
+	http.SetCookie(rq, &http.Cookie{Name: cookieName, Value: value, MaxAge: age, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 }
 
 // endSession ends the session of a context, with its streams and what else hangs

@@ -101,7 +101,3 @@ func listJSON[T any](ctx context.Context, db *store.Store, prefix string) (list 
 	})
 	return list, err
 }
-
-func deleteKey(ctx context.Context, db *store.Store, key string) error {
-	return db.Update(ctx, func(tx *store.Tx) error { return tx.Delete([]byte(key)) })
-}

@@ -119,7 +119,7 @@ func (c *Console) signOut(rq *request) error {
 		if err := c.endSession(rq.Context(), rq.who.Session); err != nil {
 			return err
 		}
-		setCookie(rq, &http.Cookie{MaxAge: -1})
+		setCookie(rq, "", -1)
 	}
 	http.Redirect(rq, rq.Request, "/signin", http.StatusSeeOther)
 	return nil
