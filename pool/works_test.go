@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -303,5 +304,150 @@ func TestMend(t *testing.T) {
 	serveTest(t, p, ServeOptions{})
 	if w, results := endedWork(t, p, w.ID); w.Tally.Done != 1 {
 		t.Errorf("%+v", results)
+	}
+}
+
+// A server that was just added is asked at once; one that refuses the password
+// turns green by itself when the credential is put right.
+func TestServeFromRedToGreen(t *testing.T) {
+	p, host := newHostPool(t)
+	ctx := t.Context()
+	if err := p.SetCredential(ctx, Credential{Name: "all", User: host.User, For: []string{ForAll}}, []byte("wrong")); err != nil {
+		t.Fatal(err)
+	}
+	serveTest(t, p, ServeOptions{Schedule: true})
+	if err := p.Add(ctx, []Server{{Name: "one", Address: "127.0.0.1", Endpoint: host.HTTP}}); err != nil {
+		t.Fatal(err)
+	}
+	becomes := func(want State) {
+		t.Helper()
+		limit, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		began := time.Now()
+		var last Entry
+		err := p.fleet.await(limit, func() bool {
+			last, _ = p.fleet.get("one")
+			return last.Snapshot != nil && last.Snapshot.State == want
+		})
+		if err != nil {
+			t.Fatalf("it never is %s: %+v", want, last.Snapshot)
+		}
+		t.Logf("%s after %v", want, time.Since(began))
+	}
+	becomes(CredentialsNotValid)
+	if err := p.SetCredential(ctx, Credential{Name: "all", User: host.User, For: []string{ForAll}}, []byte(host.Password)); err != nil {
+		t.Fatal(err)
+	}
+	becomes(Online)
+	if err := p.Update(ctx, "one", func(s *Server) error { s.Paused = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	becomes(Paused)
+	if err := p.Update(ctx, "one", func(s *Server) error { s.Paused = false; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	becomes(Online)
+	c, err := p.Connect(ctx, "ONE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // nothing is lost
+	if _, err := c.Identify(ctx, false); err != nil {
+		t.Error(err)
+	}
+}
+
+// An older answer never replaces a newer one, and what is removed stays so.
+func TestOlderAnswerIsDropped(t *testing.T) {
+	p := openTest(t, testFolder(t))
+	ctx := t.Context()
+	if err := p.Add(ctx, []Server{{Name: "one"}}); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorker(p)
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	keep := func(at time.Time, state State, revision uint64) {
+		t.Helper()
+		s := Snapshot{Server: "one", Tried: at, State: state}
+		value, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.keep(ctx, "one", s, value, revision); err != nil {
+			t.Error(err)
+		}
+	}
+	state := func() State {
+		t.Helper()
+		e, err := p.state.Get(ctx, "one")
+		var s Snapshot
+		if err == nil {
+			err = json.Unmarshal(e.Value, &s)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.State
+	}
+	keep(now, Online, 0)
+	keep(now.Add(-time.Second), Offline, 0)
+	if got := state(); got != Online {
+		t.Errorf("the older answer won: %s", got)
+	}
+	keep(now.Add(time.Second), AccessDenied, 0)
+	if got := state(); got != AccessDenied {
+		t.Errorf("the newer answer lost: %s", got)
+	}
+	if err := p.fleet.await(ctx, func() bool { e, _ := p.fleet.get("one"); return e.Snapshot != nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Remove(ctx, "one"); err != nil {
+		t.Fatal(err)
+	}
+	keep(now.Add(2*time.Second), Online, 0)
+	if _, err := p.state.Get(ctx, "one"); !errors.Is(err, bus.ErrNotFound) {
+		t.Errorf("a removed server has a state again: %v", err)
+	}
+}
+
+// A file goes to a server, and the doctor's report comes from it.
+func TestCopyAndDoctor(t *testing.T) {
+	p, _ := newHostPool(t, "one")
+	serveTest(t, p, ServeOptions{})
+	dir, err := os.MkdirTemp("", "copied") // whose parents others may pass, unlike T.TempDir's
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // it may come as another user
+		t.Fatal(err)
+	}
+	data := []byte("a line\x00and more")
+	w := startTest(t, p, KindCopy, CopyParameters{To: dir + "/got", Name: "sent", Data: data}, "one")
+	if _, results := endedWork(t, p, w.ID); results[0].State != Done {
+		t.Fatalf("%+v", results)
+	}
+	if got, err := os.ReadFile(dir + "/got"); err != nil || string(got) != string(data) {
+		t.Errorf("%q, %v", got, err)
+	}
+	w = startTest(t, p, KindDoctor, DoctorParameters{Transports: []string{"winrm"}}, "one")
+	_, results := endedWork(t, p, w.ID)
+	out, err := p.Output(t.Context(), w.ID, "one")
+	var report struct{ Schema, Verdict string }
+	if err != nil || json.Unmarshal([]byte(out), &report) != nil || report.Schema != "casement.doctor/1" || report.Verdict == "" || !strings.HasPrefix(results[0].Words, report.Verdict) {
+		t.Errorf("%+v %.300s %v", results, out, err)
+	}
+}
+
+func BenchmarkAddServers(b *testing.B) {
+	list := make([]Server, 1000)
+	for n := range list {
+		list[n] = Server{Name: fmt.Sprintf("srv%04d.example.com", n), Tags: []string{"tokyo"}}
+	}
+	for b.Loop() {
+		p := openTest(b, testFolder(b))
+		if err := p.Add(b.Context(), list); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
