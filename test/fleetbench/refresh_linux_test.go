@@ -74,14 +74,23 @@ func (c *pooled) poll() (r round) {
 		r.Failed, r.Error = len(c.Hosts), err.Error()
 	}
 	for n, e := range c.pool.Servers() {
-		alive := c.Hosts[n].Kind == fleetsim.Healthy || c.Hosts[n].Kind == fleetsim.Slow
-		if e.Name != c.Hosts[n].Name || e.Snapshot == nil || strings.HasPrefix(string(e.Snapshot.State), "Online") != alive ||
-			alive && (e.Snapshot.Facts == nil || e.Snapshot.Facts.ComputerName != e.Name) {
+		if h := c.Hosts[n]; e.Snapshot == nil || !deserves(h, e.Snapshot) {
 			r.Failed++
-			r.Error = fmt.Sprintf("%s is %s: %+v", e.Name, c.Hosts[n].Kind, e.Snapshot)
+			r.Error += fmt.Sprintf("%s is %s: %+v\n", h.Name, h.Kind, e.Snapshot)
 		}
 	}
 	return r
+}
+
+// deserves tells whether a row says of a host what it is.
+func deserves(h fleetsim.Host, s *pool.Snapshot) bool {
+	switch h.Kind {
+	case fleetsim.Healthy, fleetsim.Slow:
+		return strings.HasPrefix(string(s.State), "Online") && s.Level != pool.LevelBlocked && s.Facts != nil && s.Facts.ComputerName == h.Name
+	case fleetsim.Flooding:
+		return s.State == pool.DataRetrievalFailures
+	}
+	return s.Server == h.Name && s.Level == pool.LevelBlocked && s.Reason != "" && s.Facts == nil
 }
 
 // refresh waits until every host has been asked, and notes when those that live
