@@ -36,9 +36,17 @@ func uacFilters(f *findings, failed Result) *diagnosis {
 
 // liftFilter are the ways around UAC, the one that switches it off last.
 func (f *findings) liftFilter(user string) []Remedy {
-	list := []Remedy{f.manageAs("none on " + f.name() + ": a domain account that is administrator there, or the built-in Administrator")}
-	list = append(list, f.grantWithoutUAC(user)...)
-	return append(list, f.set("token-filter", "last: every local administrator gets full rights over the network", uacKey, uacPolicy, "REG_DWORD", "1", "0")...)
+	return append(append([]Remedy{f.wholeAccount()}, f.grantWithoutUAC(user)...), f.tokenFilter()...)
+}
+
+// wholeAccount uses one that UAC does not filter.
+func (f *findings) wholeAccount() Remedy {
+	return f.manageAs("none on " + f.name() + ": a domain account that is administrator there, or the built-in Administrator")
+}
+
+// tokenFilter switches the filter off.
+func (f *findings) tokenFilter() []Remedy {
+	return f.set("token-filter", "last: every local administrator gets full rights over the network", uacKey, uacPolicy, "REG_DWORD", "1", "0")
 }
 
 // grantWithoutUAC gives an account rights of its own.
@@ -83,7 +91,7 @@ func filteredResults(f *findings, failed Result) *diagnosis {
 	if f.x.dcom.filter.read {
 		c.For = append(c.For, uacPolicy+": "+f.x.dcom.filter.policy.String())
 	} else {
-		c.Confidence = Likely
+		c.Confidence, c.Test = Likely, `on the host: reg query HKLM\`+uacKey+" /v "+uacPolicy+"; where it is 1, nothing is filtered"
 	}
-	return &diagnosis{Cause: c, remedies: f.liftFilter(f.x.user())}
+	return &diagnosis{Cause: c, remedies: append([]Remedy{f.wholeAccount()}, f.tokenFilter()...)}
 }
