@@ -131,7 +131,11 @@ func machineSilent(f *findings, r Result) *diagnosis {
 	d := &diagnosis{Cause: likely(f.name()+" does not answer at all: it is off, its address is another's or nobody's, or a firewall drops everything",
 		"ping "+f.x.target.host()+"; and look at the machine's own screen or console", r.Detail, "no other port that was tried answers")}
 	d.Row = 3
-	d.remedies = append([]Remedy{steps("power", OnTarget, "", "switch it on; compare its address with what the name service says")}, f.openPort()...)
+	d.whole = f.outcome("tcp.135") != Pass
+	d.remedies = []Remedy{steps("power", OnTarget, "", "switch it on; compare its address with what the name service says")}
+	if r.Code == "0x80338126" { // silence may be a firewall's
+		d.remedies = append(d.remedies, f.openPort()...)
+	}
 	return d
 }
 
@@ -158,6 +162,9 @@ func closedAtOnce(f *findings, r Result) *diagnosis {
 	port := f.x.target.port()
 	d := &diagnosis{Cause: likely("port "+port+" of "+f.name()+" takes the connection and ends it at once: a firewall there does not let this machine in, or the service is failing",
 		"the rules for port "+port+" on "+f.name(), r.Detail)}
+	if f.passed("tcp.135") {
+		d.For = append(d.For, "port 135 answers")
+	}
 	d.Row = 3
 	d.remedies = f.openPort()
 	return d

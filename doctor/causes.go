@@ -11,6 +11,9 @@ type diagnosis struct {
 	Cause
 	remedies []Remedy
 	failing  string // the check that is run again to verify
+	// whole tells that no port of the machine is reached: what fails at the ports
+	// of the other transport is an echo.
+	whole bool
 }
 
 // An explanation looks at a check that failed and at everything else that was
@@ -64,7 +67,7 @@ func conclude(x *examination, list []check, r *Report) {
 	for _, t := range []string{"winrm", "dcom"} {
 		reach, d, first := f.transport(t)
 		r.Transports[t] = reach
-		if d != nil && !slices.ContainsFunc(found, func(o *diagnosis) bool { return o.Check == d.Check }) {
+		if d != nil && !slices.ContainsFunc(found, func(o *diagnosis) bool { return o.Check == d.Check || o.whole && first.Layer == LayerPort }) {
 			found = append(found, d)
 		}
 		switch {
@@ -215,6 +218,9 @@ func (f *findings) add(list []Remedy, d *diagnosis) []Remedy {
 		}
 		if m.Verify == "" {
 			m.Verify = f.again("--only", d.failing)
+			if strings.HasPrefix(d.failing, "callback.") {
+				m.Verify += " --callbacks"
+			}
 		}
 		list = append(list, m)
 	}

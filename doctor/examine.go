@@ -208,6 +208,9 @@ func Examine(ctx context.Context, t Target, o Options) *Report {
 	defer cancel()
 	x := newExamination(t, o)
 	r := &Report{Schema: Schema, Command: "casement doctor " + t.command(), Target: ReportTarget{Input: t.Name}, Started: x.start.UTC()}
+	if o.Sinks != nil {
+		r.Command += " --callbacks"
+	}
 	r.From, _ = os.Hostname() //nolint:errcheck // a machine without a name is ""
 	r.Account = o.Credentials.Username
 	list := wanted(t, o)

@@ -199,6 +199,12 @@ func TestPorts(t *testing.T) {
 	wantCause(t, r, "tcp.5985", "0x80338126", "does not answer at all")
 	r = examine(t, "", 300*time.Millisecond, silent(map[string]error{"5985": syscall.EHOSTUNREACH}))
 	wantCause(t, r, "tcp.5985", "0x80338012", "does not answer at all")
+	// Over both ways it is one cause: the other is its echo.
+	r = examine(t, "", 300*time.Millisecond, silent(nil), func(target *Target, _ *Options) { target.Transports = nil })
+	wantCause(t, r, "tcp.5985", "0x80338126", "does not answer at all")
+	if len(r.Also) > 0 || r.Verdict != Blocked || r.Transports["dcom"] != ReachBlocked {
+		t.Errorf("also %+v, %+v", r.Also, r.Transports)
+	}
 	r = examine(t, "", 300*time.Millisecond, silent(map[string]error{"5985": errRefused, "5986": nil}))
 	wantCause(t, r, "tcp.5985", "0x80338112", "port 5986 answers: its listener was changed")
 }

@@ -51,10 +51,15 @@ func (t Target) overTLS() bool { return strings.HasPrefix(strings.ToLower(t.Endp
 
 // command is how the machine is named on a command line.
 func (t Target) command() string {
-	if t.Endpoint != "" {
+	switch {
+	case t.Endpoint != "":
 		return t.Endpoint
+	case len(t.Transports) != 1 || t.Transports[0] != "dcom":
+		return t.Name
+	case t.ResolverPort != 0:
+		return "dcom://" + hostPort(t.Name, t.ResolverPort)
 	}
-	return t.Name
+	return "dcom://" + t.Name
 }
 
 // HostOf is the name of the machine in an endpoint of WinRM.
