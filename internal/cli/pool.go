@@ -46,6 +46,7 @@ func newPool(s Streams) *cobra.Command {
 // poolFlags say where the pool is.
 type poolFlags struct {
 	state, nats, cert, key, ca, identity string
+	metrics                              string // of those that work for the pool
 }
 
 // options are those of the pool that the flags name.
