@@ -119,11 +119,11 @@ func (c *Console) cards(list []Entry) []card {
 	s := c.side("")
 	for _, r := range s.Roles {
 		of := pick(list, func(e Entry) bool { return hasRole(e, r.Name) })
-		cards = append(cards, makeCard("role-"+strings.ToLower(r.Name), "Role: "+r.Name, r.Path, "role:"+quoteFilter(r.Name), of))
+		cards = append(cards, makeCard("role-"+pathEscape(strings.ToLower(r.Name)), "Role: "+r.Name, r.Path, "role:"+quoteFilter(r.Name), of))
 	}
 	for _, g := range s.Groups {
 		of := pick(list, func(e Entry) bool { return hasTag(e, g.Name) })
-		cards = append(cards, makeCard("group-"+strings.ToLower(g.Name), "Group: "+g.Name, g.Path, "tag:"+quoteFilter(g.Name), of))
+		cards = append(cards, makeCard("group-"+pathEscape(strings.ToLower(g.Name)), "Group: "+g.Name, g.Path, "tag:"+quoteFilter(g.Name), of))
 	}
 	if e, ok := c.thisMachine(); ok {
 		cards = append(cards, makeCard("here", "This machine", "/servers/"+pathEscape(e.Name), "name:"+quoteFilter(e.Name), []Entry{e}))
