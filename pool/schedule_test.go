@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +27,10 @@ func TestScheduleIsEvenAndTheSame(t *testing.T) {
 		times := map[string][]time.Time{} // by id
 		busiest, second, now := 0, 0, time.Time{}
 		ids := map[string]bool{}
+		var mu sync.Mutex
 		publish := func(_ context.Context, tasks []bus.Task, id func(string) string) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if !time.Now().Equal(now) {
 				now, second = time.Now(), 0
 			}
