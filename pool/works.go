@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -56,7 +55,7 @@ type attempt struct {
 	Dropped bool `json:"dropped,omitempty"`
 }
 
-// newID is a name that sorts by time.
+// newID is a name that begins with the time.
 func newID() string {
 	var b [5]byte
 	rand.Read(b[:]) //nolint:errcheck // it does not fail
@@ -125,7 +124,7 @@ func (p *Pool) Works(ctx context.Context) ([]Work, error) {
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b Work) int { return cmp.Compare(b.ID, a.ID) })
+	slices.SortFunc(list, func(a, b Work) int { return b.Created.Compare(a.Created) })
 	return list, nil
 }
 
