@@ -138,7 +138,7 @@ func start(tb testing.TB, name string, t target) *child {
 	tb.Helper()
 	exe, err := os.Executable()
 	check(tb, err)
-	cmd := exec.CommandContext(tb.Context(), exe) // #nosec G204 -- this very program
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), exe) // #nosec G204 -- this very program, which ends with its input
 	cmd.Env = append(os.Environ(), role+"="+name)
 	return startCommand(tb, cmd, t)
 }
@@ -204,7 +204,7 @@ func size(tb testing.TB, few, full int) int {
 
 func spawn(tb testing.TB, o fleetsim.Options) *fleetsim.Process {
 	tb.Helper()
-	p, err := fleetsim.Spawn(tb.Context(), o)
+	p, err := fleetsim.Spawn(context.WithoutCancel(tb.Context()), o) // Close ends it, in good order
 	check(tb, err)
 	tb.Cleanup(func() { _ = p.Close() })
 	return p

@@ -134,6 +134,6 @@ func pywinrm(b *testing.B) func() *exec.Cmd {
 		b.Skip(text)
 	}
 	return func() *exec.Cmd {
-		return exec.CommandContext(b.Context(), python, "pywinrm_peer.py") // #nosec G204 -- the peers' interpreter
+		return exec.CommandContext(context.WithoutCancel(b.Context()), python, "pywinrm_peer.py") // #nosec G204 -- the peers' interpreter
 	}
 }
