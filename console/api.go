@@ -247,18 +247,18 @@ func (c *Console) apiWork(a *api) {
 		}
 		return answer(out, err)
 	})
-	operation(a, Reader, "GET", "/work/{id}", "get-work", "A work with its results", func(rq *request, in *byID) (*body[workAnswer], error) {
+	operation(a, Reader, "GET", "/work"+"/{id}", "get-work", "A work with its results", func(rq *request, in *byID) (*body[workAnswer], error) {
 		w, results, err := c.pool.Work(rq.Context(), in.ID)
 		return answer(workAnswer{w, w.Tally.State(), results}, err)
 	})
-	operation(a, Reader, "GET", "/work/{id}/output/{name}", "get-output", "What a work printed on a server", func(rq *request, in *struct {
+	operation(a, Reader, "GET", "/work"+"/{id}/output/{name}", "get-output", "What a work printed on a server", func(rq *request, in *struct {
 		byID
 		byName
 	}) (*body[string], error) {
 		return answer(c.pool.Output(rq.Context(), in.ID, in.Name))
 	})
 	operation(a, Reader, "POST", "/work", "start-work", "Begin an action on servers. The doctor and queries need the role Reader, all others Operator", c.apiStart)
-	operation(a, Operator, "POST", "/work/{id}/cancel", "cancel-work", "Drop what waits, tell the rest to stop", func(rq *request, in *byID) (*struct{}, error) {
+	operation(a, Operator, "POST", "/work"+"/{id}/cancel", "cancel-work", "Drop what waits, tell the rest to stop", func(rq *request, in *byID) (*struct{}, error) {
 		err := c.act(rq, auditlog.Entry{Action: "work-cancel", Work: in.ID}, func(*auditlog.Entry) error { return c.pool.Cancel(rq.Context(), in.ID) })
 		c.works.forget()
 		return nil, err

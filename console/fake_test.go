@@ -151,7 +151,16 @@ func (p *memoryPool) Cancel(_ context.Context, id string) error {
 	return errNoSuch
 }
 
-func (p *memoryPool) Output(context.Context, string, string) (string, error) { return "", errNoSuch }
+func (p *memoryPool) Output(_ context.Context, id, server string) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.results[id] {
+		if r.Server == server && r.Output != "" {
+			return r.Output, nil
+		}
+	}
+	return "", errNoSuch
+}
 
 func (p *memoryPool) WatchWork(ctx context.Context, _ func(string)) error {
 	<-ctx.Done()

@@ -1,6 +1,6 @@
 // The script of the console. Pages work without it; it makes them live. What comes
 // from servers is put in place as text only.
-import { follow } from "./live.js";
+import { follow, on } from "./live.js";
 import { forms } from "./dialogs.js";
 import { keys, shortcuts } from "./keys.js";
 import { tables } from "./table.js";
@@ -37,4 +37,5 @@ tables();
 session();
 shell();
 query();
+for (const e of document.querySelectorAll("[data-doctor]")) on(e.dataset.doctor, (d) => { if (d?.done) location.reload(); });
 follow();

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// mostBinary is how large the stripped binary for linux/amd64 may be, in octets: 40 MB of 2^20.
-const mostBinary = 40 << 20
+// mostBinary is how large the stripped binary for linux/amd64 may be, in octets: 46 MB of 2^20. 40 were planned, with 5 to 8 for the
+// product's own code; that is about 15 by now, both ends of both transports, the doctor and the console together. ADR 9 has the parts.
+const mostBinary = 46 << 20
 
 func TestBinaryStaysSmall(t *testing.T) {
 	if testing.Short() {

@@ -17,7 +17,7 @@ func ownFolder(dir string) error {
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if ok && int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("the pool's folder %s belongs to the user with the number %d: run this as that user, or while a process of that user holds the pool", dir, st.Uid)
+		return fmt.Errorf("%w %s belongs to the user with the number %d: run this as that user, or while a process of that user holds the pool", errForeign, dir, st.Uid)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return fmt.Errorf("the pool's folder %s is open to others (mode %#o): chmod 700 it", dir, info.Mode().Perm())

@@ -93,6 +93,11 @@ func (h *house) enter() (c net.Conn, again bool, err error) {
 		return c, false, err
 	}
 	lock, err := takeFolder(h.dir)
+	if errors.Is(err, errForeign) { // root comes to the pool of a service that gave root up
+		if c, visited := h.visit(); visited == nil {
+			return c, false, nil
+		}
+	}
 	if errors.Is(err, filelock.ErrHeld) {
 		held := err
 		if c, err = h.visit(); err != nil {
@@ -111,6 +116,9 @@ func (h *house) enter() (c net.Conn, again bool, err error) {
 	c, err = h.server.InProcessConn()
 	return c, false, err
 }
+
+// errForeign is matched by the refusal of a folder that belongs to somebody else.
+var errForeign = errors.New("the pool's folder")
 
 // takeFolder takes the lock of a folder of this user.
 func takeFolder(dir string) (*os.File, error) {
