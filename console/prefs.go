@@ -14,8 +14,6 @@ type Prefs struct {
 	Density string `json:"density" enum:"normal,dense"`
 	// NoKeys switches the keys of one letter off.
 	NoKeys bool `json:"no_keys"`
-	// Servers is the query of the table of servers as it was last.
-	Servers string `json:"servers,omitempty"`
 	// Views are the saved ones of the table of servers.
 	Views []View `json:"views,omitempty"`
 }
@@ -50,7 +48,7 @@ func (c *Console) prefs(rq *request) Prefs {
 }
 
 func (c *Console) savePrefs(ctx context.Context, a Account, p Prefs) error {
-	if len(p.Views) > 100 || len(p.Servers) > 4096 {
+	if len(p.Views) > 100 {
 		return &problem{Status: http.StatusBadRequest, Title: "Too many", Text: "At most 100 views are kept."}
 	}
 	return putJSON(ctx, c.store, prefsKey(a), p)
