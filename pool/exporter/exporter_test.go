@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,8 +139,9 @@ func text(x *Exporter) []string {
 // themselves.
 func TestExporter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		servers := []string{"good", "half", "dead", "silent", "odd"}
-		x := New(read(t, volumes), func() []string { return servers }, farm{}, slog.New(slog.DiscardHandler))
+		var servers atomic.Pointer[[]string]
+		servers.Store(&[]string{"good", "half", "dead", "silent", "odd"})
+		x := New(read(t, volumes), func() []string { return *servers.Load() }, farm{}, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { x.Run(ctx); close(done) }()
@@ -160,7 +162,7 @@ func TestExporter(t *testing.T) {
 		if got := text(x); !slices.Equal(got, want) {
 			t.Errorf("got\n %s\nwant\n %s", strings.Join(got, "\n "), strings.Join(want, "\n "))
 		}
-		servers = []string{"good"}
+		servers.Store(&[]string{"good"})
 		time.Sleep(time.Minute)
 		if got := text(x); len(got) != 3+2+2+1+2 {
 			t.Errorf("servers that left the pool are still told: %s", strings.Join(got, "\n "))
