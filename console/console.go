@@ -76,7 +76,9 @@ type Console struct {
 	fleet    *fleet
 	history  history
 	shells   shells
-	works    works
+
+	writeLimit time.Duration // how long one write to a stream may take
+	works      works
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -107,7 +109,7 @@ func New(o Options) (*Console, error) {
 	}
 	c := &Console{
 		o: o, log: o.Log, pool: o.Pool, store: db, audit: audit, pages: pages,
-		names: knownNames(o.Names), crossing: http.NewCrossOriginProtection(), mux: http.NewServeMux(), fleet: newFleet(),
+		names: knownNames(o.Names), crossing: http.NewCrossOriginProtection(), mux: http.NewServeMux(), fleet: newFleet(), writeLimit: liveWrite,
 	}
 	if err := c.settings.load(db); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the console: %w", err), audit.Close(), db.Close())

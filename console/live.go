@@ -281,7 +281,9 @@ func (c *Console) streamTopics(ctx context.Context, rq *request, names []string)
 	rq.Header().Set("X-Accel-Buffering", "no")
 	rq.WriteHeader(http.StatusOK)
 	write := func(text string) error {
-		_ = ctl.SetWriteDeadline(time.Now().Add(liveWrite)) //nolint:errcheck // not every writer has one
+		_ = ctl.SetWriteDeadline(time.Now().Add(c.writeLimit)) //nolint:errcheck // not every writer has one
+		// It is taken back: over HTTP/2 one that passes ends the stream, at rest too.
+		defer func() { _ = ctl.SetWriteDeadline(time.Time{}) }() //nolint:errcheck // as above
 		if _, err := fmt.Fprint(rq, text); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -32,15 +33,16 @@ func (c *Console) registerServerDoctor() {
 		if err != nil {
 			return err
 		}
-		err = c.act(rq, auditlog.Entry{Action: "doctor", Targets: []string{e.Name}}, func(entry *auditlog.Entry) error {
-			work, err := c.pool.Start(rq.Context(), pool.Action{Kind: pool.KindDoctor}, []string{e.Name}, rq.who.User)
+		var work pool.Work
+		err = c.act(rq, auditlog.Entry{Action: "doctor", Targets: []string{e.Name}}, func(entry *auditlog.Entry) (err error) {
+			work, err = c.pool.Start(rq.Context(), pool.Action{Kind: pool.KindDoctor}, []string{e.Name}, rq.who.User)
 			entry.Work = work.ID
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		http.Redirect(rq, rq.Request, serverPath(e.Name, "doctor"), http.StatusSeeOther)
+		http.Redirect(rq, rq.Request, serverPath(e.Name, "doctor")+"?work="+url.QueryEscape(work.ID), http.StatusSeeOther)
 		return nil
 	})
 	c.data("GET /servers/{name}/doctor.json", Reader, func(rq *request) error {
@@ -69,6 +71,9 @@ func (c *Console) serverDoctor(rq *request) error {
 	d, err := c.lastReport(rq.Context(), e.Name)
 	if err != nil {
 		s.Problem = rq.problemOf(err)
+	}
+	if id := rq.URL.Query().Get("work"); id != "" && (d.Work == nil || d.Work.ID != id) && id > time.Now().UTC().Add(-time.Minute).Format("20060102-150405") {
+		d.Running = true // it began just now, as its name says, and is not listed yet
 	}
 	s.Data = d
 	return c.renderServer(rq, http.StatusOK, "doctor.html", s)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -280,4 +281,27 @@ func TestManagementPage(t *testing.T) {
 	if len(d.pool.works) != 1 || string(d.pool.works[0].Action.Parameters) != `{"on":false}` {
 		t.Errorf("works: %+v", d.pool.works)
 	}
+}
+
+// The limit of one write does not end a stream that has nothing to say.
+func TestStreamAtRest(t *testing.T) {
+	d := newDesk(t, entry("srv01")).ready()
+	d.c.writeLimit = 100 * time.Millisecond
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.srv.URL+"/live?t=row:srv01", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := d.as("read").Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Body.Close()
+	time.AfterFunc(500*time.Millisecond, func() { d.pool.set("srv01", pool.Snapshot{State: pool.Online, Reason: "the change"}) })
+	b := bufio.NewScanner(a.Body)
+	for b.Scan() {
+		if strings.Contains(b.Text(), "the change") {
+			return
+		}
+	}
+	t.Errorf("the stream ended before the change: %v", b.Err())
 }
