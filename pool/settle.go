@@ -104,6 +104,13 @@ func ParseState(text string) (State, bool) {
 // explain asks the doctor why a server is blocked, few at a time, and not again while
 // the same goes wrong.
 func (g *gatherer) explain(ctx context.Context, l *link, v verdict, ask asking) verdict {
+	if v.state == CredentialsNotValid { // not tried again at once: that is how accounts are locked out
+		l.asked, l.said = verdict{}, verdict{}
+		if v.check = "auth.ntlm"; l.server.Transport == DCOM {
+			v.check = "rpc.auth"
+		}
+		return v
+	}
 	if v.state.Level() != LevelBlocked || v.plain {
 		l.asked, l.said = verdict{}, verdict{}
 		return v
