@@ -20,7 +20,7 @@ func (p *pages) funcs() template.FuncMap {
 		"ago":   ago, "clock": clock, "bytes": sizeText, "percent": percentText, "count": countText, "took": tookText,
 		"badge": badgeOf, "lower": strings.ToLower, "join": strings.Join, "rfc": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"tip": timeTip, "add1": func(n int) int { return n + 1 }, "plural": plural, "workpage": workPage, "auditbadge": auditBadge, "level": levelBadge, "dict": dict,
-		"used": usedPart, "deref": func(b *bool) bool { return b != nil && *b }, "offset": func(v *float64) string { return signed(*v) + " s" },
+		"used": usedPart, "transport": transportText, "deref": func(b *bool) bool { return b != nil && *b }, "offset": func(v *float64) string { return signed(*v) + " s" },
 	}
 }
 
@@ -171,7 +171,10 @@ func levelBadge(level, word string) badge {
 // signed is a number with its sign and one digit: +0.2.
 func signed(v float64) string {
 	s := strconv.FormatFloat(v, 'f', 1, 64)
-	if v >= 0 {
+	switch {
+	case s == "-0.0":
+		s = "+0.0"
+	case v >= 0:
 		s = "+" + s
 	}
 	return s

@@ -85,7 +85,7 @@ var errNobody = errors.New("neither transport can ask for it")
 // are: over DCOM, or over WinRM where that alone works.
 func (x *examination) system(ctx context.Context) (cim.Session, error) {
 	if x.dcom.session == nil {
-		if x.winrm.signed == nil || x.winrm.signed.client == nil || x.winrm.denied != nil {
+		if x.winrm.signed == nil || x.winrm.signed.client == nil || x.winrm.signed.err != nil || x.winrm.denied != nil {
 			return nil, errNobody
 		}
 		s := x.winrm.signed.client.Session(`root\cimv2`)
