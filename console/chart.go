@@ -37,8 +37,8 @@ func (c chart) Summary() string {
 		low, high, sum = min(low, p.Value), max(high, p.Value), sum+p.Value
 	}
 	last := c.Points[len(c.Points)-1].Value
-	return fmt.Sprintf("%s: now %s, between %s and %s, %s on average, from %d refreshes.", c.Title, percentText(last), percentText(low), percentText(high),
-		percentText(sum/float64(len(c.Points))), len(c.Points))
+	return fmt.Sprintf("%s: now %s, between %s and %s, %s on average, from %s.", c.Title, percentText(last), percentText(low), percentText(high),
+		percentText(sum/float64(len(c.Points))), refreshes(len(c.Points)))
 }
 
 // SVG is the drawing: numbers of ours and nothing of a server's.
@@ -68,4 +68,11 @@ func (c chart) SVG() template.HTML {
 	}
 	fmt.Fprintf(&b, `<polyline class="line" points="%s"/></svg>`, line.String())
 	return template.HTML(b.String()) // #nosec G203 -- numbers, and a title that is escaped
+}
+
+func refreshes(n int) string {
+	if n == 1 {
+		return "1 refresh"
+	}
+	return countText(n) + " refreshes"
 }

@@ -7,11 +7,13 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
-// fuzz runs every fuzz target of the module for d.
+// fuzz runs every fuzz target of the module for d, one on each processor.
 func fuzz(d time.Duration) func(context.Context, *run) {
 	return func(ctx context.Context, r *run) {
 		out, err := output(ctx, nil, "go", "list", "-f", "{{.ImportPath}}\t{{.Dir}}", "./...")
@@ -19,35 +21,62 @@ func fuzz(d time.Duration) func(context.Context, *run) {
 			r.fail("go list ./...", out)
 			return
 		}
-		for line := range strings.Lines(out) {
-			pkg, dir, ok := strings.Cut(strings.TrimSpace(line), "\t")
-			if !ok {
+		targets, results := make(chan fuzzed), make(chan fuzzed)
+		go func() {
+			defer close(targets)
+			for line := range strings.Lines(out) {
+				pkg, dir, ok := strings.Cut(strings.TrimSpace(line), "\t")
+				if !ok {
+					continue
+				}
+				for _, target := range fuzzTargets(dir) {
+					select {
+					case targets <- fuzzed{pkg: pkg, target: target}:
+					case <-ctx.Done():
+						return
+					}
+				}
+			}
+		}()
+		var all sync.WaitGroup
+		for range runtime.GOMAXPROCS(0) {
+			all.Go(func() {
+				for f := range targets {
+					f.out, f.err = fuzzOne(ctx, f.pkg, f.target, d)
+					results <- f
+				}
+			})
+		}
+		go func() {
+			all.Wait()
+			close(results)
+		}()
+		for f := range results {
+			if f.err != nil {
+				r.fail("fuzz "+f.pkg+" "+f.target, f.out+f.err.Error())
 				continue
 			}
-			for _, target := range fuzzTargets(dir) {
-				if ctx.Err() != nil {
-					return
-				}
-				fuzzOne(ctx, r, pkg, target, d)
-			}
+			r.pass()
+			fmt.Printf("ok   %s %s\n", f.pkg, f.target)
 		}
 	}
 }
 
-// fuzzOne runs one target. The fuzzing engine now and then reports its own deadline as a failure; such a
+// fuzzed is a target and what became of it.
+type fuzzed struct {
+	pkg, target, out string
+	err              error
+}
+
+// fuzzOne runs one target on one processor. The fuzzing engine now and then reports its own deadline as a failure; such a
 // run, which names no failing input, is done once more.
-func fuzzOne(ctx context.Context, r *run, pkg, target string, d time.Duration) {
-	args := []string{"test", "-run=^$", "-fuzz=^" + target + "$", "-fuzztime=" + d.String(), "-timeout=2h", pkg}
+func fuzzOne(ctx context.Context, pkg, target string, d time.Duration) (string, error) {
+	args := []string{"test", "-run=^$", "-fuzz=^" + target + "$", "-fuzztime=" + d.String(), "-parallel=1", "-timeout=2h", pkg}
 	out, err := output(ctx, nil, "go", args...)
 	if err != nil && strings.Contains(out, "context deadline exceeded") && !strings.Contains(out, "Failing input") {
 		out, err = output(ctx, nil, "go", args...)
 	}
-	if err != nil {
-		r.fail("fuzz "+pkg+" "+target, out+err.Error())
-		return
-	}
-	r.pass()
-	fmt.Printf("ok   %s %s\n", pkg, target)
+	return out, err
 }
 
 // fuzzTargets names the functions FuzzXxx(*testing.F) in the test files of a folder.
