@@ -243,7 +243,7 @@ func (p *consolePage) announce(w io.Writer) {
 	case p.failed != nil:
 		fmt.Fprintf(w, "%-9s is not open: %v\n", "Console", p.failed)
 	default:
-		fmt.Fprintf(w, "%-9s %s\n%-9s certificate SHA-256 %s\n", "Console", p.url, "", p.fingerprint)
+		fmt.Fprintf(w, "%-9s %s\n%-9s %s, of its certificate\n", "Console", p.url, "SHA-256", p.fingerprint)
 	}
 }
 
