@@ -78,7 +78,7 @@ func TestServiceIsNotRoot(t *testing.T) {
 	defer forgetPolicy(state)
 	m := p.start(t, up(state)...)
 	pid := m.cmd.Process.Pid
-	if len(listening(t, pid)) != 4 { // HTTP, HTTPS, and the two of DCOM
+	if len(listening(t, pid)) != 5 { // HTTP, HTTPS, the two of DCOM, and the console
 		t.Errorf("the process does not listen itself")
 	}
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
