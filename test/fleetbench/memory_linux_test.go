@@ -14,7 +14,7 @@ func TestIdleHostsCostLittle(t *testing.T) {
 		client string
 		tls    bool
 		most   float64 // kB of heap for each
-	}{{"casement", false, 9}, {"casement", true, 20}, {"shared", false, 16}} {
+	}{{"casement", false, 20}, {"casement", true, 32}, {"shared", false, 28}} {
 		fleet := spawn(t, fleetsim.Options{Hosts: hosts, TLS: v.tls})
 		c := start(t, v.client, targetOf(fleet))
 		before := c.usage()
