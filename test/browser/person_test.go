@@ -148,7 +148,7 @@ func (p *person) do(actions ...chromedp.Action[chromedp.Void]) {
 func (p *person) stuck(what string, err error) {
 	p.t.Helper()
 	p.screenshot("stuck")
-	p.t.Fatalf("%s%v\nthe page %s says:\n%s", what, err, p.url(), p.text("body"))
+	p.t.Fatalf("the page says:\n%s\nat %s: %s%v", p.text("body"), p.url(), what, err)
 }
 
 func ask[T any](p *person, expression string) T {
@@ -184,13 +184,43 @@ func (p *person) sits(l layout) {
 	}
 }
 
-func (p *person) opens(url string)  { p.t.Helper(); p.do(chromedp.Navigate(url)) }
-func (p *person) clicks(css string) { p.t.Helper(); p.do(chromedp.Click(chromedp.CSS(css))) }
+func (p *person) opens(url string) { p.t.Helper(); p.do(chromedp.Navigate(url)) }
+func (p *person) clicks(css string) {
+	p.t.Helper()
+	p.looksUp()
+	p.aims(css)
+	p.do(chromedp.Click(chromedp.CSS(css)))
+}
 func (p *person) writes(css, text string) {
 	p.t.Helper()
+	p.looksUp()
 	p.do(chromedp.SendKeys(chromedp.CSS(css), text))
 }
-func (p *person) presses(keys string) { p.t.Helper(); p.do(chromedp.KeyEvent(keys)) }
+func (p *person) presses(keys string) {
+	p.t.Helper()
+	p.looksUp()
+	p.do(chromedp.KeyEvent(keys))
+}
+
+// looksUp waits until the page was painted, as a person does who cannot click or
+// type into what is not yet seen: Chromium drops such input.
+func (p *person) looksUp() {
+	p.t.Helper()
+	p.until("the page to be painted", `document.readyState == "complete" && performance.getEntriesByType("paint").some(e => e.name == "first-contentful-paint")`)
+}
+
+// aims waits until an element stands still for two frames: what arrives live may move
+// it, and a click is sent to a place.
+func (p *person) aims(css string) {
+	p.t.Helper()
+	p.until(css+" to stand still", fmt.Sprintf(`(async () => {
+		const place = () => { const b = document.querySelector(%q)?.getBoundingClientRect(); return b ? [b.x, b.y, b.width, b.height].join() : ""; };
+		const before = place(), frame = () => new Promise(requestAnimationFrame);
+		await frame();
+		await frame();
+		return before != "" && before == place();
+	})()`, css))
+}
 
 // sees waits until an element contains a text.
 func (p *person) sees(css, text string) {
@@ -210,7 +240,7 @@ func (p *person) until(what, condition string) {
 	deadline := time.Now().Add(patience)
 	for {
 		ctx, cancel := context.WithTimeout(p.ctx, patience)
-		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](condition))
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](condition, chromedp.EvalAwaitPromise))
 		cancel()
 		if err == nil && ok {
 			return
