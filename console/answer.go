@@ -16,6 +16,9 @@ type result struct {
 	Location string `json:"location,omitempty"`
 	// Undo is a form that takes it back, nil where nothing does.
 	Undo *undo `json:"undo,omitempty"`
+	// Reload tells that the page shows something else now: it is loaded anew, and
+	// has the message.
+	Reload bool `json:"reload,omitempty"`
 	// Secret is shown once.
 	Secret string `json:"secret,omitempty"`
 }
@@ -108,6 +111,9 @@ func (c *Console) form(pattern string, role Role, do func(*request) (result, err
 		back := local(cmpOr(r.Location, rq.PostForm.Get("back")))
 		if rq.scripted() {
 			r.Location = back
+			if r.Reload {
+				c.setFlash(rq, r)
+			}
 			return rq.json(http.StatusOK, r)
 		}
 		if r.Secret != "" { // which is written nowhere, not even for the next page

@@ -78,6 +78,7 @@ type Console struct {
 	shells   shells
 
 	writeLimit time.Duration // how long one write to a stream may take
+	workLimit  time.Duration // how long a page waits for a work
 	works      works
 
 	stop context.CancelFunc
@@ -109,7 +110,7 @@ func New(o Options) (*Console, error) {
 	}
 	c := &Console{
 		o: o, log: o.Log, pool: o.Pool, store: db, audit: audit, pages: pages,
-		names: knownNames(o.Names), crossing: http.NewCrossOriginProtection(), mux: http.NewServeMux(), fleet: newFleet(), writeLimit: liveWrite,
+		names: knownNames(o.Names), crossing: http.NewCrossOriginProtection(), mux: http.NewServeMux(), fleet: newFleet(), writeLimit: liveWrite, workLimit: workPatience,
 	}
 	if err := c.settings.load(db); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the console: %w", err), audit.Close(), db.Close())

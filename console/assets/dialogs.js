@@ -59,6 +59,7 @@ export async function send(path, body) {
   if (a.status === 409 && d.confirm) { question(d.confirm, (b) => send(path, b)); return null; }
   if (!a.ok) { report(d.detail || "The console refused (" + a.status + ").", "problem"); return null; }
   const here = location.pathname + location.search;
+  if (d.reload) { if (d.location && d.location !== here) location.assign(d.location); else location.reload(); return d; }
   if (d.location && d.location !== here && d.location !== "/") { location.assign(d.location); return d; }
   if (d.message) report(d.message, "done", d.undo);
   document.dispatchEvent(new CustomEvent("done", { detail: d }));

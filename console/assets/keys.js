@@ -68,7 +68,7 @@ export function keys() {
       case "*": click("[data-all]"); break;
       case "r": done = click("[data-key-refresh]"); break;
       case "a": go("/servers/add"); break;
-      case "m": done = !!at && !!at.querySelector("details.menu > summary"); if (done) { const d = at.querySelector("details.menu"); d.open = true; d.querySelector("a,button:not(:disabled)")?.focus(); } break;
+      case "m": done = !!at && !!at.querySelector("details.menu > summary, details.rowmenu > summary"); if (done) { const d = at.querySelector("details.menu, details.rowmenu"); d.open = true; d.querySelector("a,button:not(:disabled)")?.focus(); } break;
       case "d": { const n = at?.dataset.name || document.documentElement.dataset.server || document.querySelector("[data-server]")?.dataset.server; if (n) go("/servers/" + encodeURIComponent(n) + "/doctor"); break; }
       case "p": pause(); break;
       case "[": case "]": {

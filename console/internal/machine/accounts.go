@@ -4,6 +4,7 @@ import (
 	"context"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/casementhq/casement/cim"
 )
@@ -20,6 +21,8 @@ type User struct {
 	PasswordExpires *bool    `json:"password_expires,omitempty"`
 	Description     string   `json:"description,omitempty"`
 	Groups          []string `json:"groups,omitempty"`
+	// LastSignIn is the zero time where the server does not tell.
+	LastSignIn time.Time `json:"last_sign_in,omitzero"`
 }
 
 // Group is a group of the server itself. See Win32_Group.
@@ -69,7 +72,9 @@ func Accounts(ctx context.Context, s cim.Session) (users []User, groups []Group,
 	if err != nil {
 		return nil, nil, false, err
 	}
+	last := lastSignIns(ctx, s)
 	for n := range users {
+		users[n].LastSignIn = last[strings.ToLower(users[n].Name)]
 		users[n].Groups = byUser[strings.ToLower(users[n].Domain+`\`+users[n].Name)]
 	}
 	for n := range groups {
@@ -78,6 +83,21 @@ func Accounts(ctx context.Context, s cim.Session) (users []User, groups []Group,
 	sort.Slice(users, func(i, j int) bool { return strings.ToLower(users[i].Name) < strings.ToLower(users[j].Name) })
 	sort.Slice(groups, func(i, j int) bool { return strings.ToLower(groups[i].Name) < strings.ToLower(groups[j].Name) })
 	return users, groups, cut || more, nil
+}
+
+// lastSignIns are by name, in small letters. Not every server has the class.
+func lastSignIns(ctx context.Context, s cim.Session) map[string]time.Time {
+	last := map[string]time.Time{}
+	_, _ = rows(ctx, s, "SELECT Name, LastLogon FROM Win32_NetworkLoginProfile", maxAccounts, func(r row) { //nolint:errcheck // as above
+		name := strings.ToLower(r.text("Name"))
+		if n := strings.LastIndexByte(name, '\\'); n >= 0 {
+			name = name[n+1:]
+		}
+		if at := r.time("LastLogon"); at.After(last[name]) {
+			last[name] = at
+		}
+	})
+	return last
 }
 
 // accountOf is DOMAIN\name of a reference to an account.
