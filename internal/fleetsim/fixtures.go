@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/casementhq/casement/cim"
@@ -14,10 +15,17 @@ import (
 // osVersion is what every host tells of its system.
 const osVersion = "10.0.20348"
 
+// objects are what all hosts answer from.
+type objects struct {
+	*cimom.Manager
+
+	provider *provider
+}
+
 // newObjects is the object manager of all hosts: the classes of providers/host,
 // with made-up instances.
-func newObjects(log *slog.Logger) (*cimom.Manager, error) {
-	p := &provider{instances: map[string][]*cim.Instance{}}
+func newObjects(log *slog.Logger) (*objects, error) {
+	p := &provider{instances: map[string][]*cim.Instance{}, states: map[string]string{}, held: map[string]bool{}}
 	taken := map[string]bool{}
 	for _, of := range []cimom.Provider{host.NewFiles(host.Options{}), host.New(host.Options{})} {
 		for _, c := range of.Classes() {
@@ -35,13 +43,17 @@ func newObjects(log *slog.Logger) (*cimom.Manager, error) {
 		_ = m.Close()
 		return nil, err
 	}
-	return m, nil
+	return &objects{m, p}, nil
 }
 
 // provider lists the made-up instances, under the name of the host that is asked.
 type provider struct {
 	classes   []*cim.Class
 	instances map[string][]*cim.Instance // by folded class name
+
+	mu     sync.Mutex
+	states map[string]string // of services that are not as all hosts have them: HOST00001/Spooler
+	held   map[string]bool   // hosts that answer nothing that their services are told
 }
 
 func (p *provider) Classes() []*cim.Class { return p.classes }
@@ -66,6 +78,9 @@ func (p *provider) List(ctx context.Context, r *cimom.Request, yield func(*cim.I
 				if err := i.Set(property, cim.Str(name)); err != nil {
 					return err
 				}
+			}
+			if err := p.now(name, i); err != nil {
+				return err
 			}
 			if err := yield(i); err != nil {
 				return err
@@ -150,12 +165,22 @@ func (p *provider) fill() error {
 			return err
 		}
 	}
+	for _, service := range []string{dependent} {
+		reference := func(name string) string { return `Win32_Service.Name="` + name + `"` }
+		if err := p.add("Win32_DependentService", values{"Antecedent": reference(antecedents[service]), "Dependent": reference(service)}); err != nil {
+			return err
+		}
+	}
 	for n := range services {
 		state, mode, started := "Running", "Auto", "true"
 		if n%3 == 0 {
 			state, mode, started = "Stopped", "Manual", "false"
 		}
-		if err := p.add("Win32_Service", values{"Name": fmt.Sprintf("service%02d", n+1), "DisplayName": fmt.Sprintf("Service %d", n+1),
+		name := fmt.Sprintf("service%02d", n+1)
+		if known, ok := namedServices[n]; ok {
+			name = known
+		}
+		if err := p.add("Win32_Service", values{"Name": name, "DisplayName": fmt.Sprintf("Service %d", n+1),
 			"State": state, "StartMode": mode, "Started": started, "Status": "OK"}); err != nil {
 			return err
 		}

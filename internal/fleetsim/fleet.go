@@ -8,11 +8,12 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/casementhq/casement/cimom"
 	"github.com/casementhq/casement/service"
 )
 
@@ -67,12 +68,12 @@ type Fleet struct {
 	o       Options
 	dir     string
 	state   *service.State
-	objects *cimom.Manager
+	objects *objects
 	shared  shared
 	cancel  context.CancelFunc
 
-	mu      sync.Mutex
-	closers []func()
+	mu   sync.Mutex
+	ends map[int]func() // of the hosts that run, by number
 }
 
 // Start starts the hosts, which run until ctx ends or Close is called; Close is to
@@ -92,7 +93,7 @@ func Start(ctx context.Context, o Options) (_ *Fleet, err error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	f := &Fleet{o: o}
+	f := &Fleet{o: o, ends: map[int]func(){}}
 	ctx, f.cancel = context.WithCancel(ctx)
 	defer func() {
 		if err != nil {
@@ -144,10 +145,14 @@ func addressOf(n int) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
-// start starts one host.
+// start starts one host; one that ran before gets the port that it had.
 func (f *Fleet) start(ctx context.Context, n int, kind Kind) error {
+	port := f.o.Port
+	if u, err := url.Parse(f.Hosts[n].URL); err == nil && u.Host != "" {
+		port = netip.MustParseAddrPort(u.Host).Port()
+	}
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp4", netip.AddrPortFrom(addressOf(n), f.o.Port).String())
+	l, err := lc.Listen(ctx, "tcp4", netip.AddrPortFrom(addressOf(n), port).String())
 	if err != nil {
 		return err
 	}
@@ -160,35 +165,81 @@ func (f *Fleet) start(ctx context.Context, n int, kind Kind) error {
 	case Refusing:
 		return l.Close()
 	case Silent: // the kernel takes the connections
-		f.onClose(func() { _ = l.Close() })
+		f.onClose(n, func() { _ = l.Close() })
 	case Garbage:
-		f.onClose(serve(l, talkGarbage))
+		f.onClose(n, serve(l, talkGarbage))
 	case Endless:
-		f.onClose(serve(l, talkEndlessly))
+		f.onClose(n, serve(l, talkEndlessly))
 	case Slow:
 		l = &slowListener{Listener: l, delay: f.o.Delay}
 		fallthrough
 	default:
-		return f.serve(ctx, h, l)
+		return f.serve(ctx, n, l)
 	}
 	return nil
 }
 
-func (f *Fleet) onClose(end func()) {
+func (f *Fleet) onClose(n int, end func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.closers = append(f.closers, end)
+	f.ends[n] = end
+}
+
+// Kill ends a host at once, in the middle of what it does, and leaves its port
+// closed.
+func (f *Fleet) Kill(name string) error {
+	n, err := f.number(name)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	end := f.ends[n]
+	delete(f.ends, n)
+	f.mu.Unlock()
+	if end != nil {
+		end()
+	}
+	return nil
+}
+
+// Revive starts a host again that was killed, at its old address. Its services are
+// as they were.
+func (f *Fleet) Revive(ctx context.Context, name string) error {
+	n, err := f.number(name)
+	if err != nil {
+		return err
+	}
+	f.objects.provider.hold(name, false)
+	return f.start(ctx, n, f.Hosts[n].Kind)
+}
+
+// Hold lets a host take what its services are told and never answer, until it is
+// killed.
+func (f *Fleet) Hold(name string) error {
+	_, err := f.number(name)
+	if err == nil {
+		f.objects.provider.hold(name, true)
+	}
+	return err
+}
+
+func (f *Fleet) number(name string) (int, error) {
+	n := slices.IndexFunc(f.Hosts, func(h Host) bool { return h.Name == name })
+	if n < 0 {
+		return 0, fmt.Errorf("fleetsim: there is no host %q", name)
+	}
+	return n, nil
 }
 
 // Close ends every host and removes what they kept on disk.
 func (f *Fleet) Close() error {
 	f.cancel()
 	f.mu.Lock()
-	closers := f.closers
-	f.closers = nil
+	ends := f.ends
+	f.ends = nil
 	f.mu.Unlock()
 	var ending sync.WaitGroup
-	for _, end := range closers {
+	for _, end := range ends {
 		ending.Go(end)
 	}
 	ending.Wait()

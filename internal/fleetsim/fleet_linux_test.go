@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -130,5 +131,72 @@ func TestOptionsThatCannotBe(t *testing.T) {
 			t.Errorf("%+v: started", o)
 			check(t, f.Close())
 		}
+	}
+}
+
+// Services start and stop as on Windows, each host has its own, and a host that is
+// killed in the middle of a call comes back at its address.
+func TestServicesAndDeath(t *testing.T) {
+	p, err := fleetsim.Spawn(t.Context(), fleetsim.Options{Hosts: 2})
+	check(t, err)
+	defer func() { check(t, p.Close()) }()
+	tell := func(host int, service, method string) (int64, error) {
+		t.Helper()
+		conn, err := casement.Dial(t.Context(), p.Hosts[host].URL, casement.Options{User: p.User, Password: p.Password, HostsFile: "-"})
+		check(t, err)
+		defer conn.Close()
+		s, err := conn.Session(t.Context(), `root\cimv2`)
+		if err != nil {
+			return 0, err
+		}
+		defer s.Close()
+		path := cim.ObjectPath{Class: "Win32_Service", Keys: []cim.Key{{Name: "Name", Value: cim.Str(service)}}}
+		r, err := s.Invoke(t.Context(), path, method, nil, cim.OperationOptions{})
+		if err != nil {
+			return 0, err
+		}
+		n, err := strconv.ParseInt(r.ReturnValue.String(), 10, 64)
+		return n, err
+	}
+	for _, c := range []struct {
+		host            int
+		service, method string
+		want            int64
+	}{
+		{0, "Spooler", "StopService", 3}, {0, "Fax", "StopService", 0}, {0, "Spooler", "StopService", 0}, {0, "Spooler", "StopService", 6},
+		{0, "Spooler", "StartService", 0}, {0, "Spooler", "StartService", 10}, {1, "Spooler", "StopService", 3}, {0, "Spooler", "PauseService", 1},
+	} {
+		if got, err := tell(c.host, c.service, c.method); err != nil || got != c.want {
+			t.Errorf("%s of %s on %d: %d, %v; want %d", c.method, c.service, c.host, got, err, c.want)
+		}
+	}
+	rows, first, err := ask(t.Context(), p.Hosts[0].URL, p.User, p.Password, "ASSOCIATORS OF {Win32_Service.Name='Spooler'} WHERE AssocClass=Win32_DependentService ResultClass=Win32_Service Role=Antecedent", "State")
+	if err != nil || rows != 1 || first != "Stopped" {
+		t.Errorf("what needs Spooler: %d rows, %q, %v", rows, first, err)
+	}
+	check(t, p.Hold(p.Hosts[0].Name))
+	died := make(chan error, 1)
+	go func() {
+		_, err := tell(0, "W32Time", "StopService")
+		died <- err
+	}()
+	select {
+	case err := <-died:
+		t.Fatalf("a host that is held answers: %v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	check(t, p.Kill(p.Hosts[0].Name))
+	if err := <-died; err == nil {
+		t.Error("a host that was killed answers")
+	}
+	if _, err := tell(0, "W32Time", "StopService"); err == nil {
+		t.Error("a host that was killed is there")
+	}
+	check(t, p.Revive(p.Hosts[0].Name))
+	if got, err := tell(0, "Fax", "StopService"); err != nil || got != 6 {
+		t.Errorf("after it came back: %d, %v", got, err)
+	}
+	if p.Kill("HOST00009") == nil {
+		t.Error("a host that is not there is killed")
 	}
 }

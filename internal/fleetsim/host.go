@@ -63,7 +63,8 @@ func (shared) Host() settings.Host { return settings.Host{} }
 func (s shared) Certificate(thumbprint string) (*tls.Certificate, error) { return s.find(thumbprint) }
 
 // serve runs a WinRM server for one host.
-func (f *Fleet) serve(ctx context.Context, h Host, l net.Listener) error {
+func (f *Fleet) serve(ctx context.Context, n int, l net.Listener) error {
+	h := f.Hosts[n]
 	server := wsmanserver.New(wsmanserver.Options{
 		Configuration: f.shared,
 		Opener:        &opener{f.objects, h},
@@ -79,7 +80,7 @@ func (f *Fleet) serve(ctx context.Context, h Host, l net.Listener) error {
 	})
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- server.Serve(ctx, func() { close(ready) }) }()
-	f.onClose(func() {
+	f.onClose(n, func() {
 		server.Close()
 		<-done
 		_ = l.Close()

@@ -1,6 +1,7 @@
 package fleetsim
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 )
 
@@ -22,8 +24,9 @@ type Usage struct {
 // environment has the options of a process that is to be a simulator.
 const environment = "CASEMENT_FLEETSIM"
 
-// Main makes this process a simulator, until its parent goes, where Spawn
-// started it; else it returns at once. A program that uses Spawn calls it first.
+// Main makes this process a simulator, until its standard input ends, where the
+// variable CASEMENT_FLEETSIM of its environment has Options as JSON, as Spawn sets it;
+// else it returns at once. A program that uses Spawn calls it first.
 func Main() {
 	text := os.Getenv(environment)
 	if text == "" {
@@ -36,8 +39,9 @@ func Main() {
 	os.Exit(0)
 }
 
-// simulate tells which hosts there are, then the usage for each octet that comes
-// in.
+// simulate tells which hosts there are, then does what comes in, a line each: "usage",
+// or "kill", "revive" or "hold" and the name of a host. It answers with a line of JSON:
+// the usage, or a text that is empty where it was done.
 func simulate(text string) error {
 	var o Options
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
@@ -49,12 +53,27 @@ func simulate(text string) error {
 	}
 	out := json.NewEncoder(os.Stdout)
 	err = out.Encode(greeting{f.Hosts, f.User, f.Password, f.Thumbprint}) // #nosec G117 -- for the parent process, of a fleet that ends with it
-	one := make([]byte, 1)
-	for err == nil {
-		if _, end := os.Stdin.Read(one); end != nil {
-			break
+	for lines := bufio.NewScanner(os.Stdin); err == nil && lines.Scan(); {
+		verb, name, _ := strings.Cut(lines.Text(), " ")
+		done := error(nil)
+		switch verb {
+		case "usage":
+			err = out.Encode(Measure())
+			continue
+		case "kill":
+			done = f.Kill(name)
+		case "revive":
+			done = f.Revive(context.Background(), name)
+		case "hold":
+			done = f.Hold(name)
+		default:
+			done = fmt.Errorf("fleetsim: there is no verb %q", verb)
 		}
-		err = out.Encode(Measure())
+		text := ""
+		if done != nil {
+			text = done.Error()
+		}
+		err = out.Encode(text)
 	}
 	return errors.Join(err, f.Close())
 }
@@ -111,7 +130,7 @@ func Spawn(ctx context.Context, o Options) (*Process, error) {
 
 // Usage asks the simulator what it has used. It is for one goroutine at a time.
 func (p *Process) Usage() (u Usage, err error) {
-	if _, err := p.in.Write([]byte("?")); err != nil {
+	if _, err := io.WriteString(p.in, "usage\n"); err != nil {
 		return u, err
 	}
 	return u, p.out.Decode(&u)
@@ -121,4 +140,28 @@ func (p *Process) Usage() (u Usage, err error) {
 func (p *Process) Close() error {
 	_ = p.in.Close()
 	return p.cmd.Wait()
+}
+
+// Kill ends a host: see Fleet.Kill. Like all that follows it is for one goroutine at a
+// time.
+func (p *Process) Kill(name string) error { return p.tell("kill", name) }
+
+// Revive starts one again: see Fleet.Revive.
+func (p *Process) Revive(name string) error { return p.tell("revive", name) }
+
+// Hold keeps one from answering: see Fleet.Hold.
+func (p *Process) Hold(name string) error { return p.tell("hold", name) }
+
+func (p *Process) tell(verb, name string) error {
+	if _, err := io.WriteString(p.in, verb+" "+name+"\n"); err != nil {
+		return err
+	}
+	var text string
+	if err := p.out.Decode(&text); err != nil {
+		return err
+	}
+	if text != "" {
+		return errors.New(text)
+	}
+	return nil
 }

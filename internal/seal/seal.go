@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 
 	"filippo.io/age"
+
+	"github.com/casementhq/casement/internal/fileowner"
 )
 
 // maxSealed bounds what is opened, in octets.
@@ -138,7 +140,8 @@ func Create(name string) (*Identity, error) {
 	}
 	defer os.Remove(f.Name())
 	_, err = fmt.Fprintf(f, "# key: %s\n%s\n", i.Key(), i.id)
-	err = errors.Join(err, f.Sync(), f.Close())
+	// Root makes the key of a service that gave root up, too.
+	err = errors.Join(err, fileowner.GiveLike(f, filepath.Dir(name)), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Link(f.Name(), name) // never replaces
 	}

@@ -1,0 +1,104 @@
+package browser
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// fleet is simulated hosts in a process of their own, which ends with the test. See
+// internal/fleetsim.
+type fleet struct {
+	t              *testing.T
+	Hosts          []struct{ Name, URL string } // HOST00001, http://127.96.0.1:40001/wsman
+	User, Password string                       // the same everywhere
+
+	in  io.WriteCloser
+	out *json.Decoder
+}
+
+// simulate starts hosts: each has 60 services, of which Spooler, Fax, which needs it, and
+// W32Time run, two disks and some events.
+func simulate(t *testing.T, hosts int) *fleet {
+	t.Helper()
+	path := filepath.Join(filepath.Dir(binary(t)), "simulator")
+	if _, err := os.Stat(path); err != nil {
+		cmd := exec.Command("go", "build", "-trimpath", "-o", path, "./internal/fleetsim/simulator")
+		cmd.Dir = "../.."
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	f := &fleet{t: t}
+	cmd := exec.Command(path)
+	cmd.Env = append(os.Environ(), fmt.Sprintf(`CASEMENT_FLEETSIM={"Hosts":%d}`, hosts))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		_ = cmd.Wait()
+	})
+	f.in, f.out = in, json.NewDecoder(out)
+	if err := f.out.Decode(f); err != nil {
+		t.Fatalf("the simulated hosts do not start: %v", err)
+	}
+	return f
+}
+
+// join writes the hosts into the pool of a machine, with a credential for all of it. The
+// tags are those of each.
+func (f *fleet) join(m *machine, tags ...string) {
+	f.t.Helper()
+	type server struct {
+		Name     string   `json:"name"`
+		Endpoint string   `json:"endpoint"`
+		Tags     []string `json:"tags,omitempty"`
+	}
+	var list []server
+	for _, h := range f.Hosts {
+		list = append(list, server{h.Name, h.URL, tags})
+	}
+	var b bytes.Buffer
+	if err := json.NewEncoder(&b).Encode(list); err != nil {
+		f.t.Fatal(err)
+	}
+	file := filepath.Join(m.dir, "fleet.json")
+	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	m.must(f.Password+"\n", "pool", "credential", "add", "fleet", "--user", f.User, "--for", "all", "--password-stdin", m.state())
+	m.must("", "pool", "import", file, m.state())
+}
+
+// kill ends a host at once, revive starts it again, hold lets it take what its services
+// are told and never answer.
+func (f *fleet) kill(name string)   { f.t.Helper(); f.tell("kill", name) }
+func (f *fleet) revive(name string) { f.t.Helper(); f.tell("revive", name) }
+func (f *fleet) hold(name string)   { f.t.Helper(); f.tell("hold", name) }
+
+func (f *fleet) tell(verb, name string) {
+	f.t.Helper()
+	if _, err := fmt.Fprintln(f.in, verb, name); err != nil {
+		f.t.Fatal(err)
+	}
+	var problem string
+	if err := f.out.Decode(&problem); err != nil || problem != "" {
+		f.t.Fatalf("%s %s: %v %s", verb, name, err, problem)
+	}
+}
