@@ -15,8 +15,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
-
-	"github.com/casementhq/casement/pool"
 )
 
 // scrape asks as Prometheus does, over a socket, and reads the answer.
@@ -96,17 +94,6 @@ func TestScrape(t *testing.T) {
 	s.Request("Enumerate", 0x80338029, time.Second)
 	s.Request("Get", 0x80338029, time.Second)
 	r.Uses(func() InUse { return InUse{Connections: 4, Operations: 3, Shells: 2, ShellUsers: 1} })
-	r.Counts(func(context.Context) (pool.Counts, error) {
-		return pool.Counts{
-			Servers: map[pool.State]map[pool.Level]int{pool.Online: {pool.LevelOK: 5, pool.LevelAttention: 1}, pool.AccessDenied: {pool.LevelBlocked: 2}}, Stale: 1,
-			Asked: 8, OldestAsked: 90 * time.Second, MeanAsked: 31 * time.Second, Refreshes: 7,
-		}, nil
-	})
-	var p pool.Observer = r.Pool()
-	p.Refreshed(true, pool.LevelOK, time.Second)
-	p.Refreshed(false, pool.LevelBlocked, time.Second)
-	p.Finished(pool.Done)
-	p.Finished(pool.OutcomeUnknown)
 	if err := r.Families([]Family{{Name: "disk_free_bytes", Help: "Free.", Labels: []string{"server", "volume"}}, {Name: "writes_total", Help: "Writes.", Counter: true, Labels: []string{"server"}}},
 		func(yield func(Sample) bool) {
 			_ = yield(Sample{0, []string{"a", "C:\"\n"}, 1.5}) && yield(Sample{0, []string{"b", "C:"}, 2}) && yield(Sample{1, []string{"a"}, 3})
@@ -123,15 +110,6 @@ func TestScrape(t *testing.T) {
 	want(t, all, "casement_winrm_connections", `casement_winrm_connections{} 4`)
 	want(t, all, "casement_winrm_operations", `casement_winrm_operations{} 3`)
 	want(t, all, "casement_winrm_shells", `casement_winrm_shells{} 2`)
-	want(t, all, "casement_pool_servers", `casement_pool_servers{level="attention",state="Online"} 1`, `casement_pool_servers{level="blocked",state="Online - Access denied"} 2`,
-		`casement_pool_servers{level="ok",state="Online"} 5`)
-	want(t, all, "casement_pool_waiting_tasks", `casement_pool_waiting_tasks{queue="refresh"} 7`, `casement_pool_waiting_tasks{queue="work"} 0`)
-	want(t, all, "casement_pool_oldest_refresh_seconds", `casement_pool_oldest_refresh_seconds{} 90`)
-	want(t, all, "casement_pool_stale_servers", `casement_pool_stale_servers{} 1`)
-	want(t, all, "casement_pool_up", `casement_pool_up{} 1`)
-	want(t, all, "casement_pool_refreshes_total", `casement_pool_refreshes_total{kind="full",level="ok"} 1`, `casement_pool_refreshes_total{kind="probe",level="blocked"} 1`)
-	want(t, all, "casement_pool_refresh_duration_seconds", `casement_pool_refresh_duration_seconds{kind="full"} 1`, `casement_pool_refresh_duration_seconds{kind="probe"} 1`)
-	want(t, all, "casement_pool_results_total", `casement_pool_results_total{state="done"} 1`, `casement_pool_results_total{state="outcome unknown"} 1`)
 	want(t, all, "disk_free_bytes", `disk_free_bytes{server="a",volume="C:\"\n"} 1.5`, `disk_free_bytes{server="b",volume="C:"} 2`)
 	want(t, all, "writes_total", `writes_total{server="a"} 3`)
 	for _, name := range []string{"go_goroutines", "process_open_fds", "casement_build_info"} {

@@ -33,8 +33,10 @@ func build(ctx context.Context, r *run) {
 
 func vet(ctx context.Context, r *run) { command(ctx, r, "go vet ./...", nil, "go", "vet", "./...") }
 
-// crossCompile type-checks packages and tests for the other systems, and builds the binary for them.
+// crossCompile type-checks packages and tests for the other systems and for the build without the pool, and builds the
+// binary for them.
 func crossCompile(ctx context.Context, r *run) {
+	command(ctx, r, "go vet without the pool", nil, "go", "vet", "-tags=nonats", "./internal/cli", "./internal/metrics", "./cmd/...")
 	for _, system := range []string{"darwin/arm64", "windows/amd64", "linux/arm64"} {
 		goos, arch, _ := strings.Cut(system, "/")
 		env := []string{"CGO_ENABLED=0", "GOOS=" + goos, "GOARCH=" + arch}
