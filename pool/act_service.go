@@ -21,7 +21,7 @@ type ServiceParameters struct {
 
 var serviceVerbs = []string{"start", "stop", "restart", "pause", "resume", "automatic", "manual", "disabled"}
 
-var actService = act{limit: 3 * time.Minute, check: checkService, do: doService}
+var actService = act{limit: 3 * time.Minute, changes: true, check: checkService, do: doService}
 
 func checkService(raw json.RawMessage) error {
 	p, err := parse[ServiceParameters](raw)

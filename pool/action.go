@@ -20,6 +20,8 @@ const MaxOutput = 256 << 10
 type act struct {
 	// repeats tells that it may be done twice.
 	repeats bool
+	// changes tells that the server is not what it was: it is asked anew at the end.
+	changes bool
 	// limit is how long it may take on one server.
 	limit time.Duration
 	// check tells what is wrong with the parameters.

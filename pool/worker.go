@@ -196,7 +196,21 @@ func (w *worker) task(ctx context.Context, t bus.Task) (bus.Outcome, error) {
 	if !ended {
 		return bus.Again, nil
 	}
-	return bus.Done, w.end(ctx, work, name, mark, r)
+	err = w.end(ctx, work, name, mark, r)
+	if known.changes {
+		w.askAnew(context.WithoutCancel(ctx), work.ID, key)
+	}
+	return bus.Done, err
+}
+
+// askAnew has a server asked for all, as by hand: what is shown of it follows what was
+// done there.
+func (w *worker) askAnew(ctx context.Context, work, key string) {
+	topic := byHand + "." + key
+	err := w.pool.refreshes.PublishAll(ctx, []bus.Task{{Topic: topic}}, func(string) string { return topic + ".w" + work })
+	if err != nil {
+		w.pool.log.Debug("a server is not asked anew", "server", key, "error", err)
+	}
 }
 
 // mark writes that this worker takes the task. Where somebody took it before, it

@@ -33,6 +33,7 @@ const maxLaunched = 256
 // call; nobody reads what they print.
 type launcher struct {
 	starter shell.Starter
+	tools   Tools
 	people  *people
 	log     *slog.Logger
 
@@ -66,7 +67,7 @@ func (l *launcher) start(ctx context.Context, caller cim.Caller, commandLine, di
 		l.log.Info("Win32_Process.Create is refused", "error", err)
 		return 0, createAccessDenied, nil
 	}
-	if !programExists(commandLine, dir) {
+	if !programExists(commandLine, dir, l.tools.searchPath(id)) {
 		return 0, createPathNotFound, nil
 	}
 	env, err := environment(id, startup)
@@ -136,7 +137,7 @@ func direct(commandLine string) string {
 // programExists tells whether the first word of a command line is a program,
 // as far as that can be told without a shell: a word with characters that mean
 // something to the shell is left to it.
-func programExists(commandLine, dir string) bool {
+func programExists(commandLine, dir, searchPath string) bool {
 	word, _, _ := strings.Cut(strings.TrimSpace(commandLine), " ")
 	if word == "" || strings.ContainsAny(word, shellSyntax) {
 		return true
@@ -147,7 +148,7 @@ func programExists(commandLine, dir string) bool {
 			return true
 		}
 		candidates = nil
-		for _, d := range filepath.SplitList(shell.DefaultPath) {
+		for _, d := range filepath.SplitList(searchPath) {
 			candidates = append(candidates, filepath.Join(d, word))
 		}
 	}

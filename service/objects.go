@@ -100,7 +100,7 @@ func (s *objects) registerAll(state *State, o Options, p *people) error {
 	}
 	s.hosts = &providerHosts{starter: o.Starter, server: s.Server(), quota: quota, loaded: s.loaded, log: o.Logger}
 	files := newUserFiles(p, s.hosts)
-	launcher := &launcher{starter: o.Starter, people: p, log: o.Logger}
+	launcher := &launcher{starter: o.Starter, tools: o.Tools, people: p, log: o.Logger}
 	hostOptions := host.Options{Log: o.Logger, Start: launcher.start, Account: p.accountOf, LocalAccounts: p.localAccounts, Writer: files.writer,
 		WMISetting: func() host.WMISetting { return wmiSetting(state) }}
 	if systemd.Available(systemd.Options{}) {

@@ -27,6 +27,8 @@ type Options struct {
 	// Starter starts the commands of remote callers. Default: as the user of
 	// this process.
 	Starter shell.Starter
+	// Tools are programs that remote commands find beside those of the machine.
+	Tools Tools
 	// Listen opens listening sockets. Default: net.Listen.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
 	// PacketFilter has the kernel drop new connections to ports that this process
@@ -74,6 +76,7 @@ func New(state *State, o Options) (*Service, error) {
 	if o.Starter == nil {
 		o.Starter = shell.Direct{}
 	}
+	o.Starter = toolStarter{o.Starter, o.Tools, state.Dir}
 	s := &Service{State: state, CIM: o.Opener, log: o.Logger, watched: o.Observer, account: newMachineAccount(state)}
 	people := &people{store: state.Accounts, state: state, winbind: newWinbind(state.Accounts), replays: krb5.NewReplays()}
 	s.gate = newGate(state, o.Logger)

@@ -218,6 +218,7 @@ func serve(ctx context.Context, s Streams, dir string, f serveFlags, log *slog.L
 		return err
 	}
 	defer counts.close()
+	o.Tools = shellTools(dir, log)
 	svc, err := service.New(state, o)
 	if err != nil {
 		return err
