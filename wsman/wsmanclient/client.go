@@ -1,6 +1,7 @@
 package wsmanclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,6 +107,8 @@ type call struct {
 	// subscription is what an Unsubscribe ends.
 	subscription string
 	again        bool // sending it twice does no harm
+	// delay is how long the answer may be under way, instead of Options.NetworkDelay.
+	delay time.Duration
 	// memory is where the answer lies. It belongs to a stream of messages each
 	// of which is sent when the answer before was read; nil for the others.
 	memory *[]byte
@@ -125,7 +128,7 @@ func (c *Client) send(ctx context.Context, m *call) (*wsman.Message, error) {
 		return nil, err
 	}
 	timeout := h.OperationTimeout
-	resp, err := c.exchange(ctx, m.action, w.Bytes(), timeout, m.again, m.memory)
+	resp, err := c.exchange(ctx, m.action, w.Bytes(), timeout, cmp.Or(m.delay, c.delay()), m.again, m.memory)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +158,7 @@ func (c *Client) header(m *call) wsman.Header {
 
 // exchange sends an envelope over a connection of its own for as long as it
 // takes. It gives up after the operation's timeout and the network delay.
-func (c *Client) exchange(ctx context.Context, action string, envelope []byte, timeout time.Duration, again bool, memory *[]byte) (*httpauth.Response, error) {
+func (c *Client) exchange(ctx context.Context, action string, envelope []byte, timeout, delay time.Duration, again bool, memory *[]byte) (*httpauth.Response, error) {
 	t := c.trace(ctx)
 	t.request(action, envelope)
 	m := &httpauth.Message{Body: envelope}
@@ -166,7 +169,7 @@ func (c *Client) exchange(ctx context.Context, action string, envelope []byte, t
 		m.Body = soap.AppendEncoded(nil, envelope, soap.UTF16LE)
 		m.ContentType = "application/soap+xml;charset=UTF-16"
 	}
-	limit := timeout + c.delay()
+	limit := timeout + delay
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimedOut)
 	defer cancel()
 	for attempt := 0; ; attempt++ {

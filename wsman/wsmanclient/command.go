@@ -26,6 +26,12 @@ type CommandOptions struct {
 	SkipShell bool
 	// NoOptions sends neither of the two options above.
 	NoOptions bool
+	// Contact is told with false when the service was silent for longer than it
+	// may be, and with true when it is heard again; nil is not told. The command
+	// then outlives a network that is away for a while: Receive is sent again,
+	// for up to four minutes. What an answer that was lost carried is lost. It is
+	// called by one goroutine at a time and must return soon.
+	Contact func(heard bool)
 	// Stdout and Stderr receive the output. Where one is nil, the output is
 	// read from the Command's field of that name.
 	Stdout, Stderr io.Writer
@@ -46,6 +52,7 @@ type Command struct {
 	input *stdin
 	in    *incarnation
 	id    string
+	watch *contact // nil without CommandOptions.Contact
 	out   map[string]io.Writer
 	pipes []*pipe
 	stop  context.CancelFunc
@@ -129,6 +136,9 @@ func boolean(b bool) string {
 
 func (s *Shell) newCommand(in *incarnation, id string, o *CommandOptions) *Command {
 	cmd := &Command{shell: s, in: in, id: id, out: map[string]io.Writer{}, done: make(chan struct{})}
+	if o.Contact != nil {
+		cmd.watch = &contact{tell: o.Contact}
+	}
 	cmd.input = &stdin{cmd: cmd}
 	cmd.Stdin = cmd.input
 	output := func(name string, w io.Writer) io.Reader {

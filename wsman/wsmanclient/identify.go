@@ -27,7 +27,7 @@ func (c *Client) Identify(ctx context.Context, o IdentifyOptions) (*wsman.Identi
 	if o.Unauthenticated || c.opts.Scheme == None {
 		resp, err = c.anonymous(ctx, w.Bytes())
 	} else {
-		resp, err = c.exchange(ctx, "Identify", w.Bytes(), c.opts.OperationTimeout, true, nil)
+		resp, err = c.exchange(ctx, "Identify", w.Bytes(), c.opts.OperationTimeout, c.delay(), true, nil)
 	}
 	if err != nil {
 		return nil, err

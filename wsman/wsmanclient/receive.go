@@ -52,9 +52,16 @@ func (cmd *Command) fetcher() func(context.Context) fetched {
 	opts := &RequestOptions{Options: wsman.OptionSet{{Name: winrs.OptionKeepAlive, Value: "TRUE"}}, MustUnderstand: true}
 	body := &winrs.Receive{CommandID: cmd.id, Streams: cmd.shell.opts.OutputStreams}
 	var memory []byte
+	receive := &call{action: winrs.ActionReceive, resource: cmd.in.epr.ResourceURI, select_: cmd.in.epr.Selectors, opts: opts, memory: &memory, body: body}
+	send := func(ctx context.Context) (*wsman.Message, error) { return cmd.shell.c.send(ctx, receive) }
+	if cmd.watch != nil {
+		opts.Timeout, receive.delay = contactBeat, contactDelay
+		once := send
+		send = func(ctx context.Context) (*wsman.Message, error) { return cmd.watch.hear(ctx, once) }
+	}
 	return func(ctx context.Context) fetched {
 		for {
-			m, err := cmd.call(ctx, winrs.ActionReceive, opts, &memory, body)
+			m, err := send(ctx)
 			if err == nil || ctx.Err() != nil || !errors.Is(err, wsman.CodeOperationTimedOut) {
 				return fetched{m, err}
 			}
