@@ -86,6 +86,13 @@ func (h *hub) changed(name string) {
 	}
 }
 
+// followed tells whether a stream follows a topic now.
+func (h *hub) followed(name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.topics[name] != nil
+}
+
 func (h *hub) source(name string) (source, string, bool) {
 	kind, arg, _ := strings.Cut(name, ":")
 	s, ok := h.sources[kind]

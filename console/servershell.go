@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,6 +22,7 @@ func (c *Console) registerServerShell() {
 	c.page("GET /servers/{name}/shell", Reader, c.shellPage)
 	c.page("POST /servers/{name}/shell", Operator, c.openShellPage)
 	c.page("POST /servers/{name}/shell/{id}", Operator, c.writeShell)
+	c.data("GET /servers/{name}/shell/{id}/output", Operator, c.saveShell)
 	c.live.follow("shell", source{role: Operator, load: c.liveShell, may: func(rq *request, id string) bool {
 		return c.shells.of(id, rq.who.User) != nil && c.shellBarred(rq) == ""
 	}})
@@ -48,11 +50,16 @@ func (c *Console) shellPage(rq *request) error {
 		return err
 	}
 	d := shellData{Allowed: c.shellBarred(rq), Who: e.snapshot().Account}
-	if s := c.shells.of(rq.URL.Query().Get("id"), rq.who.User); s != nil && s.server == e.Name && d.Allowed == "" {
-		state := s.state()
+	open := c.shells.on(e.Name, rq.who.User)
+	shown := c.shells.of(rq.URL.Query().Get("id"), rq.who.User)
+	if !rq.URL.Query().Has("id") && len(open) > 0 {
+		shown = open[0] // who comes back finds the own shell
+	}
+	if shown != nil && shown.server == e.Name && d.Allowed == "" {
+		state := shown.state()
 		d.Shell = &state
 	}
-	for _, s := range c.shells.on(e.Name, rq.who.User) {
+	for _, s := range open {
 		if d.Shell == nil || s.id != d.Shell.ID {
 			d.Others = append(d.Others, s.id)
 		}
@@ -93,6 +100,8 @@ func (c *Console) writeShell(rq *request) error {
 	switch rq.PostFormValue("do") {
 	case "interrupt":
 		err = s.interrupt(rq.Context())
+	case "clear":
+		s.clear()
 	case "end":
 		s.end("You ended it.")
 	default:
@@ -122,11 +131,23 @@ func (c *Console) liveShell(_ context.Context, id string) (any, error) {
 		return fieldsOf(fields{"shellstate": text("Ended.")}), nil
 	}
 	state := s.state()
-	words := "Connected"
+	f := fields{"output": text(state.Output), "shellstate": text(state.Words), "kept": text(state.Kept)}
 	if state.Ended != "" {
-		words = state.Ended
+		f["input"] = field{Hide: true}
 	}
-	return fieldsOf(fields{"output": text(state.Output), "shellstate": text(words), "kept": text(state.Kept)}), nil
+	return fieldsOf(f), nil
+}
+
+// saveShell gives what is kept of the output as a file.
+func (c *Console) saveShell(rq *request) error {
+	s := c.shells.of(rq.PathValue("id"), rq.who.User)
+	if s == nil || !strings.EqualFold(s.server, rq.PathValue("name")) || c.shellBarred(rq) != "" {
+		return &problem{Status: http.StatusNotFound, Title: "No such shell", Text: "You have no such shell on " + rq.PathValue("name") + "."}
+	}
+	rq.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	rq.Header().Set("Content-Disposition", `attachment; filename="shell.txt"`)
+	_, _ = io.WriteString(rq, s.state().Output) //nolint:errcheck // the browser has gone
+	return nil
 }
 
 func fieldsOf(f fields) map[string]any { return map[string]any{"f": f} }

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,6 +50,8 @@ type openShell struct {
 	sent    int64
 	got     int64
 	ended   string
+	opened  time.Time
+	away    time.Time // since when the server is not heard; zero where it is
 	seen    time.Time // when somebody last looked or wrote
 	command *wsmanclient.Command
 	stop    context.CancelFunc
@@ -58,8 +62,17 @@ var shellPrograms = []struct{ ID, Title, Command string }{
 	{"default", "The server's shell", ""},
 	{"cmd", "cmd", "cmd.exe /Q"},
 	{"powershell", "PowerShell", "powershell.exe -NoLogo -NoProfile -Command -"},
-	{"sh", "sh", "sh"},
+	{"sh", "sh", posix},
 }
+
+// posix is the line that starts sh as a person has it: an interrupt ends the whole line
+// that it runs, but not sh itself. There is no terminal, so it shows no prompt and edits
+// no line; posixFirst then shows its errors, among its output, in their order.
+const (
+	posix = "PS1=; PS2=; export PS1 PS2; if (set +o emacs) 2>/dev/null; then exec sh -i +o emacs; else exec sh -i; fi 2>/dev/null"
+
+	posixFirst = "exec 2>&1\n"
+)
 
 // Write implements io.Writer for what the command says.
 func (s *openShell) Write(b []byte) (int, error) {
@@ -128,6 +141,17 @@ func (s *openShell) skips(r rune) bool {
 	return r != '\n' && r != '\t' && (unicode.IsControl(r) || r == utf8.RuneError)
 }
 
+// heard is told when the server falls silent, and when it is heard again.
+func (s *openShell) heard(again bool) {
+	s.mu.Lock()
+	s.away = time.Time{}
+	if !again {
+		s.away = time.Now()
+	}
+	s.mu.Unlock()
+	s.changed()
+}
+
 // end says why it is over, once.
 func (s *openShell) end(why string) {
 	s.mu.Lock()
@@ -149,7 +173,7 @@ func (c *Console) openShellOn(rq *request, e Entry, program string) (*openShell,
 	}
 	// It ends with the session, not with the request.
 	ctx, done := c.streams.add(context.WithoutCancel(rq.Context()), rq.who.Session)
-	s := &openShell{id: newID(), server: e.Name, user: rq.who.User, seen: time.Now(), stop: done}
+	s := &openShell{id: newID(), server: e.Name, user: rq.who.User, opened: time.Now(), seen: time.Now(), stop: done}
 	s.changed = func() { c.live.changed("shell:" + s.id) }
 	conn, shell, err := c.startShell(ctx, e, s, line)
 	if err != nil {
@@ -198,10 +222,13 @@ func (c *Console) startShell(ctx context.Context, e Entry, s *openShell, line st
 	if line == "" {
 		line = "cmd.exe /Q"
 		if e.Snapshot == nil || e.Snapshot.Facts == nil || !strings.Contains(e.Snapshot.Facts.OS, "Windows") {
-			line = "sh"
+			line = posix
 		}
 	}
-	s.command, err = shell.Start(ready, wsmanclient.CommandOptions{Command: line, Stdout: s, Stderr: s})
+	s.command, err = shell.Start(ready, wsmanclient.CommandOptions{Command: line, Stdout: s, Stderr: s, Contact: s.heard})
+	if err == nil && line == posix {
+		_, err = io.WriteString(s.command.Stdin, posixFirst)
+	}
 	if err != nil {
 		closeShell(s, conn, shell)
 		return nil, nil, err
@@ -255,7 +282,7 @@ func (l *shells) of(id, user string) *openShell {
 	return nil
 }
 
-// on lists the shells that somebody has on a server.
+// on lists the shells that somebody has on a server, the newest first.
 func (l *shells) on(server, user string) (list []*openShell) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -264,6 +291,7 @@ func (l *shells) on(server, user string) (list []*openShell) {
 			list = append(list, s)
 		}
 	}
+	slices.SortStableFunc(list, func(a, b *openShell) int { return b.opened.Compare(a.opened) })
 	return list
 }
 
@@ -277,16 +305,21 @@ func (c *Console) sweepShells(ctx context.Context) {
 			c.shells.endAll()
 			return
 		case now := <-tick.C:
-			c.shells.sweep(now)
+			c.shells.sweep(now, func(id string) bool { return c.live.followed("shell:" + id) })
 		}
 	}
 }
 
-func (l *shells) sweep(now time.Time) {
+// sweep looks at all; a tab that follows one looks at it, though nothing comes.
+func (l *shells) sweep(now time.Time, followed func(id string) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id, s := range l.list {
+		looked := followed(id)
 		s.mu.Lock()
+		if looked {
+			s.seen = now
+		}
 		alone, over := now.Sub(s.seen) > shellAlone, s.ended != ""
 		s.mu.Unlock()
 		switch {
@@ -315,7 +348,7 @@ func (s *openShell) input(text string) error {
 	}
 	s.seen = time.Now()
 	s.sent += int64(len(text)) + 1
-	s.take([]byte("> " + text + "\n"))
+	s.take([]byte("> " + strings.ReplaceAll(text, "\n", "\n> ") + "\n"))
 	s.mu.Unlock()
 	s.changed()
 	_, err := s.command.Stdin.Write([]byte(text + "\n"))
@@ -330,18 +363,35 @@ func (s *openShell) interrupt(ctx context.Context) error {
 	return s.command.Signal(ctx, winrs.SignalCtrlC)
 }
 
+// clear forgets the output.
+func (s *openShell) clear() {
+	s.mu.Lock()
+	s.out, s.cut = nil, false
+	s.mu.Unlock()
+	s.changed()
+}
+
 // shellState is what the page shows of a shell.
 type shellState struct {
 	ID, Output, Ended string
 	Cut               bool
 	Kept              string
+	Words             string // whether it is connected, or why not
 }
 
 func (s *openShell) state() shellState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen = time.Now()
-	return shellState{ID: s.id, Output: string(s.out), Ended: s.ended, Cut: s.cut, Kept: sizeText(uint64(len(s.out))) + " of 32 KiB kept"} // #nosec G115 -- a length
+	d := shellState{ID: s.id, Output: string(s.out), Ended: s.ended, Cut: s.cut, Words: "Connected",
+		Kept: sizeText(uint64(len(s.out))) + " of 32 KiB kept"} // #nosec G115 -- a length
+	switch {
+	case s.ended != "":
+		d.Words = s.ended
+	case !s.away.IsZero():
+		d.Words = s.server + " does not answer since " + s.away.UTC().Format(time.TimeOnly) + " UTC. Trying again for four minutes; what runs there goes on."
+	}
+	return d
 }
 
 // commandText is a command as the audit log keeps it: to 4 kB, or its SHA-256.

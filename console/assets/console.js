@@ -1,6 +1,6 @@
 // The script of the console. Pages work without it; it makes them live. What comes
 // from servers is put in place as text only.
-import { follow, on } from "./live.js";
+import { again, follow, on } from "./live.js";
 import { forms } from "./dialogs.js";
 import { keys, shortcuts } from "./keys.js";
 import { tables } from "./table.js";
@@ -30,6 +30,8 @@ for (const b of document.querySelectorAll("button[data-copy]")) {
 }
 for (const a of document.querySelectorAll("[data-open-shortcuts]")) a.addEventListener("click", (e) => { e.preventDefault(); shortcuts(); });
 document.addEventListener("click", (e) => { for (const d of document.querySelectorAll("details.menu[open]")) if (!d.contains(e.target)) d.open = false; });
+document.addEventListener("focusout", (e) => { const d = e.target.closest("details.menu[open]"); if (d && e.relatedTarget && !d.contains(e.relatedTarget)) d.open = false; });
+for (const t of document.querySelectorAll(".tabs [aria-current]")) t.parentElement.scrollLeft = t.offsetLeft - (t.parentElement.clientWidth - t.offsetWidth) / 2;
 
 forms();
 keys();
@@ -37,5 +39,5 @@ tables();
 session();
 shell();
 query();
-for (const e of document.querySelectorAll("[data-doctor]")) on(e.dataset.doctor, (d) => { if (d?.done) location.reload(); });
+for (const e of document.querySelectorAll("[data-doctor]")) on(e.dataset.doctor, (d) => { if (d?.done) again("The doctor has finished."); });
 follow();

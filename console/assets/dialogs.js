@@ -1,5 +1,5 @@
 // Questions before an action, and what came of it: spec/console.md 3.5, 3.6.
-import { el, say } from "./live.js";
+import { again, el, say } from "./live.js";
 
 // show opens a dialog and gives focus back to who opened it.
 export function show(dialog) {
@@ -59,7 +59,7 @@ export async function send(path, body) {
   if (a.status === 409 && d.confirm) { question(d.confirm, (b) => send(path, b)); return null; }
   if (!a.ok) { report(d.detail || "The console refused (" + a.status + ").", "problem"); return null; }
   const here = location.pathname + location.search;
-  if (d.reload) { if (d.location && d.location !== here) location.assign(d.location); else location.reload(); return d; }
+  if (d.reload) { if (d.location && d.location !== here) location.assign(d.location); else again(); return d; }
   if (d.location && d.location !== here && d.location !== "/") { location.assign(d.location); return d; }
   if (d.message) report(d.message, "done", d.undo);
   document.dispatchEvent(new CustomEvent("done", { detail: d }));

@@ -27,25 +27,89 @@ export function el(tag, props = {}, ...children) {
 
 function local(href) { return typeof href === "string" && href.startsWith("/") && !href.startsWith("//") ? href : null; }
 
+// only is the one child of an element where it is such a one already, so that what
+// has the focus keeps it; else a new one in place of everything.
+function only(e, tag, cls) {
+  const c = e.childElementCount === 1 ? e.firstElementChild : null;
+  if (c && c.tagName === tag.toUpperCase() && (!cls || c.classList.contains(cls))) return c;
+  const n = el(tag);
+  e.replaceChildren(n);
+  return n;
+}
+
+function write(e, text) { if (e.textContent !== text) e.textContent = text; }
+function attr(e, name, value) { if (value) { if (e.getAttribute(name) !== value) e.setAttribute(name, value); } else e.removeAttribute(name); }
+
 // put sets what an element shows: {t, tip, level, v, at, href}.
 export function put(e, f) {
   if (typeof f === "string") f = { t: f };
   e.hidden = !!f.hide;
+  if (f.hide) return;
   if (e.tagName === "METER") { if (f.v !== undefined) e.value = f.v; return; }
+  if (e.dataset.grow !== undefined) { grow(e, f.t); return; }
   if (e.dataset.shown === JSON.stringify(f)) return;
   e.dataset.shown = JSON.stringify(f);
   if (f.level && (e.querySelector(".badge") || e.dataset.f === "state")) {
-    e.replaceChildren(el("span", { class: "badge " + f.level, title: f.tip }, el("span", { class: "shape", "aria-hidden": "true", text: shapes[f.level] || "" }), " ", el("span", { class: "word", text: f.t })));
+    const b = only(e, "span", "badge");
+    b.className = "badge " + f.level;
+    attr(b, "title", f.tip);
+    if (!b.querySelector(".word")) b.replaceChildren(el("span", { class: "shape", "aria-hidden": "true" }), " ", el("span", { class: "word" }));
+    write(b.querySelector(".shape"), shapes[f.level] || "");
+    write(b.querySelector(".word"), f.t);
   } else if (f.at) {
-    e.replaceChildren(el("time", { datetime: f.at, title: f.tip, text: f.t }));
+    const t = only(e, "time");
+    attr(t, "datetime", f.at);
+    attr(t, "title", f.tip);
+    write(t, f.t);
     times(e);
   } else if (local(f.href) && f.t) {
-    e.replaceChildren(el("a", { href: f.href, title: f.tip, text: f.t }));
+    const a = only(e, "a");
+    attr(a, "href", f.href);
+    attr(a, "title", f.tip);
+    write(a, f.t);
   } else if (f.tip) {
-    e.replaceChildren(el("span", { title: f.tip, text: f.t }));
+    const s = only(e, "span");
+    attr(s, "title", f.tip);
+    write(s, f.t);
   } else {
-    e.textContent = f.t;
+    write(e, f.t);
   }
+}
+
+// grow adds what is new of a text that grows at its end and may lose its beginning:
+// what is selected stays so, and a screen reader hears the new part alone.
+function grow(e, text) {
+  const old = e.textContent;
+  if (text === old) return;
+  const from = old && text ? old.indexOf(text.slice(0, 256)) : -1;
+  if (from < 0 || !text.startsWith(old.slice(from)) || old.length > 4 * text.length + 65536) e.textContent = text;
+  else e.append(text.slice(old.length - from));
+}
+
+// again loads the page anew; focus and place are then where they were, and text is
+// said. It waits while somebody writes in a field.
+export function again(text) {
+  const at = document.activeElement;
+  if (at?.matches("input:not([type=checkbox],[type=radio]), textarea, select")) { at.addEventListener("blur", () => again(text), { once: true }); return; }
+  sessionStorage.setItem("again", JSON.stringify({ here: location.pathname, at: place(at), y: scrollY, text }));
+  location.reload();
+}
+
+// place is a selector for an element: its id, or its way from the nearest one.
+function place(e) {
+  if (!e || e === document.body) return "";
+  if (e.id) return "#" + CSS.escape(e.id);
+  const n = [...e.parentElement.children].indexOf(e) + 1;
+  return (place(e.parentElement) || "body") + ">:nth-child(" + n + ")";
+}
+
+function back() {
+  const was = JSON.parse(sessionStorage.getItem("again") || "null");
+  sessionStorage.removeItem("again");
+  if (was?.here !== location.pathname) return;
+  if (was.at) document.querySelector(was.at)?.focus({ preventScroll: true });
+  scrollTo(0, was.y);
+  if (was.text) say(was.text);
 }
 
 // rows puts a list in the body of a table: {key, level, f} each, by the table's template.
@@ -67,7 +131,7 @@ function rows(box, list) {
     fill(r, item);
     after = r;
   }
-  for (const r of have.values()) if (!r.contains(document.activeElement)) r.remove();
+  for (const r of have.values()) if (r.contains(document.activeElement)) r.classList.add("stale"); else r.remove();
 }
 
 function fill(box, data) {
@@ -197,6 +261,7 @@ function span(s) { return s < 60 ? Math.floor(s) + " s" : s < 3600 ? Math.floor(
 // follow begins.
 export function follow() {
   times();
+  back();
   setInterval(times, 10000);
   open();
   addEventListener("scroll", restart, { passive: true });

@@ -77,6 +77,7 @@ func (t *text) String() string {
 type machine struct {
 	t        *testing.T
 	dir      string
+	ns       string // the network namespace that it serves in, "" for ours
 	cmd      *exec.Cmd
 	out, err text
 	done     chan struct{}
@@ -107,6 +108,14 @@ func newMachine(t *testing.T) *machine {
 func (m *machine) start(args ...string) {
 	m.t.Helper()
 	m.cmd = m.command(append([]string{"up", "--state", filepath.Join(m.dir, "state")}, args...)...)
+	if m.ns != "" {
+		m.cmd.Args = append([]string{"ip", "netns", "exec", m.ns}, append([]string{m.cmd.Path}, m.cmd.Args[1:]...)...)
+		ip, err := exec.LookPath("ip")
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		m.cmd.Path = ip
+	}
 	m.out, m.err, m.done = text{}, text{}, make(chan struct{})
 	m.cmd.Stdout, m.cmd.Stderr = &m.out, &m.err
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
