@@ -129,6 +129,12 @@ func (p page) May(role string) bool {
 	return err == nil && p.Who.Role >= r
 }
 
+// URLPath is the path of the page, without its query.
+func (p page) URLPath() string {
+	path, _, _ := strings.Cut(p.Here, "?")
+	return path
+}
+
 // Why is the tip of a control that the role forbids.
 func (p page) Why(role string) string {
 	if p.May(role) {

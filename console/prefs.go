@@ -16,6 +16,15 @@ type Prefs struct {
 	NoKeys bool `json:"no_keys"`
 	// Views are the saved ones of the table of servers.
 	Views []View `json:"views,omitempty"`
+	// Queries are the saved ones of the query explorer.
+	Queries []SavedQuery `json:"queries,omitempty"`
+}
+
+// SavedQuery is a named query of the query explorer.
+type SavedQuery struct {
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
+	WQL       string `json:"wql"`
 }
 
 // View is a named query of the table of servers.
@@ -48,6 +57,9 @@ func (c *Console) prefs(rq *request) Prefs {
 }
 
 func (c *Console) savePrefs(ctx context.Context, a Account, p Prefs) error {
+	if len(p.Queries) > 100 {
+		return &problem{Status: http.StatusBadRequest, Title: "Too many", Text: "At most 100 queries are kept."}
+	}
 	if len(p.Views) > 100 {
 		return &problem{Status: http.StatusBadRequest, Title: "Too many", Text: "At most 100 views are kept."}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/casementhq/casement"
@@ -161,7 +162,15 @@ func serverCommand(s serverPage) []string {
 	case "roles":
 		return query("SELECT * FROM Win32_ServerFeature")
 	case "users":
-		return query("SELECT * FROM Win32_UserAccount WHERE LocalAccount = TRUE")
+		if d, ok := s.Data.(usersData); ok && d.View == "groups" {
+			return append(query("SELECT * FROM Win32_GroupUser"), "winrs -r:"+name+" net localgroup GROUP NAME /add")
+		}
+		return append(query("SELECT * FROM Win32_UserAccount WHERE LocalAccount = TRUE"), "winrs -r:"+name+" net user NAME /active:no")
+	case "query":
+		if d, ok := s.Data.(*explorer); ok && d.WQL != "" && !strings.ContainsAny(d.WQL, "\"\n") {
+			return []string{"casement query " + name + " -n " + d.Namespace + " \"" + d.WQL + "\"", "Get-CimInstance -ComputerName " + name + " -Namespace " + d.Namespace + " -Query \"" + d.WQL + "\""}
+		}
+		return nil
 	case "firewall":
 		return []string{"casement query " + name + " -n root\\standardcimv2 \"SELECT * FROM MSFT_NetFirewallRule\"", "Get-NetFirewallRule -CimSession " + name}
 	case "doctor":

@@ -70,7 +70,7 @@ export async function send(path, body) {
 export function forms() {
   document.addEventListener("submit", (e) => {
     const form = e.target;
-    if (!(form instanceof HTMLFormElement) || form.dataset.act === undefined || e.defaultPrevented) return;
+    if (!(form instanceof HTMLFormElement) || form.dataset.act === undefined || e.defaultPrevented || e.submitter?.getAttribute("formmethod") === "get") return;
     e.preventDefault();
     const data = new FormData(form, e.submitter);
     const file = [...data.values()].some((v) => v instanceof File && v.size > 0);

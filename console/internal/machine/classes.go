@@ -86,11 +86,16 @@ func ClassOf(ctx context.Context, s cim.Session, name string) (*Class, error) {
 		p := &c.Properties[n]
 		d.Properties = append(d.Properties, Property{Name: bounded(p.Name), Type: p.CIMType(), Key: p.Key, Origin: bounded(p.Origin), Qualifiers: qualifiers(p.Qualifiers)})
 	}
+	d.Methods = methods(c)
+	return d, nil
+}
+
+func methods(c *cim.Class) (out []Method) {
 	for n := range c.Methods {
 		m := &c.Methods[n]
-		d.Methods = append(d.Methods, Method{Name: bounded(m.Name), Static: m.Static, In: parameters(m.In), Out: parameters(m.Out), Qualifiers: qualifiers(m.Qualifiers)})
+		out = append(out, Method{Name: bounded(m.Name), Static: m.Static, In: parameters(m.In), Out: parameters(m.Out), Qualifiers: qualifiers(m.Qualifiers)})
 	}
-	return d, nil
+	return out
 }
 
 func parameters(list []cim.Parameter) (out []Parameter) {

@@ -125,7 +125,7 @@ func TestQueryExplorer(t *testing.T) {
 			t.Errorf("methods: %+v", c.Methods)
 		}
 		var got [][]*string
-		table, err := machine.Query(t.Context(), s, "SELECT Caption, NumberOfUsers, InstallDate FROM Win32_OperatingSystem", 10, func(path string, values []*string) error {
+		table, err := machine.Query(t.Context(), s, "SELECT Caption, NumberOfUsers, InstallDate FROM Win32_OperatingSystem", 10, func(_ []string, path string, values []*string) error {
 			got = append(got, values)
 			if !strings.Contains(path, "Win32_OperatingSystem") {
 				t.Errorf("path %q", path)
@@ -140,7 +140,7 @@ func TestQueryExplorer(t *testing.T) {
 				t.Errorf("columns %q", table.Columns)
 			}
 		}
-		if _, err := machine.Query(t.Context(), s, "SELECT * FROM Win32_Process", 3, func(string, []*string) error { return nil }); err != nil {
+		if _, err := machine.Query(t.Context(), s, "SELECT * FROM Win32_Process", 3, func([]string, string, []*string) error { return nil }); err != nil {
 			t.Error(err)
 		}
 	})

@@ -20,43 +20,55 @@ type Table struct {
 	TookMS int64 `json:"took_ms"`
 }
 
-// MaxRows is the most that Query gives.
-const MaxRows = 10000
+const (
+	// MaxRows is the most that Query gives.
+	MaxRows = 10000
+	// maxTable bounds the texts of all rows together, in octets.
+	maxTable = 32 << 20
+)
 
-// Query runs a WQL query and gives each row to take as soon as it is there, at
-// most limit rows. The table that is returned has everything but Rows and Paths.
-func Query(ctx context.Context, s cim.Session, wql string, limit int, take func(path string, values []*string) error) (*Table, error) {
+// Query runs a WQL query and gives each row to take as soon as it is there, with the
+// columns, at most limit rows. The table that is returned has everything but Rows and
+// Paths. It ends with the first error of take.
+func Query(ctx context.Context, s cim.Session, wql string, limit int, take func(columns []string, path string, values []*string) error) (*Table, error) {
 	if limit <= 0 || limit > MaxRows {
 		limit = MaxRows
 	}
 	t := &Table{}
 	start := time.Now()
-	var failed error
-	cut, err := rows(ctx, s, wql, limit, func(r row) {
-		if failed != nil {
-			return
+	e, err := s.Query(ctx, wql, cim.QueryOptions{})
+	if err != nil {
+		t.TookMS = time.Since(start).Milliseconds()
+		return t, err
+	}
+	n, size := 0, 0
+	err = cim.Each(ctx, e, func(i *cim.Instance) error {
+		if n++; n > limit || size > maxTable {
+			return errEnough{}
 		}
 		if t.Columns == nil {
-			for n := range r.Class().Properties {
-				t.Columns = append(t.Columns, bounded(r.Class().Properties[n].Name))
+			t.Columns = []string{}
+			for n := range i.Class().Properties[:min(len(i.Class().Properties), maxValues)] {
+				t.Columns = append(t.Columns, bounded(i.Class().Properties[n].Name))
 			}
 		}
 		values := make([]*string, len(t.Columns))
 		for n, name := range t.Columns {
-			if v := r.Get(name); !v.IsNull() {
+			if v := i.Get(name); !v.IsNull() {
 				text := bounded(v.String())
 				values[n] = &text
+				size += len(text)
 			}
 		}
 		path := ""
-		if p, whole := r.Path(); whole {
+		if p, whole := i.Path(); whole {
 			path = bounded(p.String())
 		}
-		failed = take(path, values)
+		return take(t.Columns, path, values)
 	})
-	if failed != nil {
-		err = failed
+	if _, enough := err.(errEnough); enough { //nolint:errorlint // it is ours, as it is
+		t.Cut, err = true, nil
 	}
-	t.Cut, t.TookMS = cut, time.Since(start).Milliseconds()
+	t.TookMS = time.Since(start).Milliseconds()
 	return t, err
 }
