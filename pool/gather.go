@@ -3,7 +3,9 @@ package pool
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,9 +70,10 @@ type gatherer struct {
 	o       gatherOptions
 	doctors chan struct{}
 
-	mu     sync.Mutex
-	links  map[string]*link // by folded name; nil once closed
-	closed bool
+	mu      sync.Mutex
+	links   map[string]*link // by folded name
+	closed  bool
+	closing sync.WaitGroup // links that nobody uses any more
 }
 
 // newGatherer makes a gatherer. Close it.
@@ -90,26 +93,27 @@ func newGatherer(o gatherOptions) *gatherer {
 	return &gatherer{o: o, doctors: make(chan struct{}, doctorsAtA), links: map[string]*link{}}
 }
 
-// forget ends the connection to a server: it was removed, or is to be reached anew.
+// forget lets the connection to a server go that is not to be asked.
 func (g *gatherer) forget(name string) {
 	g.mu.Lock()
-	l := g.links[cim.Fold(name)]
-	delete(g.links, cim.Fold(name))
-	g.mu.Unlock()
-	if l != nil {
-		l.close()
-	}
+	defer g.mu.Unlock()
+	g.retire(cim.Fold(name))
 }
 
 // Close ends every connection. A refresh under way fails.
 func (g *gatherer) Close() error {
 	g.mu.Lock()
-	links := g.links
-	g.links, g.closed = map[string]*link{}, true
+	links := slices.Collect(maps.Values(g.links))
+	for _, l := range links {
+		l.retired = true // what its user opens after this ends with it
+	}
+	clear(g.links)
+	g.closed = true
 	g.mu.Unlock()
 	for _, l := range links {
 		l.close()
 	}
+	g.closing.Wait()
 	return nil
 }
 
@@ -123,7 +127,8 @@ func (g *gatherer) refresh(wanted context.Context, s Server, as signIn, prev Sna
 		g.forget(s.Name)
 		return paused(next)
 	}
-	l := g.link(s, as)
+	l := g.hold(s, as)
+	defer l.release()
 	l.turn.Lock()
 	defer l.turn.Unlock()
 	ctx, cancel := context.WithTimeout(wanted, refreshLimit)

@@ -21,13 +21,8 @@ func (g *gatherer) trim(idle time.Duration, most int) {
 		if now.Sub(l.used) < idle && len(keys)-n <= most {
 			return
 		}
-		if l.holds.Load() > 0 || !l.turn.TryLock() {
-			continue
+		if l.holds == 0 {
+			g.retire(key)
 		}
-		delete(g.links, key)
-		go func() {
-			defer l.turn.Unlock()
-			l.close()
-		}()
 	}
 }

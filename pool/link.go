@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/casementhq/casement"
@@ -23,9 +22,13 @@ type link struct {
 	server Server
 	as     signIn
 
-	holds atomic.Int32 // actions that use it
-	used  time.Time    // when it was last asked for; of g.mu
-	turn  sync.Mutex   // one refresh at a time
+	// Of g.mu: who uses it, when it was last used, and whether it goes when nobody
+	// uses it any more.
+	holds   int
+	used    time.Time
+	retired bool
+
+	turn  sync.Mutex // one refresh at a time
 	mu    sync.Mutex
 	winrm *casement.Connection // nil until it is needed
 	dcom  *casement.Connection
@@ -34,25 +37,48 @@ type link struct {
 	asked, said verdict
 }
 
-// link finds the kept way to a server, or makes a new one where its entry or the
-// account are not those of the kept one.
-func (g *gatherer) link(s Server, as signIn) *link {
+// hold finds the kept way to a server, or makes a new one where its entry or the
+// account are not those of the kept one: what goes on over that one goes on. The
+// caller releases it.
+func (g *gatherer) hold(s Server, as signIn) *link {
 	key := cim.Fold(s.Name)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.links[key]
-	if l != nil && l.is(s, as) {
-		l.used = g.o.Now()
-		return l
+	if l == nil || !l.is(s, as) {
+		g.retire(key)
+		l = &link{g: g, server: s, as: as, retired: g.closed}
+		if !g.closed {
+			g.links[key] = l
+		}
 	}
-	if l != nil {
-		go l.close() // its turn may be somebody's
-	}
-	l = &link{g: g, server: s, as: as, used: g.o.Now()}
-	if !g.closed {
-		g.links[key] = l
-	}
+	l.holds++
 	return l
+}
+
+// release is the other end of hold.
+func (l *link) release() {
+	l.g.mu.Lock()
+	l.holds--
+	l.used = l.g.o.Now()
+	gone := l.retired && l.holds == 0
+	l.g.mu.Unlock()
+	if gone {
+		l.close()
+	}
+}
+
+// retire takes a link out of the kept ones; who releases it last closes it. The
+// caller has g.mu.
+func (g *gatherer) retire(key string) {
+	l := g.links[key]
+	if l == nil {
+		return
+	}
+	delete(g.links, key)
+	if l.retired = true; l.holds == 0 {
+		g.closing.Go(l.close) // it may wait for the network
+	}
 }
 
 // is tells whether a link leads to a server as its entry is now.

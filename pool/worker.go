@@ -189,9 +189,8 @@ func (w *worker) task(ctx context.Context, t bus.Task) (bus.Outcome, error) {
 		r := outcomeOf(j, err)
 		return bus.Done, w.end(ctx, work, name, mark, r)
 	}
-	j.link = w.gather.link(entry.Server, as)
-	j.link.holds.Add(1)
-	defer j.link.holds.Add(-1)
+	j.link = w.gather.hold(entry.Server, as)
+	defer j.link.release()
 	r, ended := w.do(ctx, t.Topic, work, known, j)
 	if !ended {
 		return bus.Again, nil
