@@ -37,10 +37,24 @@ func redirected(f *findings, r Result) *diagnosis {
 		return nil
 	}
 	d := &diagnosis{Cause: certain("what answers sends elsewhere, and that is not followed", r.Detail)}
-	if h.location != "" {
-		d.remedies = []Remedy{here("other-address", "none on the machine; look whether that address is one that you trust", "casement doctor "+shellWord(h.location))}
+	if to := f.elsewhere(h.location); to != "" {
+		d.remedies = []Remedy{here("other-address", "none on the machine; look whether that address is one that you trust", "casement doctor "+shellWord(to))}
 	}
 	return d
+}
+
+// elsewhere is the URL to which an answer sends, "" where it is none of HTTP: what
+// stands in a command is never an option.
+func (f *findings) elsewhere(location string) string {
+	base, err := f.x.target.endpoint()
+	if err != nil || location == "" {
+		return ""
+	}
+	u, err := base.Parse(location)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return ""
+	}
+	return u.String()
 }
 
 func notWinRM(f *findings, r Result) *diagnosis {
@@ -125,3 +139,9 @@ func hungService(f *findings, r Result) *diagnosis {
 
 // shellWord quotes what a peer named before it stands in a command.
 func shellWord(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// isHostName tells whether what a peer says is a name that may stand in a command
+// as it is: letters, digits, dots, hyphens and underscores, and no option.
+func isHostName(s string) bool {
+	return s != "" && len(s) <= 253 && s[0] != '-' && s[0] != '.' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == ""
+}

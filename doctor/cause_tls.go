@@ -89,7 +89,7 @@ func wrongName(f *findings, r Result) *diagnosis {
 	}
 	names := f.x.winrm.tls.names
 	d := &diagnosis{Cause: certain(fmt.Sprintf("the certificate is for %s and not for %s", strings.Join(names, ", "), f.urlHost()), r.Detail)}
-	if n := slices.IndexFunc(names, func(s string) bool { return s != "" && !strings.Contains(s, "*") && s != "localhost" }); n >= 0 {
+	if n := slices.IndexFunc(names, func(s string) bool { return isHostName(s) && s != "localhost" }); n >= 0 {
 		d.remedies = append(d.remedies, here("use-name", "none on the machine", "casement doctor https://"+names[n]+":"+f.x.target.port()))
 	}
 	d.remedies = append(append(d.remedies, f.pinIt()), f.newCertificate("certificate-name")...)

@@ -86,6 +86,11 @@ func clean(s string) string {
 	if len(s) > maxText {
 		s = strings.ToValidUTF8(s[:maxText], "") + "…"
 	}
+	return printable(s)
+}
+
+// printable is a text on one line, without what a terminal would obey.
+func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t' || r == '\r':

@@ -112,8 +112,11 @@ func (t *tlsFacts) read(leaf *x509.Certificate) {
 		t.names = []string{leaf.Subject.CommonName}
 	}
 	t.names = t.names[:min(len(t.names), 10)]
+	for n := range t.names {
+		t.names[n] = clean(t.names[n]) // a certificate may name anything
+	}
 	t.selfSigned = leaf.Issuer.String() == leaf.Subject.String()
-	t.issuer, t.from, t.to = leaf.Issuer.String(), leaf.NotBefore, leaf.NotAfter
+	t.issuer, t.from, t.to = clean(leaf.Issuer.String()), leaf.NotBefore, leaf.NotAfter
 }
 
 // pin is the thumbprint that is demanded, in lower case without separators.

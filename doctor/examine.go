@@ -164,8 +164,8 @@ func (x *examination) told(h hostFacts) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.host.kind = cmp.Or(h.kind, x.host.kind)
-	x.host.os = cmp.Or(h.os, x.host.os)
-	x.host.version = cmp.Or(h.version, x.host.version)
+	x.host.os = cmp.Or(clean(h.os), x.host.os)
+	x.host.version = cmp.Or(clean(h.version), x.host.version)
 }
 
 // facts are what the machine said about itself so far.
@@ -227,6 +227,7 @@ func Examine(ctx context.Context, t Target, o Options) *Report {
 	}
 	r.Mechanism = cmp.Or(r.Mechanism, x.dcom.mechanism)
 	conclude(x, list, r)
+	r.walk(printable) // causes and remedies quote what the peer said, too
 	r.TookMS = x.since().Milliseconds()
 	return r
 }

@@ -129,6 +129,7 @@ func hostileServers(t *testing.T, answer, forever func(a, b string) func(net.Con
 		{"JSON", answer("200 OK\r\nContent-Type: application/json", "{}"), "0x80338170", "another HTTP service"},
 		{"404", answer("404 Not Found\r\nContent-Type: text/plain", "no"), "0x80338113", "no WinRM at this path"},
 		{"http.sys", answer("404 Not Found\r\nServer: Microsoft-HTTPAPI/2.0\r\nContent-Type: text/html", "<html>"), "0x80338113", "WinRM is not behind it"},
+		{"a redirect to an option", answer("302 Found\r\nLocation: --fix", ""), "0x80338110", "sends elsewhere"},
 		{"redirect", answer("302 Found\r\nLocation: http://evil.example/'; rm -rf /", ""), "0x80338110", "sends elsewhere"},
 		{"503", answer("503 Service Unavailable", ""), "0x80338112", "cannot answer now"},
 		{"403", answer("403 Forbidden", ""), "0x80070005", "refuses this machine's address"},
@@ -162,6 +163,9 @@ func hostileServers(t *testing.T, answer, forever func(a, b string) func(net.Con
 			wantCause(t, r, "http", c.code, c.cause)
 			for _, m := range r.Remedies {
 				for _, line := range m.Commands {
+					if strings.Contains(line, " '--fix") {
+						t.Errorf("what the server named is an option: %s", line)
+					}
 					if strings.Contains(line, "; rm") && !strings.Contains(line, `'\''; rm -rf /'`) {
 						t.Errorf("what the server named would run: %s", line)
 					}
@@ -239,6 +243,34 @@ func certificate(t *testing.T, change func(*x509.Certificate)) (string, *x509.Ce
 		}
 	})
 	return "https://" + address, leaf
+}
+
+// What a certificate names is what its maker wanted: it steers no terminal, and
+// nothing of it stands in a command that somebody copies.
+func TestHostileCertificate(t *testing.T) {
+	for _, names := range [][]string{{"x$(id)"}, {"--fix"}, {"a b"}, {"x;id"}, {"\x1b]0;owned\a\x1b[2J"}, {"x\nDo: 1. rm"}} {
+		endpoint, leaf := certificate(t, func(c *x509.Certificate) {
+			c.DNSNames, c.IPAddresses = names, nil
+			c.Subject.CommonName = "\x1b[2J"
+			c.Issuer = c.Subject
+		})
+		pool := x509.NewCertPool()
+		pool.AddCert(leaf)
+		r := examine(t, endpoint, 30*time.Second, func(_ *Target, o *Options) { o.TLS.Config = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12} })
+		if r.Cause == nil || !strings.Contains(r.Cause.Title, "the certificate is for") {
+			t.Errorf("%q: the cause is %+v", names, r.Cause)
+		}
+		for _, m := range r.Remedies {
+			for _, line := range append(m.Commands, m.Verify) {
+				if strings.Contains(line, names[0]) {
+					t.Errorf("what a certificate names would run: %q", line)
+				}
+			}
+		}
+		if text := show(t, r); strings.ContainsAny(text, "\x1b\a") || strings.Contains(text, "\nDo: 1") {
+			t.Errorf("%q steers the terminal: %q", names, text)
+		}
+	}
 }
 
 func TestCertificates(t *testing.T) {
