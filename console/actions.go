@@ -27,12 +27,14 @@ func (c *Console) known(names []string) ([]Entry, error) {
 		return nil, &problem{Status: http.StatusBadRequest, Title: "Nothing is selected", Text: "No server is selected.", Next: "Select some and try it again."}
 	}
 	var list []Entry
+	seen := make(map[string]bool, len(names))
 	for _, n := range names {
 		e, ok := c.fleet.get(n)
 		if !ok {
 			return nil, c.noServer(n)
 		}
-		if !slices.ContainsFunc(list, func(o Entry) bool { return o.Name == e.Name }) {
+		if !seen[e.Name] {
+			seen[e.Name] = true
 			list = append(list, e)
 		}
 	}
@@ -71,6 +73,9 @@ func (c *Console) addServers(rq *request, servers []pool.Server) error {
 		}
 		s.Added, s.AddedBy = time.Now().UTC(), rq.who.User
 		names = append(names, s.Name)
+	}
+	if err := c.mayHand(rq, nil, servers); err != nil {
+		return err
 	}
 	return c.act(rq, auditlog.Entry{Action: "server-add", Targets: names}, func(*auditlog.Entry) error {
 		return c.pool.Add(rq.Context(), servers)
@@ -151,6 +156,20 @@ func (c *Console) manageAs(rq *request, names []string, credential string) error
 }
 
 func (c *Console) update(rq *request, e auditlog.Entry, change func(*pool.Server) error) error {
+	var before, after []pool.Server
+	for _, name := range e.Targets {
+		if s, ok := c.fleet.get(name); ok {
+			next := s.Server
+			next.Tags = slices.Clone(s.Tags)
+			if err := change(&next); err != nil {
+				return err
+			}
+			before, after = append(before, s.Server), append(after, next)
+		}
+	}
+	if err := c.mayHand(rq, before, after); err != nil {
+		return err
+	}
 	return c.act(rq, e, func(*auditlog.Entry) error {
 		return c.each(rq.Context(), e.Targets, func(ctx context.Context, name string) error { return c.pool.Update(ctx, name, change) })
 	})
@@ -183,7 +202,9 @@ func (c *Console) registerActions() {
 		id := rq.PathValue("id")
 		err := c.act(rq, auditlog.Entry{Action: "work-cancel", Work: id}, func(*auditlog.Entry) error { return c.pool.Cancel(rq.Context(), id) })
 		c.works.forget()
-		c.live.changed("work:" + id)
+		if err == nil {
+			c.live.changed("work:" + id)
+		}
 		return result{Message: "Cancelled: what waits is dropped, what runs is told to stop.", Location: workPage(id)}, err
 	})
 }

@@ -131,6 +131,11 @@ func (c *Console) postAdd(rq *request) error {
 		http.Redirect(rq, rq.Request, "/servers", http.StatusSeeOther)
 		return nil
 	}
+	done, err := c.asks.begin(rq.who.User)
+	if err != nil {
+		return err
+	}
+	defer done()
 	p.Selected = c.selection(servers)
 	fine := c.testAll(rq.Context(), p.Selected)
 	p.Tested = true

@@ -69,7 +69,7 @@ func operation[I, O any](a *api, role Role, verb, path, id, summary string, do f
 			}
 			p := rq.problemOf(err)
 			if p.Status >= http.StatusInternalServerError {
-				a.c.log.Error("a request of the console failed", "request", rq.id, "path", rq.URL.Path, "user", rq.who.User, "error", err)
+				a.c.log.Error("a request of the console failed", "request", rq.id, "path", rq.path(), "user", rq.who.User, "error", err)
 			}
 			return nil, huma.NewError(p.Status, p.Error())
 		})
@@ -283,17 +283,19 @@ func (c *Console) apiStart(rq *request, in *newWork) (*body[pool.Work], error) {
 	e := auditlog.Entry{Action: string(action.Kind), Parameters: map[string]string{"parameters": c.logged(string(raw))}}
 	switch action.Kind {
 	case pool.KindDoctor, pool.KindQuery:
-	case pool.KindRun:
-		e.Action = "command"
-		err = c.mayShell(rq)
-		fallthrough
 	default:
 		if rq.who.Role < Operator {
 			return nil, c.refuse(rq, Operator)
 		}
 	}
-	if err != nil {
-		return nil, err
+	switch action.Kind {
+	case pool.KindRun:
+		e.Action = "command"
+		fallthrough
+	case pool.KindInvoke, pool.KindCopy: // Win32_Process has a method that runs a command, and a file may be a program
+		if err := c.mayShell(rq); err != nil {
+			return nil, err
+		}
 	}
 	return answer(c.start(rq, e, action, names))
 }

@@ -76,6 +76,7 @@ type Console struct {
 	fleet    *fleet
 	history  history
 	shells   shells
+	asks     asks
 
 	writeLimit time.Duration // how long one write to a stream may take
 	workLimit  time.Duration // how long a page waits for a work

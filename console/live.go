@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/casementhq/casement/cim"
 )
 
 // What is live, and how often. See spec/console.md 3.10.
@@ -22,6 +25,7 @@ const (
 	liveWrite   = 10 * time.Second
 	mostTopics  = 400
 	mostStreams = 20
+	mostKnown   = 50_000 // topics of which it is remembered when they changed
 )
 
 // A topic is what an element of a page follows: "row:srv04", "counts",
@@ -43,10 +47,10 @@ type source struct {
 
 // hub knows who follows what. Its methods are safe for concurrent use.
 type hub struct {
-	boot    string
 	sources map[string]source
 
 	mu     sync.Mutex
+	boot   string // what ids of streams begin with: those of another one are not known
 	rev    uint64
 	revs   map[string]uint64
 	topics map[string]*topic
@@ -75,6 +79,10 @@ func (h *hub) changed(name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.rev++
+	if len(h.revs) >= mostKnown { // who comes again is sent all anew
+		clear(h.revs)
+		h.boot = newID()
+	}
 	h.revs[name] = h.rev
 	if t := h.topics[name]; t != nil {
 		for s := range t.subs {
@@ -91,6 +99,13 @@ func (h *hub) followed(name string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.topics[name] != nil
+}
+
+// id names a state of the hub, for who comes again.
+func (h *hub) id(rev uint64) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.boot + "-" + strconv.FormatUint(rev, 10)
 }
 
 func (h *hub) source(name string) (source, string, bool) {
@@ -165,11 +180,24 @@ func (h *hub) ask(ctx context.Context, name string, t *topic, src source, arg st
 func encodeTopic(name string, data any, err error) (json.RawMessage, error) {
 	m := map[string]any{"topic": name}
 	if err != nil {
-		m["error"] = err.Error()
+		m["error"] = told(err)
 	} else {
 		m["data"] = data
 	}
 	return json.Marshal(m)
+}
+
+// told is an error as somebody may read it: nothing of the inside goes to a browser.
+func told(err error) string {
+	var p *problem
+	var known *cim.Error
+	switch {
+	case errors.As(err, &p):
+		return p.Error()
+	case errors.As(err, &known):
+		return known.Error()
+	}
+	return "It could not be found out; the console's log may say why."
 }
 
 // collect makes the messages of the topics that changed since sent, and notes in it
@@ -257,7 +285,7 @@ func (c *Console) since(id string, names []string) map[string]uint64 {
 	sent := map[string]uint64{}
 	boot, text, _ := strings.Cut(id, "-")
 	rev, err := strconv.ParseUint(text, 10, 64)
-	if err == nil && boot == c.live.boot {
+	if err == nil && c.live.id(rev) == boot+"-"+text {
 		for _, n := range names {
 			sent[n] = rev
 		}
@@ -277,10 +305,24 @@ func (c *Console) streamLive(rq *request) error {
 	}
 	ctx, done := c.streams.add(rq.Context(), session)
 	defer done()
-	return c.streamTopics(ctx, rq, names)
+	shell := c.settings.get().Shell
+	return c.streamTopics(ctx, rq, names, func() bool {
+		a, err := c.o.Current(ctx, rq.who.User)
+		if err != nil {
+			return false
+		}
+		was := rq.who.Role
+		if rq.who.Role = roleOf(a, c.settings.get().Roles); rq.who.Role >= was && c.settings.get().Shell == shell {
+			return true
+		}
+		_, err = c.asked(rq)
+		return err == nil && rq.who.Role >= Reader
+	})
 }
 
-func (c *Console) streamTopics(ctx context.Context, rq *request, names []string) error {
+// streamTopics writes what changes until ctx ends, or still says that who follows no
+// longer may: it is asked with each comment.
+func (c *Console) streamTopics(ctx context.Context, rq *request, names []string, still func() bool) error {
 	sub, leave := c.live.subscribe(ctx, names)
 	defer leave()
 	ctl := http.NewResponseController(rq)
@@ -309,7 +351,7 @@ func (c *Console) streamTopics(ctx context.Context, rq *request, names []string)
 			if err != nil {
 				return err
 			}
-			if write(fmt.Sprintf("id: %s-%d\ndata: %s\n\n", c.live.boot, rev, b)) != nil {
+			if write(fmt.Sprintf("id: %s\ndata: %s\n\n", c.live.id(rev), b)) != nil {
 				return nil
 			}
 		}
@@ -332,6 +374,10 @@ func (c *Console) streamTopics(ctx context.Context, rq *request, names []string)
 		case <-sub.wake:
 		case <-later:
 		case <-comment.C:
+			if !still() {
+				_ = write("event: end\ndata: {}\n\n")
+				return nil
+			}
 			if write(": here\n\n") != nil {
 				return nil
 			}
@@ -352,7 +398,7 @@ func (c *Console) pollLive(rq *request) error {
 	if list == nil {
 		list = []json.RawMessage{}
 	}
-	return rq.json(http.StatusOK, map[string]any{"id": c.live.boot + "-" + strconv.FormatUint(rev, 10), "messages": list})
+	return rq.json(http.StatusOK, map[string]any{"id": c.live.id(rev), "messages": list})
 }
 
 // fields are what a message puts in place: elements with data-f=NAME inside of the

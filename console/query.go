@@ -14,6 +14,7 @@ import (
 
 	"github.com/casementhq/casement/console/auditlog"
 	"github.com/casementhq/casement/pool"
+	"github.com/casementhq/casement/pool/lists"
 )
 
 // queryPage is the explorer for many servers: where a query runs is chosen, classes
@@ -53,7 +54,10 @@ func (c *Console) registerQuery() {
 	c.page("GET /query/rows.csv", Reader, func(rq *request) error { return c.exportRows(rq, "csv") })
 	c.page("GET /query/rows.json", Reader, func(rq *request) error { return c.exportRows(rq, "json") })
 	c.form("/query/save", Reader, c.saveQuery)
-	c.live.follow("query", source{role: Reader, every: time.Second, load: func(ctx context.Context, id string) (any, error) {
+	c.live.follow("query", source{role: Reader, every: time.Second, may: func(rq *request, id string) bool {
+		list, err := c.allWorks(rq.Context())
+		return err == nil && slices.ContainsFunc(list, func(w pool.Work) bool { return w.ID == id })
+	}, load: func(ctx context.Context, id string) (any, error) {
 		w, _, err := c.pool.Work(ctx, id)
 		v := viewOf(w, nil)
 		return map[string]any{"done": err == nil && !v.Open, "text": v.Text}, err
@@ -108,14 +112,24 @@ func (c *Console) queryPage(rq *request) error {
 }
 
 func queryCommand(p queryPage) []string {
-	if p.WQL == "" || strings.ContainsAny(p.WQL, "\"\n") {
+	if p.WQL == "" || strings.Contains(p.WQL, "\n") {
 		return nil
 	}
 	on := "all"
 	if len(p.Targets) > 0 && len(p.Targets) < 20 {
 		on = strings.Join(p.Targets, ",")
 	}
-	return []string{"casement pool query " + on + " \"" + p.WQL + "\""}
+	return []string{"casement pool query " + on + " " + shellWord(p.WQL)}
+}
+
+// shellWord quotes a text for a line that somebody copies to a shell: a link may have
+// brought it. Double quotes, which are the easier to read, are for those that mean the
+// same in every shell.
+func shellWord(s string) string {
+	if strings.ContainsAny(s, "\"$`\\!%") {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return `"` + s + `"`
 }
 
 // startQuery runs what the editor has on several servers, as work of the pool.
@@ -188,6 +202,9 @@ func (c *Console) queryRun(ctx context.Context, id string, most int) (*queryRun,
 			row := queryRow{Server: one.Server, Values: make([]*string, len(r.Columns), max(len(r.Columns), len(names)))}
 			for n, name := range names {
 				col, known := at[strings.ToLower(name)]
+				if !known && len(r.Columns) == mostColumns {
+					continue
+				}
 				if !known {
 					col = len(r.Columns)
 					at[strings.ToLower(name)] = col
@@ -208,6 +225,9 @@ func (c *Console) queryRun(ctx context.Context, id string, most int) (*queryRun,
 	}
 	return r, params, nil
 }
+
+// mostColumns bounds the columns of the rows of all servers together: each row has all.
+const mostColumns = 256
 
 var errNoRow = errors.New("this is no row")
 
@@ -266,14 +286,18 @@ func (c *Console) exportRows(rq *request, format string) error {
 		}
 		rq.Header().Set("Content-Type", "text/csv; charset=utf-8")
 		w := csv.NewWriter(rq)
-		_ = w.Write(append([]string{"Server"}, run.Columns...)) //nolint:errcheck // who asked has gone
+		line := []string{"Server"}
+		for _, name := range run.Columns {
+			line = append(line, lists.Defused(name))
+		}
+		_ = w.Write(line) //nolint:errcheck // who asked has gone
 		for _, r := range run.Rows {
-			line := []string{defused(r.Server)}
+			line := append(line[:0], lists.Defused(r.Server))
 			for _, v := range r.Values {
 				if v == nil {
 					line = append(line, "")
 				} else {
-					line = append(line, defused(*v))
+					line = append(line, lists.Defused(*v))
 				}
 			}
 			_ = w.Write(line) //nolint:errcheck // who asked has gone

@@ -62,6 +62,14 @@ func (rq *request) from() string {
 	return rq.RemoteAddr
 }
 
+// path is that of the request for the log, without what opens a display link.
+func (rq *request) path() string {
+	if strings.HasPrefix(rq.URL.Path, "/display/") {
+		return "/display/…"
+	}
+	return bounded(rq.URL.Path, 200)
+}
+
 // api tells whether a program asks.
 func (rq *request) api() bool { return strings.HasPrefix(rq.URL.Path, "/api/") }
 
@@ -118,7 +126,7 @@ func (rq *request) problemOf(err error) *problem {
 func (rq *request) fail(err error) {
 	p := rq.problemOf(err)
 	if p.Status >= 500 {
-		rq.c.log.Error("a request of the console failed", "request", rq.id, "path", rq.URL.Path, "user", rq.who.User, "error", err)
+		rq.c.log.Error("a request of the console failed", "request", rq.id, "path", rq.path(), "user", rq.who.User, "error", err)
 	}
 	if rq.begun {
 		return
@@ -145,7 +153,7 @@ func (rq *request) recovered() {
 	if p == http.ErrAbortHandler { //nolint:errorlint,err113 // the value itself is the sign
 		panic(p)
 	}
-	rq.c.log.Error("a request made the console panic", "request", rq.id, "path", rq.URL.Path, "panic", p, "stack", string(debug.Stack()))
+	rq.c.log.Error("a request made the console panic", "request", rq.id, "path", rq.path(), "panic", p, "stack", string(debug.Stack()))
 	rq.fail(errors.New("it panicked"))
 }
 

@@ -86,11 +86,19 @@ func (c *Console) gate(rq *request, rt route) error {
 
 // refuse writes down that a role did not suffice, and says so.
 func (c *Console) refuse(rq *request, need Role) error {
-	e := auditlog.Entry{Action: "denied", Result: auditlog.Denied, Parameters: map[string]string{"request": rq.Method + " " + rq.URL.Path}, Words: "the role " + need.String() + " is needed"}
+	e := auditlog.Entry{Action: "denied", Result: auditlog.Denied, Parameters: map[string]string{"request": bounded(rq.Method+" "+rq.URL.Path, 200)}, Words: "the role " + need.String() + " is needed"}
 	if err := c.note(rq, e); err != nil {
 		c.log.Error("the audit log cannot be written", "error", err)
 	}
 	return needRole(need)
+}
+
+// bounded is the beginning of what somebody sent.
+func bounded(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // needRole says that a role does not suffice.

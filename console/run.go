@@ -83,7 +83,8 @@ func (c *Console) runCommand(rq *request, names []string, command string) (pool.
 	return c.start(rq, auditlog.Entry{Action: "command", Parameters: map[string]string{"command": c.logged(command)}}, a, names)
 }
 
-// mayShell tells whether the settings give who asks a shell: a command is as much.
+// mayShell tells whether the settings give who asks a shell: a command is as much, and
+// any method or file that somebody chooses.
 func (c *Console) mayShell(rq *request) error {
 	switch c.settings.get().Shell {
 	case "operators":

@@ -10,6 +10,15 @@ import (
 	"time"
 )
 
+// The limits of the listener. Who reads slowly, asks for much at once or only connects
+// keeps nothing of the console for long, and one address not all of it.
+const (
+	mostConnections = 1024
+	mostOfAddress   = 128
+	mostOfOne       = 100 // requests of one connection at once
+	answerTime      = 5 * time.Minute
+)
+
 // Serve answers on a listener with TLS 1.2 or later and HTTP/2, until ctx ends.
 // Requests that are under way then have five seconds, streams end at once.
 func (c *Console) Serve(ctx context.Context, l net.Listener, cert func(*tls.ClientHelloInfo) (*tls.Certificate, error)) error {
@@ -18,7 +27,9 @@ func (c *Console) Serve(ctx context.Context, l net.Listener, cert func(*tls.Clie
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: cert, NextProtos: []string{"h2", "http/1.1"}},
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       5 * time.Minute, // an import over a slow line
+		WriteTimeout:      answerTime,      // streams have limits of their own
 		IdleTimeout:       2 * time.Minute,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: mostOfOne, WriteByteTimeout: time.Minute},
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
 	}
@@ -35,7 +46,7 @@ func (c *Console) Serve(ctx context.Context, l net.Listener, cert func(*tls.Clie
 			_ = s.Close() //nolint:errcheck // it is over either way
 		}
 	}()
-	err := s.ServeTLS(l, "", "")
+	err := s.ServeTLS(&boundedListener{Listener: l, all: mostConnections, each: mostOfAddress}, "", "")
 	stop()
 	<-ended
 	if errors.Is(err, http.ErrServerClosed) {

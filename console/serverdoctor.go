@@ -24,7 +24,10 @@ type doctorData struct {
 
 func (c *Console) registerServerDoctor() {
 	c.page("GET /servers/{name}/doctor", Reader, c.serverDoctor)
-	c.live.follow("doctor", source{role: Reader, every: time.Second, load: func(ctx context.Context, name string) (any, error) {
+	c.live.follow("doctor", source{role: Reader, every: time.Second, may: func(_ *request, name string) bool {
+		_, there := c.fleet.get(name)
+		return there
+	}, load: func(ctx context.Context, name string) (any, error) {
 		d, err := c.lastReport(ctx, name)
 		return map[string]any{"done": !d.Running}, err
 	}})
@@ -81,7 +84,7 @@ func (c *Console) serverDoctor(rq *request) error {
 
 // lastReport finds the newest report of a server among the works.
 func (c *Console) lastReport(ctx context.Context, name string) (doctorData, error) {
-	works, err := c.pool.Works(ctx)
+	works, err := c.allWorks(ctx)
 	if err != nil {
 		return doctorData{}, err
 	}

@@ -111,6 +111,11 @@ func (c *Console) renderServer(rq *request, status int, template string, s serve
 // askServer opens a connection, with the credential that is bound to the server, and
 // asks.
 func (c *Console) askServer(rq *request, e Entry, load loader) (data any, cut bool, err error) {
+	done, err := c.asks.begin(rq.who.User)
+	if err != nil {
+		return nil, false, err
+	}
+	defer done()
 	ctx, cancel := context.WithTimeout(rq.Context(), serverPatience)
 	defer cancel()
 	conn, err := c.pool.Connect(ctx, e.Name)

@@ -19,6 +19,7 @@ import (
 	"github.com/casementhq/casement/casementtest"
 	"github.com/casementhq/casement/doctor"
 	"github.com/casementhq/casement/pool"
+	"github.com/casementhq/casement/pool/lists"
 )
 
 // hostPool connects to a service of the test, whatever the name.
@@ -104,7 +105,7 @@ func TestQueryOfAServer(t *testing.T) {
 		t.Errorf("JSON: %s", body)
 	}
 	for text, want := range map[string]string{"=1+1": "'=1+1", "+x": "'+x", "-1": "'-1", "@a": "'@a", "\tx": "'\tx", "plain": "plain", "": ""} {
-		if got := defused(text); got != want {
+		if got := lists.Defused(text); got != want {
 			t.Errorf("%q becomes %q", text, got)
 		}
 	}

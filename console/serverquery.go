@@ -16,6 +16,7 @@ import (
 	"github.com/casementhq/casement/console/auditlog"
 	"github.com/casementhq/casement/console/internal/machine"
 	"github.com/casementhq/casement/pool"
+	"github.com/casementhq/casement/pool/lists"
 )
 
 // explorer is what the query explorer shows, on the page of a server and on that of
@@ -228,29 +229,24 @@ func writeCSV(rq *request, name string, t *machine.Table) error {
 	rq.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	rq.Header().Set("Content-Disposition", `attachment; filename="rows.csv"`)
 	w := csv.NewWriter(rq)
-	_ = w.Write(append([]string{"Server"}, t.Columns...))
+	line := []string{"Server"}
+	for _, name := range t.Columns {
+		line = append(line, lists.Defused(name))
+	}
+	_ = w.Write(line)
 	for _, row := range t.Rows {
-		line := make([]string, 1, len(row)+1)
-		line[0] = defused(name)
+		line = append(line[:0], lists.Defused(name))
 		for _, v := range row {
 			if v == nil {
 				line = append(line, "")
 			} else {
-				line = append(line, defused(*v))
+				line = append(line, lists.Defused(*v))
 			}
 		}
 		_ = w.Write(line)
 	}
 	w.Flush()
 	return nil // who asked may have gone
-}
-
-// defused is a text that no spreadsheet takes for a formula. See spec/console.md 4.
-func defused(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
 
 // What the editor and the trees are filled with.
@@ -425,6 +421,9 @@ func checkInvoke(p *pool.InvokeParameters) error {
 
 // invoke is the operation of the page and of the API.
 func (c *Console) invoke(rq *request, e Entry, p pool.InvokeParameters) (outcome, error) {
+	if err := c.mayShell(rq); err != nil {
+		return outcome{}, err
+	}
 	a, err := actionOf(pool.KindInvoke, p)
 	if err != nil {
 		return outcome{}, err

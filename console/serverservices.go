@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -101,7 +102,7 @@ func (c *Console) doService(rq *request) error {
 		return &problem{Status: http.StatusBadRequest, Text: "A service can be started, stopped, restarted, paused or resumed, or have its start type changed."}
 	}
 	if asks && rq.PostFormValue("sure") != "yes" {
-		http.Redirect(rq, rq.Request, serverPath(e.Name, "services/"+name)+"?do="+do, http.StatusSeeOther)
+		http.Redirect(rq, rq.Request, serverPath(e.Name, "services/"+url.PathEscape(name))+"?do="+do, http.StatusSeeOther)
 		return nil
 	}
 	parameters, err := json.Marshal(pool.ServiceParameters{Service: name, Do: do})

@@ -138,14 +138,20 @@ func (c *Console) sweepSessions(ctx context.Context) {
 type streams struct {
 	mu     sync.Mutex
 	cancel map[string]map[*int]context.CancelFunc
+	gone   map[string]time.Time // sessions that ended, for a request that was under way
 }
 
-// add makes a context that ends with the session, or when done is called.
+// add makes a context that ends with the session, or when done is called. Where the
+// session has just ended, it has ended, too.
 func (s *streams) add(ctx context.Context, session string) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	key := new(int)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, gone := s.gone[session]; gone {
+		cancel()
+		return ctx, cancel
+	}
 	if s.cancel == nil {
 		s.cancel = map[string]map[*int]context.CancelFunc{}
 	}
@@ -167,6 +173,16 @@ func (s *streams) add(ctx context.Context, session string) (context.Context, fun
 func (s *streams) end(session string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
+	for id, at := range s.gone {
+		if now.Sub(at) > tombstone {
+			delete(s.gone, id)
+		}
+	}
+	if s.gone == nil {
+		s.gone = map[string]time.Time{}
+	}
+	s.gone[session] = now
 	for _, cancel := range s.cancel[session] {
 		cancel()
 	}

@@ -253,5 +253,5 @@ func (c *Console) liveDisplay(rq *request) error {
 	}
 	ctx, done := c.streams.add(rq.Context(), rq.who.Display)
 	defer done()
-	return c.streamTopics(ctx, rq, []string{"counts"})
+	return c.streamTopics(ctx, rq, []string{"counts"}, func() bool { return c.display(rq) == nil })
 }

@@ -209,6 +209,11 @@ func (c *Console) openShellOn(rq *request, e Entry, program string) (*openShell,
 
 // startShell connects and starts the program, "" for the server's own shell.
 func (c *Console) startShell(ctx context.Context, e Entry, s *openShell, line string) (*casement.Connection, *wsmanclient.Shell, error) {
+	done, err := c.asks.begin(s.user)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer done()
 	ready, cancel := context.WithTimeout(ctx, serverPatience)
 	defer cancel()
 	conn, err := c.pool.Connect(ready, e.Name)

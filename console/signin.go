@@ -99,9 +99,7 @@ func (c *Console) prove(rq *request, user, password string) (Account, error) {
 	if p != nil {
 		e.Action, e.Result, e.Words = "signin-failed", auditlog.Denied, p.Text
 	}
-	if len(e.User) > 128 {
-		e.User = e.User[:128]
-	}
+	e.User = bounded(e.User, 128)
 	if err := c.note(rq, e); err != nil {
 		return Account{}, &problem{Status: http.StatusServiceUnavailable, Text: "The audit log cannot be written, so nobody can sign in.", Err: err}
 	}

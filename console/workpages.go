@@ -110,10 +110,16 @@ func (c *Console) showWorks(rq *request) error {
 	return nil
 }
 
-// mostOutputs is for how many servers the page of a work shows what was printed.
-const mostOutputs = 50
+// mostOutputs is for how many servers the page of a work shows what was printed, and
+// pageOutput how much of it together, in octets; a file has all.
+const (
+	mostOutputs = 50
+	pageOutput  = 1 << 20
+	fileOutput  = mostOutputs * pool.MaxOutput
+)
 
-func (c *Console) work(ctx context.Context, id string) (workView, error) {
+// work reads a work with its results, and of what was printed at most so many octets.
+func (c *Console) work(ctx context.Context, id string, most int) (workView, error) {
 	w, results, err := c.pool.Work(ctx, id)
 	if err != nil {
 		return workView{}, err
@@ -131,15 +137,20 @@ func (c *Console) work(ctx context.Context, id string) (workView, error) {
 		if r.Ended.IsZero() {
 			continue
 		}
+		if most <= 0 {
+			v.Outputs[r.Server] = "(too much for this page; the CSV has it)"
+			continue
+		}
 		if text, err := c.pool.Output(ctx, id, r.Server); err == nil {
 			v.Outputs[r.Server] = text
+			most -= len(text)
 		}
 	}
 	return v, nil
 }
 
 func (c *Console) showWork(rq *request) error {
-	v, err := c.work(rq.Context(), rq.PathValue("id"))
+	v, err := c.work(rq.Context(), rq.PathValue("id"), pageOutput)
 	if err != nil {
 		return err
 	}
@@ -183,7 +194,7 @@ type liveItem struct {
 }
 
 func (c *Console) liveWork(ctx context.Context, id string) (any, error) {
-	v, err := c.work(ctx, id)
+	v, err := c.work(ctx, id, pageOutput)
 	if err != nil {
 		return map[string]any{"gone": true}, nil //nolint:nilerr // it is no longer kept
 	}
@@ -218,7 +229,7 @@ func resultText(r pool.Result) string {
 
 // exportWork writes the results as CSV, defused for spreadsheets.
 func (c *Console) exportWork(rq *request) error {
-	v, err := c.work(rq.Context(), rq.PathValue("id"))
+	v, err := c.work(rq.Context(), rq.PathValue("id"), fileOutput)
 	if err != nil {
 		return err
 	}

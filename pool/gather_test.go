@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,5 +43,18 @@ func TestRefreshOfThisMachine(t *testing.T) {
 	}
 	if got.Services == nil || got.Events == nil || got.Roles == nil || got.Disks == nil || got.Counters == nil || got.Counters.CPU == nil {
 		t.Errorf("a tile is empty: %+v", got)
+	}
+}
+
+// A server that gives one number to thousands of roles has one of them: the lists of all
+// pages are not its own to fill.
+func TestRolesCountOnce(t *testing.T) {
+	rows := []featureRow{{2, 0, "Web Server"}, {140, 2, "Common HTTP"}, {36, 0, "Telnet Client"}}
+	for n := range 2000 {
+		rows = append(rows, featureRow{2, 0, fmt.Sprint("Call 555-", n)})
+	}
+	want := []Role{{"Web Server", "Web Server", "Role"}, {"Common HTTP", "Common HTTP", "Role Service"}, {"Telnet Client", "Telnet Client", "Feature"}}
+	if got := rolesOf(rows); !slices.Equal(got, want) {
+		t.Errorf("%d roles: %+v", len(got), got[:min(len(got), 5)])
 	}
 }

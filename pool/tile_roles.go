@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"slices"
 
 	"github.com/casementhq/casement/cim"
 )
@@ -13,23 +14,36 @@ const maxRoles = 2048
 var featureRoles = map[uint64]bool{1: true, 2: true, 3: true, 5: true, 6: true, 7: true, 8: true, 9: true, 10: true, 11: true, 12: true, 13: true,
 	14: true, 16: true, 17: true, 18: true, 19: true, 20: true, 21: true, 404: true, 468: true, 481: true, 485: true}
 
-// gatherRoles asks for what is installed. A part of a role is a role service, a part of
-// a feature is a feature.
+// featureRow is an instance of Win32_ServerFeature.
+type featureRow struct {
+	id, parent uint64
+	name       string
+}
+
+// gatherRoles asks for what is installed.
 func gatherRoles(ctx context.Context, c *collection) error {
-	type row struct {
-		id, parent uint64
-		name       string
-	}
-	var rows []row
-	parents := map[uint64]uint64{}
+	var rows []featureRow
 	err := c.each(ctx, tileLimit, "SELECT ID, ParentID, Name FROM Win32_ServerFeature", maxRoles, func(i *cim.Instance) {
-		r := row{numberOf(i, "ID"), numberOf(i, "ParentID"), textOf(i, "Name")}
-		rows = append(rows, r)
-		parents[r.id] = r.parent
+		rows = append(rows, featureRow{numberOf(i, "ID"), numberOf(i, "ParentID"), textOf(i, "Name")})
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		c.next.Roles = rolesOf(rows)
 	}
+	return err
+}
+
+// rolesOf tells roles from features. A part of a role is a role service, a part of a
+// feature is a feature. A number counts once: the roles of all servers are listed beside
+// each other, and no server has more of them than there are.
+func rolesOf(rows []featureRow) []Role {
+	parents := map[uint64]uint64{}
+	rows = slices.DeleteFunc(rows, func(r featureRow) bool {
+		_, twice := parents[r.id]
+		if !twice {
+			parents[r.id] = r.parent
+		}
+		return twice
+	})
 	roles := []Role{}
 	for _, r := range rows {
 		top := r.id
@@ -45,6 +59,5 @@ func gatherRoles(ctx context.Context, c *collection) error {
 		}
 		roles = append(roles, Role{Name: r.name, DisplayName: r.name, Type: kind})
 	}
-	c.next.Roles = roles
-	return nil
+	return roles
 }
