@@ -6,11 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 
 	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/console"
+	"github.com/casementhq/casement/internal/peercred"
 	"github.com/casementhq/casement/security"
 	"github.com/casementhq/casement/service"
 	"github.com/casementhq/casement/wsman/wsmanclient"
@@ -34,6 +37,9 @@ func (p consolePeople) signIn(ctx context.Context, user, password string) (conso
 	if endpoint == "" {
 		return console.Account{}, errors.New("the service has no WinRM listener; 'casement winrm quickconfig' makes one")
 	}
+	if endpoint == plain {
+		o.DialContext = p.dialService // no certificate proves who is there
+	}
 	c, err := wsmanclient.New(endpoint, o)
 	if err != nil {
 		return console.Account{}, err
@@ -47,6 +53,35 @@ func (p consolePeople) signIn(ctx context.Context, user, password string) (conso
 		return console.Account{}, err
 	}
 	return p.account(user)
+}
+
+// dialService connects to the service, and to nobody else: while the service is away any
+// user of this machine may listen in its place, and would be given the sign-in, or say
+// that a password of its own making is right.
+func (p consolePeople) dialService(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	uid, err := peercred.TCPUID(c)
+	if err == nil && !p.isService(uid) {
+		err = fmt.Errorf("at %s listens a process of the user with the number %d, and not the service", address, uid)
+	}
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		c.Close() //nolint:errcheck // nothing was sent
+		return nil, err
+	}
+	return c, nil
+}
+
+// isService tells whether a user may be that of the service: root, this one, or the
+// owner of the state folder.
+func (p consolePeople) isService(uid uint32) bool {
+	if uid == 0 || int(uid) == os.Geteuid() {
+		return true
+	}
+	owner, ok := peercred.Owner(p.state.Dir)
+	return ok && owner == uid
 }
 
 // account is an account with its groups as they are now. Of an account of a domain
