@@ -88,10 +88,17 @@ func TestObjectPage(t *testing.T) {
 		t.Fatal(text)
 	}
 	_, body = d.get(b, "/servers/srv01/query?"+url.Values{"path": table.Paths}.Encode())
-	for _, want := range []string{"Win32_OperatingSystem=@", "LastBootUpTime", "datetime", "Win32Shutdown(", "Invoke…", "Associators", "Win32_ComputerSystem"} {
+	for _, want := range []string{"Win32_OperatingSystem=@", "LastBootUpTime", "datetime", "Win32Shutdown(", "Invoke…", "Associators"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the object's page does not show %q", want)
 		}
+	}
+	_, text = d.post(b, "/servers/srv01/query", url.Values{"wql": {"SELECT * FROM Win32_Group WHERE Name = 'Administrators'"}, "format": {"json"}})
+	if err := json.Unmarshal([]byte(text), &table); err != nil || len(table.Paths) != 1 {
+		t.Fatal(text)
+	}
+	if _, body = d.get(b, "/servers/srv01/query?"+url.Values{"path": table.Paths}.Encode()); !strings.Contains(body, `<span class="soft">Win32_UserAccount</span> <a href="/servers/srv01/query?`) {
+		t.Errorf("what a group is associated with: %s", body[strings.Index(body, "Associators"):])
 	}
 	form := url.Values{"path": {`Win32_OperatingSystem=@`}, "method": {"Win32Shutdown"}, "in:Flags": {"2"}}
 	a, body := d.post(b, "/servers/srv01/object", form, "Accept", "application/json")

@@ -51,7 +51,7 @@ func placeOf(query string, err error) *place {
 		return nil
 	}
 	before := strings.ToValidUTF8(query[:at-1], "?")
-	p := &place{Line: 1 + strings.Count(before, "\n"), Text: m[1]}
+	p := &place{Line: 1 + strings.Count(before, "\n"), Text: m[1] + " (0x80041017 WBEM_E_INVALID_QUERY)"}
 	p.Column = 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
 	return p
 }

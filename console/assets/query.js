@@ -192,7 +192,11 @@ function classes(field, ns, ask) {
     else done = false;
     if (done) { e.preventDefault(); e.stopPropagation(); }
   });
-  ns.addEventListener("change", () => { view.replaceChildren(); filter(); });
+  ns.addEventListener("change", () => {
+    for (const o of root.querySelectorAll("[role=treeitem]")) o.setAttribute("aria-selected", String(o.dataset.ns.toLowerCase() === ns.value.toLowerCase()));
+    view.replaceChildren();
+    filter();
+  });
   (async () => { // as far as the namespace of the page
     let li = first;
     for (;;) {
@@ -276,7 +280,7 @@ function rows(form, field) {
     if (!last) last = { problem: "The answer broke off." };
     if (last.problem) {
       note.textContent = count ? n + ", then it failed" : "";
-      wrong.textContent = (last.place ? "line " + last.place.line + " col " + last.place.column + ": " + last.place.text + ". " : "") + last.problem;
+      wrong.textContent = last.place ? "line " + last.place.line + " col " + last.place.column + ": " + last.place.text : last.problem;
       wrong.hidden = false;
       field.setAttribute("aria-invalid", "true");
       if (last.place) point(field, last.place.line, last.place.column);
