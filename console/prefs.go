@@ -14,6 +14,10 @@ type Prefs struct {
 	Density string `json:"density" enum:"normal,dense"`
 	// NoKeys switches the keys of one letter off.
 	NoKeys bool `json:"no_keys"`
+	// Columns are those of tables of servers, by id with commas; "" is as at first. Last
+	// is what was last chosen for each table, the query of its URL by its path.
+	Columns string            `json:"columns,omitempty"`
+	Last    map[string]string `json:"last,omitempty"`
 	// Views are the saved ones of the table of servers.
 	Views []View `json:"views,omitempty"`
 	// Queries are the saved ones of the query explorer.

@@ -1,27 +1,25 @@
 package console
 
 import (
-	"encoding/csv"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/casementhq/casement/console/auditlog"
 	"github.com/casementhq/casement/pool"
-	"github.com/casementhq/casement/pool/lists"
 )
 
 // serversPage is the table of servers, as the query of its URL says.
 type serversPage struct {
 	Title   string
-	Base    string // "/servers", "/groups/tokyo"
+	Base    string   // "/servers", "/groups/tokyo"
+	On      []string // the servers that the URL names, where it does
 	Query   string
 	Problem string // of the filter
 	Sort    string
 	Cols    []column
-	All     []column
+	All     []column // the shown ones first
 	GroupBy string
 	Parts   []serversPart
 	Shown   int
@@ -54,25 +52,59 @@ type cell struct {
 }
 
 func (c *Console) registerServers() {
-	c.page("GET /servers", Reader, func(rq *request) error { return c.showServers(rq, "All servers", "/servers", nil) })
+	c.page("GET "+serversBase, Reader, func(rq *request) error { return c.showServers(rq, "All servers", serversBase) })
 	c.page("GET /servers/export", Reader, c.exportServers)
 	c.page("GET /groups/{tag}", Reader, func(rq *request) error {
-		tag := rq.PathValue("tag")
-		return c.showServers(rq, "Group: "+tag, "/groups/"+pathEscape(tag), func(e Entry) bool { return hasTag(e, tag) })
+		return c.showServers(rq, "Group: "+rq.PathValue("tag"), groupsBase+pathEscape(rq.PathValue("tag")))
 	})
 	c.page("GET /roles/{role}", Reader, func(rq *request) error {
-		role := rq.PathValue("role")
-		return c.showServers(rq, "Role: "+role, "/roles/"+pathEscape(role), func(e Entry) bool { return hasRole(e, role) })
+		return c.showServers(rq, "Role: "+rq.PathValue("role"), rolesBase+pathEscape(rq.PathValue("role")))
 	})
+	c.live.follow("table", source{role: Reader, every: tableInterval, load: c.liveTable})
+	c.page("POST /views/last", Reader, c.saveLast)
 }
 
-// showServers shows the servers that facet keeps; nil keeps all.
-func (c *Console) showServers(rq *request, title, base string, facet func(Entry) bool) error {
-	p, err := c.serversPage(rq, title, base, facet)
-	if err != nil {
+// Where tables of servers are.
+const (
+	serversBase = "/servers"
+	groupsBase  = "/groups/"
+	rolesBase   = "/roles/"
+)
+
+// facet tells which servers a table of servers is about; nil is all. ok is false where
+// there is no such table.
+func facet(base string) (keep func(Entry) bool, ok bool) {
+	if base == serversBase {
+		return nil, true
+	}
+	for prefix, has := range map[string]func(Entry, string) bool{groupsBase: hasTag, rolesBase: hasRole} {
+		if name, found := strings.CutPrefix(base, prefix); found {
+			name, err := url.PathUnescape(name)
+			return func(e Entry) bool { return has(e, name) }, err == nil
+		}
+	}
+	return nil, false
+}
+
+// showServers shows a table of servers. Without a query it is the one that the user last
+// chose there.
+func (c *Console) showServers(rq *request, title, base string) error {
+	prefs := c.prefs(rq)
+	if last := prefs.Last[base]; rq.URL.RawQuery == "" && last != "" {
+		http.Redirect(rq, rq.Request, base+"?"+last, http.StatusSeeOther)
+		return nil
+	}
+	q := rq.URL.Query()
+	if !q.Has("cols") && prefs.Columns != "" {
+		q.Set("cols", prefs.Columns)
+	}
+	p := c.servers(base, q)
+	p.Title, p.Select, p.Views = title, q.Get("select") == "all", prefs.Views
+	var err error
+	if p.Credentials, err = c.pool.Credentials(rq.Context()); err != nil {
 		return err
 	}
-	if facet != nil && p.Total == 0 {
+	if base != serversBase && p.Total == 0 {
 		return c.noFacet(rq, title)
 	}
 	c.render(rq, http.StatusOK, "servers.html", page{Title: title, Nav: base, Data: p, Wide: true, Command: []string{"casement pool list" + commandFilter(p.Query)}})
@@ -97,17 +129,26 @@ func (c *Console) noFacet(rq *request, title string) error {
 	return &problem{Status: http.StatusNotFound, Title: "Not found", Text: title + " has no server.", Next: "A group is there while a server has its tag.", Near: near(name, names)}
 }
 
-func (c *Console) serversPage(rq *request, title, base string, facet func(Entry) bool) (serversPage, error) {
-	q := rq.URL.Query()
+// servers is the table of a base, as a query says.
+func (c *Console) servers(base string, q url.Values) serversPage {
 	list, whole := c.fleet.all()
-	if facet != nil {
-		list = pick(list, facet)
+	if keep, ok := facet(base); keep != nil || !ok {
+		list = pick(list, func(e Entry) bool { return ok && keep(e) })
 	}
-	if on := q["on"]; len(on) > 0 {
-		list = pick(list, func(e Entry) bool { return slices.Contains(on, e.Name) })
+	on := q["on"]
+	if len(on) > 0 {
+		list = pick(list, func(e Entry) bool {
+			return slices.ContainsFunc(on, func(n string) bool { return strings.EqualFold(n, e.Name) })
+		})
 	}
-	p := serversPage{Title: title, Base: base, Query: strings.TrimSpace(q.Get("q")), Sort: q.Get("sort"), GroupBy: q.Get("group"), Whole: whole, Total: len(list), All: serverColumns}
+	p := serversPage{Base: base, On: on, Query: strings.TrimSpace(q.Get("q")), Sort: q.Get("sort"), GroupBy: q.Get("group"), Whole: whole, Total: len(list)}
 	p.Cols = columnsOf(q)
+	p.All = slices.Clone(p.Cols)
+	for _, col := range serverColumns {
+		if !p.Has(col.ID) {
+			p.All = append(p.All, col)
+		}
+	}
 	now := time.Now()
 	keep, err := parseFilter(p.Query)
 	if err != nil {
@@ -137,21 +178,36 @@ func (c *Console) serversPage(rq *request, title, base string, facet func(Entry)
 		}
 	}
 	slices.SortStableFunc(p.Parts, func(a, b serversPart) int { return strings.Compare(a.Title, b.Title) })
-	p.Select = q.Get("select") == "all"
-	p.Views = c.prefs(rq).Views
-	p.Credentials, err = c.pool.Credentials(rq.Context())
-	return p, err
+	return p
 }
 
-// columnsOf are the columns that a query asks for; the name is always there.
+// Caption counts what the table shows.
+func (p serversPage) Caption() string {
+	text := plural(p.Total, "server")
+	if p.Query != "" {
+		text = countText(p.Shown) + " of " + countText(p.Total) + ", filtered"
+	}
+	if p.Stale > 0 {
+		text += " · " + countText(p.Stale) + " stale"
+	}
+	return text
+}
+
+// columnsOf are the columns that a query asks for, in its order; the name is always
+// there, and the first.
 func columnsOf(q url.Values) []column {
 	asked := q["cols"]
 	if len(asked) == 1 {
 		asked = strings.Split(asked[0], ",")
 	}
-	var list []column
-	for _, col := range serverColumns {
-		if len(asked) == 0 && col.Shown || slices.Contains(asked, col.ID) || col.ID == "name" {
+	list := []column{serverColumns[0]}
+	for _, id := range asked {
+		if col, ok := columnOf(id); ok && !slices.ContainsFunc(list, func(have column) bool { return have.ID == id }) {
+			list = append(list, col)
+		}
+	}
+	for _, col := range serverColumns[1:] {
+		if len(asked) == 0 && col.Shown {
 			list = append(list, col)
 		}
 	}
@@ -219,32 +275,42 @@ func (p serversPage) AriaSort(id string) string {
 	return "none"
 }
 
-// With is the URL with one value of its query changed, or taken out by "".
+// With is the URL with one value of its query changed, or taken out by "". It has a
+// query in any case: without one the page is what was last chosen.
 func (p serversPage) With(key, value string) string {
-	v := url.Values{}
-	set := func(k, s string) {
-		if s != "" {
-			v.Set(k, s)
-		}
-	}
-	set("q", p.Query)
-	set("sort", p.Sort)
-	set("group", p.GroupBy)
-	if ids := p.ColIDs(); ids != defaultColumns() {
-		set("cols", ids)
-	}
+	v := p.values()
 	v.Del(key)
-	set(key, value)
+	if value != "" {
+		v.Set(key, value)
+	}
 	if len(v) == 0 {
-		return p.Base
+		v.Set("q", "")
 	}
 	return p.Base + "?" + v.Encode()
 }
 
+// values are the query of the URL.
+func (p serversPage) values() url.Values {
+	v := url.Values{}
+	for key, text := range map[string]string{"q": p.Query, "sort": p.Sort, "group": p.GroupBy, "cols": p.ColIDs()} {
+		if text != "" && (key != "cols" || text != defaultColumns()) {
+			v.Set(key, text)
+		}
+	}
+	if len(p.On) > 0 {
+		v["on"] = p.On
+	}
+	return v
+}
+
 // ExportQuery is the query of the URL, for what is not a link.
-func (p serversPage) ExportQuery() string {
-	_, q, _ := strings.Cut(p.With("", ""), "?")
-	return q
+func (p serversPage) ExportQuery() string { return p.values().Encode() }
+
+// Topic is what the script follows to learn which rows there are, in which order.
+func (p serversPage) Topic() string {
+	v := p.values()
+	v.Del("cols")
+	return "table:" + p.Base + "?" + v.Encode()
 }
 
 // ColIDs are the shown columns.
@@ -261,43 +327,4 @@ func defaultColumns() string { return serversPage{Cols: columnsOf(nil)}.ColIDs()
 // Has tells whether a column is shown.
 func (p serversPage) Has(id string) bool {
 	return slices.ContainsFunc(p.Cols, func(c column) bool { return c.ID == id })
-}
-
-// exportServers writes the table as CSV, defused for spreadsheets.
-func (c *Console) exportServers(rq *request) error {
-	p, err := c.serversPage(rq, "", "/servers", nil)
-	if err != nil {
-		return err
-	}
-	if p.Problem != "" {
-		return &problem{Status: http.StatusUnprocessableEntity, Title: "Not exported", Text: p.Problem}
-	}
-	return c.act(rq, auditlog.Entry{Action: "export", Parameters: map[string]string{"what": "servers", "query": p.Query}}, func(*auditlog.Entry) error {
-		rq.Header().Set("Content-Type", "text/csv; charset=utf-8")
-		rq.Header().Set("Content-Disposition", `attachment; filename="servers.csv"`)
-		w := csv.NewWriter(rq)
-		var line []string
-		for _, col := range p.Cols {
-			line = append(line, col.Title)
-		}
-		_ = w.Write(line) //nolint:errcheck // who asked has gone
-		for _, part := range p.Parts {
-			for _, r := range part.Rows {
-				line = line[:0]
-				for _, k := range r.Cells {
-					text := k.F.Text
-					if k.F.Time != nil {
-						text = k.F.Time.UTC().Format(time.RFC3339)
-					}
-					if text == unknown {
-						text = ""
-					}
-					line = append(line, lists.Defused(text))
-				}
-				_ = w.Write(line) //nolint:errcheck // who asked has gone
-			}
-		}
-		w.Flush()
-		return nil
-	})
 }

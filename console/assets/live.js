@@ -235,7 +235,8 @@ function ended() {
 }
 
 let later = 0;
-function restart() { clearTimeout(later); later = setTimeout(() => { if (topics().join("\n") !== wanted || (!source && !poll)) open(); }, 150); }
+// restart follows what the page shows now, after rows came or went.
+export function restart() { clearTimeout(later); later = setTimeout(() => { if (topics().join("\n") !== wanted || (!source && !poll)) open(); }, 150); }
 
 export function pause(on = !paused) {
   paused = on;
