@@ -99,6 +99,10 @@ func (c *Console) mayShell(rq *request) error {
 	}
 }
 
+// serviceWords are what is done with a service, as a title says it.
+var serviceWords = map[string]string{"start": "Start", "stop": "Stop", "restart": "Restart", "pause": "Pause", "resume": "Resume",
+	"automatic": "Start type automatic:", "manual": "Start type manual:", "disabled": "Start type disabled:"}
+
 // serviceVerbs are what can be done with a service, and at which level it is confirmed.
 var serviceVerbs = map[string]int{"start": 0, "resume": 0, "stop": 1, "restart": 1, "pause": 1, "disabled": 1, "automatic": 0, "manual": 0}
 

@@ -1,17 +1,15 @@
 package console
 
 import (
+	"cmp"
 	"context"
-	"encoding/csv"
+	"encoding/json"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/casementhq/casement/console/auditlog"
 	"github.com/casementhq/casement/pool"
-	"github.com/casementhq/casement/pool/lists"
 )
 
 // workView is how far a work is, as a person reads it.
@@ -25,8 +23,9 @@ type workView struct {
 	Level   string
 	Over    int // how many targets
 	Open    bool
-	Failed  []string // names
-	NotRun  []string
+	Failed  []string          // names: it failed, or what came of it is not known
+	NotRun  []string          // names: nothing was sent there
+	Prints  bool              // an action of its kind may print something
 	Outputs map[string]string // by server, of a few
 }
 
@@ -39,7 +38,8 @@ func viewOf(w pool.Work, results []pool.Result) workView {
 		switch r.State {
 		case pool.Failed, pool.OutcomeUnknown:
 			v.Failed = append(v.Failed, r.Server)
-		case pool.Cancelled:
+		}
+		if r.NotRun {
 			v.NotRun = append(v.NotRun, r.Server)
 		}
 	}
@@ -76,21 +76,56 @@ func workLevel(s pool.WorkState) string {
 	}
 }
 
-var workTitles = map[pool.Kind]string{pool.KindRefresh: "Refresh", pool.KindDoctor: "Doctor", pool.KindQuery: "Query", pool.KindRun: "Run a command", pool.KindInvoke: "Invoke a method",
+var workTitles = map[pool.Kind]string{pool.KindRefresh: "Refresh", pool.KindDoctor: "Doctor", pool.KindQuery: "Query", pool.KindRun: "Run", pool.KindInvoke: "Invoke",
 	pool.KindService: "Service", pool.KindRemoteManagement: "Remote management", pool.KindCopy: "Copy a file"}
 
+// workTitle is "Restart W32Time on 14 servers".
 func workTitle(w pool.Work) string {
 	on := plural(len(w.Targets), "server")
 	if len(w.Targets) == 1 {
 		on = w.Targets[0]
 	}
-	return cmpOr(workTitles[w.Action.Kind], string(w.Action.Kind)) + " on " + on
+	return cmp.Or(deedOf(w.Action), workTitles[w.Action.Kind], string(w.Action.Kind)) + " on " + on
+}
+
+// deedOf says what an action does, in a few words; "" where its kind says all.
+func deedOf(a pool.Action) string {
+	var p struct{ Service, Do, Command, Method, To string }
+	if len(a.Parameters) > 0 && json.Unmarshal(a.Parameters, &p) != nil {
+		return ""
+	}
+	switch a.Kind {
+	case pool.KindService:
+		if word, ok := serviceWords[p.Do]; ok {
+			return word + " " + p.Service
+		}
+	case pool.KindRun:
+		return "Run " + short(p.Command)
+	case pool.KindInvoke:
+		return "Invoke " + short(p.Method)
+	case pool.KindCopy:
+		return "Copy to " + short(p.To)
+	}
+	return ""
+}
+
+// short is the beginning of a text, in one line.
+func short(s string) string {
+	const most = 48
+	if s = strings.Join(strings.Fields(s), " "); len([]rune(s)) > most {
+		s = string([]rune(s)[:most]) + "…"
+	}
+	return s
 }
 
 func (c *Console) registerWork() {
 	c.page("GET "+workPath, Reader, c.showWorks)
 	c.page("GET "+workPath+"/{id}", Reader, c.showWork)
 	c.page("GET "+workPath+"/{id}/results.csv", Reader, c.exportWork)
+	c.page("GET "+workPath+"/{id}/results.json", Reader, c.exportWorkJSON)
+	c.page("GET "+workPath+"/{id}/select/{which}", Reader, c.selectOfWork)
+	c.page("GET "+workPath+"/{id}/output/{server}", Reader, c.showOutput)
+	c.form(workPath+"/{id}/retry", Operator, c.retryWork)
 	c.live.follow("work", source{role: Reader, load: c.liveWork})
 }
 
@@ -111,11 +146,10 @@ func (c *Console) showWorks(rq *request) error {
 }
 
 // mostOutputs is for how many servers the page of a work shows what was printed, and
-// pageOutput how much of it together, in octets; a file has all.
+// pageOutput how much of it together, in octets. Others have a page of their own.
 const (
 	mostOutputs = 50
 	pageOutput  = 1 << 20
-	fileOutput  = mostOutputs * pool.MaxOutput
 )
 
 // work reads a work with its results, and of what was printed at most so many octets.
@@ -130,7 +164,7 @@ func (c *Console) work(ctx context.Context, id string, most int) (workView, erro
 	})
 	v := viewOf(w, results)
 	v.Outputs = map[string]string{}
-	if w.Action.Kind == pool.KindRefresh || len(results) > mostOutputs {
+	if v.Prints = w.Action.Kind != pool.KindRefresh && w.Action.Kind != pool.KindService; !v.Prints || most <= 0 || len(results) > mostOutputs {
 		return v, nil
 	}
 	for _, r := range results {
@@ -154,7 +188,7 @@ func (c *Console) showWork(rq *request) error {
 	if err != nil {
 		return err
 	}
-	c.render(rq, http.StatusOK, "work.html", page{Title: v.Title, Nav: workPath, Wide: true, Data: v})
+	c.render(rq, http.StatusOK, "work.html", page{Title: v.Title, Nav: workPath, Wide: true, Data: v, Command: []string{"casement pool work " + v.ID}})
 	return nil
 }
 
@@ -172,16 +206,31 @@ func (v workView) TookOf(r pool.Result) string {
 	return tookText(r.Ended.Sub(r.Began))
 }
 
-// Selection is the query that selects servers by name.
-func (v workView) Selection(names []string) string {
-	return "/servers?" + url.Values{"on": names, "select": {"all"}}.Encode()
+// Bar is the parts of the bar of counts, the last one first: each is as wide as it and
+// all before it, so that one value moves it.
+func (v workView) Bar() []barPart {
+	t := v.Tally
+	parts := []barPart{{"done", t.Done}, {"failed", t.Failed}, {"unknown", t.Unknown}, {"cancelled", t.Cancelled}, {"running", t.Running}}
+	for n := range parts[1:] {
+		parts[n+1].Width += parts[n].Width
+	}
+	slices.Reverse(parts)
+	return parts
 }
 
-// Ratio is how much of it is over, 0 to 1.
-func (v workView) Ratio() float64 { return *ratio(v.Over, len(v.Targets)) }
+// barPart is a part of the bar of counts.
+type barPart struct {
+	Name  string
+	Width int // in servers
+}
 
-// Parameters are those of the action, as they were sent.
-func (v workView) Parameters() string { return string(v.Action.Parameters) }
+// Parameters are those of the action, as they were sent; a file is left out.
+func (v workView) Parameters() string {
+	if v.Action.Kind == pool.KindCopy {
+		return ""
+	}
+	return string(v.Action.Parameters)
+}
 
 // ResultOf is a result's code with its words.
 func (v workView) ResultOf(r pool.Result) string { return resultText(r) }
@@ -201,18 +250,39 @@ func (c *Console) liveWork(ctx context.Context, id string) (any, error) {
 	var rows []liveItem
 	for _, r := range v.Results {
 		rows = append(rows, liveItem{Key: r.Server, F: fields{"server": {Text: r.Server, Link: "/servers/" + pathEscape(r.Server)}, "state": {Text: string(r.State), Level: workLevel(r.State)},
-			"result": text(resultText(r)), "took": text(v.TookOf(r)), "output": text(v.OutputOf(r))}})
+			"result": text(resultText(r)), "took": text(v.TookOf(r)), "output": v.output(r)}})
 	}
-	return map[string]any{"rows": rows, "f": fields{"text": text(v.Text), "state": {Text: string(v.State), Level: v.Level}, "cancel": {Text: "Cancel", Hide: !v.Open},
-		"bar": {Value: ratio(v.Over, len(v.Targets))}}}, nil
+	f := fields{"text": text(v.Text), "state": {Text: string(v.State), Level: v.Level}, "cancel": {Text: "Cancel", Hide: !v.Open},
+		"failed": {Text: failedLink, Hide: v.Open || len(v.Failed) == 0}, "retry": {Text: retryButton, Hide: v.Open || len(v.NotRun) == 0}}
+	for _, part := range v.Bar() {
+		width := float64(part.Width)
+		f["bar-"+part.Name] = field{Value: &width}
+	}
+	return map[string]any{"rows": rows, "f": f}, nil
 }
 
-func ratio(n, of int) *float64 {
-	v := 0.0
-	if of > 0 {
-		v = float64(n) / float64(of)
+// What the page of a work offers when it has ended.
+const (
+	failedLink  = "Failed as selection"
+	retryButton = "Retry those that did not run…"
+)
+
+// output is what was printed on a server, or where it is.
+func (v workView) output(r pool.Result) field {
+	if v.Elsewhere(r) {
+		return field{Text: "Show", Link: v.OutputPath(r)}
 	}
-	return &v
+	return text(v.OutputOf(r))
+}
+
+// Elsewhere tells that what was printed on a server has a page of its own.
+func (v workView) Elsewhere(r pool.Result) bool {
+	return v.Prints && len(v.Results) > mostOutputs && !r.Ended.IsZero()
+}
+
+// OutputPath is that page.
+func (v workView) OutputPath(r pool.Result) string {
+	return workPage(v.ID) + "/output/" + pathEscape(r.Server)
 }
 
 // resultText is a result's code with its words.
@@ -225,34 +295,4 @@ func resultText(r pool.Result) string {
 	default:
 		return r.Words + " (" + r.Code + ")"
 	}
-}
-
-// exportWork writes the results as CSV, defused for spreadsheets.
-func (c *Console) exportWork(rq *request) error {
-	v, err := c.work(rq.Context(), rq.PathValue("id"), fileOutput)
-	if err != nil {
-		return err
-	}
-	return c.act(rq, auditlog.Entry{Action: "export", Work: v.ID, Targets: v.Targets}, func(*auditlog.Entry) error {
-		rq.Header().Set("Content-Type", "text/csv; charset=utf-8")
-		rq.Header().Set("Content-Disposition", `attachment; filename="work-`+v.ID+`.csv"`)
-		w := csv.NewWriter(rq)
-		write := func(f ...string) {
-			for n := range f {
-				f[n] = lists.Defused(f[n])
-			}
-			_ = w.Write(f) //nolint:errcheck // Flush tells
-		}
-		write("Server", "State", "Code", "Result", "Began (UTC)", "Took (s)", "Output")
-		for _, r := range v.Results {
-			began, took := "", ""
-			if !r.Began.IsZero() {
-				began = r.Began.UTC().Format(time.RFC3339)
-				took = signedless(r.Ended.Sub(r.Began).Seconds())
-			}
-			write(r.Server, string(r.State), r.Code, r.Words, began, took, v.OutputOf(r))
-		}
-		w.Flush()
-		return nil //nolint:nilerr // who asked has gone
-	})
 }

@@ -127,7 +127,7 @@ func (j *job) proven(ctx context.Context) (*casement.Connection, error) {
 // never reached, unknown where the request was sent and no answer came.
 func outcomeOf(j *job, err error) Result {
 	code, _ := codeOf(err)
-	r := Result{State: Failed, Code: hexOf(code), Words: sentence(err)}
+	r := Result{State: Failed, Code: hexOf(code), Words: sentence(err), NotRun: !j.sent}
 	if j.sent && !answered(err) {
 		r.State = OutcomeUnknown
 		r.Words = "it was sent, and no answer came: " + r.Words

@@ -57,6 +57,9 @@ type Result struct {
 	Work   string    `json:"work"`
 	Server string    `json:"server"`
 	State  WorkState `json:"state"`
+	// NotRun tells that nothing of it reached the server: it may be tried again, and is
+	// done once all the same.
+	NotRun bool `json:"not_run,omitempty"`
 	// Code is an exit code, a ReturnValue or a status, as the action has; Words
 	// name it.
 	Code  string `json:"code,omitempty"`

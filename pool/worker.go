@@ -235,7 +235,7 @@ func (w *worker) mark(ctx context.Context, t bus.Task, known act, mark *attempt,
 	case err != nil:
 		return bus.Again, false, err
 	case before.Dropped:
-		return bus.Done, false, p.finish(ctx, Result{Work: work.ID, Server: name, State: Cancelled, Words: "it was cancelled before it began"})
+		return bus.Done, false, p.finish(ctx, Result{Work: work.ID, Server: name, State: Cancelled, NotRun: true, Words: "it was cancelled before it began"})
 	case time.Since(e.Written) < w.settled:
 		return bus.Again, false, nil // its worker may be at it
 	case !work.Cancelled.IsZero() && known.repeats:
@@ -271,7 +271,7 @@ func (w *worker) do(ctx context.Context, topic string, work Work, known act, j *
 	switch {
 	case err == nil:
 	case errors.Is(context.Cause(run), errCancelled) && !j.sent:
-		r = Result{State: Cancelled, Words: "it was cancelled"}
+		r = Result{State: Cancelled, NotRun: true, Words: "it was cancelled"}
 	case ctx.Err() != nil && (known.repeats || !j.sent):
 		return r, false
 	default:

@@ -319,7 +319,7 @@ func (p *Pool) drop(ctx context.Context, w Work, name string) error {
 	if err != nil {
 		return err
 	}
-	return p.finish(ctx, Result{Work: w.ID, Server: name, State: Cancelled, Words: "it was cancelled before it began"})
+	return p.finish(ctx, Result{Work: w.ID, Server: name, State: Cancelled, NotRun: true, Words: "it was cancelled before it began"})
 }
 
 // finish writes a result; the first one counts.

@@ -43,8 +43,9 @@ function attr(e, name, value) { if (value) { if (e.getAttribute(name) !== value)
 // put sets what an element shows: {t, tip, level, v, at, href}.
 export function put(e, f) {
   if (typeof f === "string") f = { t: f };
-  e.hidden = !!f.hide;
+  e.toggleAttribute("hidden", !!f.hide);
   if (f.hide) return;
+  if (e.tagName === "rect") { if (f.v !== undefined) e.setAttribute("width", f.v); return; }
   if (e.tagName === "METER") { if (f.v !== undefined) e.value = f.v; return; }
   if (e.dataset.grow !== undefined) { grow(e, f.t); return; }
   if (e.dataset.shown === JSON.stringify(f)) return;
