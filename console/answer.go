@@ -38,10 +38,18 @@ type confirmation struct {
 	Type   string   `json:"type,omitempty"` // what must be typed at level 2
 	What   string   `json:"what,omitempty"` // what that is: "the number of servers"
 	Do     string   `json:"do"`             // the button
+	// Option is something that may be chosen besides, nil where there is nothing.
+	Option *option `json:"option,omitempty"`
 	// Path and Values are the request once more.
 	Path   string     `json:"path"`
 	Values url.Values `json:"values"`
 	Again  string     `json:"again,omitempty"` // why it is asked again
+}
+
+// option is a box to tick; its name goes along with the value yes.
+type option struct {
+	Name  string `json:"name"`
+	Label string `json:"label"`
 }
 
 func (c *confirmation) Error() string { return c.Title }
@@ -66,7 +74,7 @@ func (rq *request) confirm(k confirmation) error {
 	k.Path = rq.URL.Path
 	k.Values = url.Values{}
 	for name, v := range rq.PostForm {
-		if name != "confirmed" && name != "typed" {
+		if name != "confirmed" && name != "typed" && (k.Option == nil || name != k.Option.Name) {
 			k.Values[name] = v
 		}
 	}

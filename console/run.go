@@ -3,6 +3,7 @@ package console
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -117,22 +118,33 @@ func (c *Console) doServiceMany(rq *request) (result, error) {
 		return result{}, &problem{Status: http.StatusUnprocessableEntity, Title: "Not understood", Text: "A service and what to do with it are needed."}
 	}
 	if level > 0 || len(names) > manyServers {
-		k := confirmation{Level: max(level, levelFor(names)), Title: strings.ToUpper(do[:1]) + do[1:] + " " + service + " on " + plural(len(names), "server"), List: names, Do: strings.ToUpper(do[:1]) + do[1:]}
+		k := confirmation{Level: max(level, levelFor(names)), Title: serviceWords[do] + " " + service + " on " + plural(len(names), "server"), List: names, Do: strings.TrimSuffix(serviceWords[do], ":")}
 		if selfCut := slices.Contains([]string{"stop", "restart", "disabled", "pause"}, do) && slices.ContainsFunc([]string{"winrm", "casement", "rpcss", "winmgmt"}, func(s string) bool { return strings.EqualFold(s, service) }); selfCut {
 			k.Level, k.Effect = 2, "Casement itself will lose these servers where it comes by this service."
 		}
-		if err := rq.confirm(k); err != nil {
+		err := rq.confirm(k)
+		if ask := (*confirmation)(nil); errors.As(err, &ask) && (do == "stop" || do == "restart") {
+			c.nameDependents(rq, ask, names, service)
+		}
+		if err != nil {
 			return result{}, err
 		}
 	}
-	w, err := c.changeService(rq, names, service, do)
+	w, err := c.changeService(rq, names, pool.ServiceParameters{Service: service, Do: do, Dependents: rq.PostForm.Get(withDependents) != ""})
 	return result{Message: "Asked " + plural(len(names), "server") + ".", Location: workPage(w.ID)}, err
 }
 
-func (c *Console) changeService(rq *request, names []string, service, do string) (pool.Work, error) {
-	a, err := actionOf(pool.KindService, map[string]any{"service": service, "do": do})
+// withDependents is the box to tick so that what needs a service is stopped with it.
+const withDependents = "dependents"
+
+func (c *Console) changeService(rq *request, names []string, p pool.ServiceParameters) (pool.Work, error) {
+	a, err := actionOf(pool.KindService, p)
 	if err != nil {
 		return pool.Work{}, err
 	}
-	return c.start(rq, auditlog.Entry{Action: "service-" + do, Parameters: map[string]string{"service": service}}, a, names)
+	e := auditlog.Entry{Action: "service-" + p.Do, Parameters: map[string]string{"service": p.Service}}
+	if p.Dependents {
+		e.Parameters[withDependents] = "too"
+	}
+	return c.start(rq, e, a, names)
 }

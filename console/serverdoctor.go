@@ -102,7 +102,7 @@ func (c *Console) lastReport(ctx context.Context, name string) (doctorData, erro
 		}
 		done := false
 		for _, r := range results {
-			if !strings.EqualFold(r.Server, name) {
+			if !strings.EqualFold(r.Server, name) || r.State == pool.Queued || r.State == pool.Running {
 				continue
 			}
 			done = true

@@ -29,6 +29,8 @@ function question(c, again) {
   if (c.again) form.append(el("p", { class: "problem", role: "alert", text: c.again }));
   if (c.effect) form.append(el("p", { text: c.effect }));
   if (c.list?.length) form.append(el("ul", { class: "list" }, ...c.list.map((n) => el("li", { text: n }))));
+  const option = c.option ? el("input", { type: "checkbox" }) : null;
+  if (option) form.append(el("p", {}, el("label", {}, option, " " + c.option.label)));
   if (typed) form.append(el("p", {}, el("label", {}, "Type " + c.what + ", ", el("code", { text: c.type }))), typed);
   form.append(el("div", { class: "actions" }, cancel, go));
   if (typed) {
@@ -39,6 +41,7 @@ function question(c, again) {
     e.preventDefault();
     const body = new URLSearchParams(Object.entries(c.values).flatMap(([k, v]) => v.map((x) => [k, x])));
     if (typed) body.set("typed", typed.value);
+    if (option?.checked) body.set(c.option.name, "yes");
     dialog.close();
     again(body);
   });
