@@ -33,7 +33,7 @@ func TestAfterWork(t *testing.T) {
 		{Server: "web04", State: pool.Cancelled, NotRun: true, Words: "it was cancelled before it began"},
 		{Server: "gone", State: pool.Failed, NotRun: true, Words: "no server of the pool has this name"},
 	}
-	_, page := d.get(b, "/work/w9")
+	_, page := d.get(b, workPage("w9"))
 	for _, want := range []string{"Restart W32Time on 5 servers", "5 of 5 · 2 failed · 1 outcome unknown · 1 cancelled · 1 min 0 s", "Failed as selection", "Retry those that did not run…"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
@@ -44,7 +44,7 @@ func TestAfterWork(t *testing.T) {
 			t.Errorf("the bar's part %s is not %s wide", part, width)
 		}
 	}
-	a, _ := d.get(b, "/work/w9/select/failed")
+	a, _ := d.get(b, workPage("w9")+"/select/failed")
 	to, err := url.Parse(a.Header.Get("Location"))
 	if err != nil || a.StatusCode != http.StatusSeeOther || !slices.Equal(to.Query()["on"], []string{"gone", "web02", "web03"}) {
 		t.Fatalf("the failed ones: %s %v", a.Status, to)
@@ -54,7 +54,7 @@ func TestAfterWork(t *testing.T) {
 	}
 
 	// A retry asks first, names what it is for, and leaves out what may have happened.
-	a, body := d.post(b, "/work/w9/retry", url.Values{}, "Accept", "application/json")
+	a, body := d.post(b, workPage("w9")+"/retry", url.Values{}, "Accept", "application/json")
 	var asked struct {
 		Confirm struct {
 			List   []string
@@ -67,17 +67,17 @@ func TestAfterWork(t *testing.T) {
 	if len(d.pool.works) != 1 {
 		t.Fatal("it was begun before it was confirmed")
 	}
-	if a, body := d.post(b, "/work/w9/retry", asked.Confirm.Values, "Accept", "application/json"); a.StatusCode != http.StatusOK {
+	if a, body := d.post(b, workPage("w9")+"/retry", asked.Confirm.Values, "Accept", "application/json"); a.StatusCode != http.StatusOK {
 		t.Fatalf("a retry that is confirmed: %s %s", a.Status, body)
 	}
 	if w := d.pool.works[0]; len(d.pool.works) != 2 || !slices.Equal(w.Targets, []string{"web02", "web04"}) || string(w.Action.Parameters) != string(parameters) {
 		t.Errorf("it began %+v", w)
 	}
-	if a, _ := d.post(d.as("read"), "/work/w9/retry", asked.Confirm.Values); a.StatusCode != http.StatusForbidden {
+	if a, _ := d.post(d.as("read"), workPage("w9")+"/retry", asked.Confirm.Values); a.StatusCode != http.StatusForbidden {
 		t.Errorf("a reader retries: %s", a.Status)
 	}
 
-	_, csv := d.get(b, "/work/w9/results.csv")
+	_, csv := d.get(b, workPage("w9")+"/results.csv")
 	if !strings.Contains(csv, "\nweb01,done,0,Success,") || !strings.Contains(csv, "\nweb03,outcome unknown,,") {
 		t.Errorf("CSV: %s", csv)
 	}
@@ -90,21 +90,21 @@ func TestAfterWork(t *testing.T) {
 	}
 	d.pool.works = append(d.pool.works, command)
 	d.c.works.forget()
-	if _, csv := d.get(b, "/work/w8/results.csv"); strings.Count(csv, ",'=out srv") != 51 {
+	if _, csv := d.get(b, workPage("w8")+"/results.csv"); strings.Count(csv, ",'=out srv") != 51 {
 		t.Errorf("CSV: %s", csv)
 	}
 	var document workAnswer
-	_, body = d.get(b, "/work/w8/results.json")
+	_, body = d.get(b, workPage("w8")+"/results.json")
 	if err := json.Unmarshal([]byte(body), &document); err != nil || len(document.Results) != 51 || document.State != pool.Done || document.Results[50].Output != "=out srv50" {
 		t.Errorf("JSON: %v %s", err, body)
 	}
-	if _, page := d.get(b, "/work/w8"); !strings.Contains(page, `href="/work/w8/output/srv50"`) {
+	if _, page := d.get(b, workPage("w8")); !strings.Contains(page, `href="`+workPage("w8")+`/output/srv50"`) {
 		t.Error("the page does not lead to what was printed")
 	}
-	if a, text := d.get(b, "/work/w8/output/srv50"); text != "=out srv50" || a.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
+	if a, text := d.get(b, workPage("w8")+"/output/srv50"); text != "=out srv50" || a.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
 		t.Errorf("the output: %q", text)
 	}
-	if a, _ := d.get(b, "/work/w9/select/others"); a.StatusCode != http.StatusNotFound {
+	if a, _ := d.get(b, workPage("w9")+"/select/others"); a.StatusCode != http.StatusNotFound {
 		t.Errorf("a selection that there is not: %s", a.Status)
 	}
 }
@@ -112,9 +112,9 @@ func TestAfterWork(t *testing.T) {
 // A title says what is done in a few words, whatever a user typed.
 func TestWorkTitles(t *testing.T) {
 	for parameters, want := range map[string]string{
-		`{"command":"uptime"}`: "Run uptime on srv01",
+		`{"command":"uptime"}`:                               "Run uptime on srv01",
 		`{"command":"a\nb ` + strings.Repeat("x", 60) + `"}`: "Run a b " + strings.Repeat("x", 44) + "… on srv01",
-		`{"command":7}`: "Run on srv01",
+		`{"command":7}`:                                      "Run on srv01",
 	} {
 		w := pool.Work{Action: pool.Action{Kind: pool.KindRun, Parameters: json.RawMessage(parameters)}, Targets: []string{"srv01"}}
 		if got := workTitle(w); got != want {
