@@ -57,6 +57,14 @@ func (e Entry) Memory() *float64 {
 	return &v
 }
 
+// DiskSpace is the size of all its volumes, in octets; 0 is not known.
+func (e Entry) DiskSpace() (n uint64) {
+	for _, d := range e.snapshot().Disks {
+		n += d.Size
+	}
+	return n
+}
+
 // Disk is how full the fullest volume is, in percent.
 func (e Entry) Disk() *float64 {
 	var most *float64

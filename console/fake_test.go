@@ -194,6 +194,10 @@ func (p *memoryPool) Connect(context.Context, string) (*casement.Connection, err
 	return nil, errors.New("the pool of a test connects to nothing")
 }
 
+func (p *memoryPool) ConnectOver(ctx context.Context, name string, _ pool.Transport) (*casement.Connection, error) {
+	return p.Connect(ctx, name)
+}
+
 // people are the accounts of a test: by name, the group that gives the role. The
 // password of each is the name with "!" behind.
 var people = map[string]Group{

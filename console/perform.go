@@ -82,6 +82,15 @@ func (c *Console) outcomeOf(ctx context.Context, w pool.Work) (outcome, error) {
 	}
 }
 
+// answer is what the page says, which shows what is so now; or the work's own page
+// while it runs.
+func (o outcome) answer(doing, back string) result {
+	if o.Open {
+		return result{Message: doing + " …", Location: workPage(o.Work.ID)}
+	}
+	return result{Message: doing + ": done.", Location: back, Reload: true}
+}
+
 // why is what a server said about a failure: what was printed, before a number.
 func (o outcome) why() string {
 	code := o.Result.Code

@@ -45,6 +45,8 @@ type Pool interface {
 	// Connect opens a connection to a server with the credential that is bound to
 	// it. The caller closes it.
 	Connect(ctx context.Context, name string) (*casement.Connection, error)
+	// ConnectOver is Connect over WinRM or DCOM, whatever the entry says.
+	ConnectOver(ctx context.Context, name string, over pool.Transport) (*casement.Connection, error)
 }
 
 // The pool itself is one.

@@ -2,13 +2,13 @@ package console
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/casementhq/casement"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/console/auditlog"
 	"github.com/casementhq/casement/console/internal/machine"
 	"github.com/casementhq/casement/pool"
 )
@@ -40,29 +40,69 @@ func (c *Console) loadFirewall(ctx context.Context, rq *request, _ Entry, conn *
 	return d, cut, err
 }
 
-// doFirewall begins the work that switches a rule, or all rules of a group, on or
-// off.
-func (c *Console) doFirewall(rq *request) error {
+// doFirewall switches a rule, or all rules of a group, on or off. Off is confirmed.
+func (c *Console) doFirewall(rq *request) (result, error) {
 	e, err := c.server(rq)
 	if err != nil {
-		return err
+		return result{}, err
 	}
-	rule, group, method := rq.PostFormValue("rule"), rq.PostFormValue("group"), "Disable"
-	if rq.PostFormValue("on") == "1" {
-		method = "Enable"
-	}
-	if rule == "" && group == "" || rule != "" && group != "" {
-		return &problem{Status: http.StatusBadRequest, Text: "Name a rule or a group."}
-	}
-	parameters := pool.InvokeParameters{Namespace: machine.FirewallNamespace, Method: method}
-	if rule != "" {
+	f := rq.PostForm
+	rule, group, what, on := f.Get("rule"), f.Get("group"), f.Get("name"), f.Get("on") == "1"
+	parameters := pool.InvokeParameters{Namespace: machine.FirewallNamespace, Method: map[bool]string{true: "Enable", false: "Disable"}[on]}
+	switch {
+	case (rule == "") == (group == ""):
+		return result{}, &problem{Status: http.StatusBadRequest, Title: "Not understood", Text: "Name a rule or a group."}
+	case rule != "":
 		parameters.Path = (cim.ObjectPath{Class: "MSFT_NetFirewallRule", Keys: []cim.Key{{Name: "InstanceID", Value: cim.Str(rule)}}}).Relative()
-	} else {
+		what = "the rule " + cmpOr(what, rule)
+	default:
 		parameters.Query = "SELECT * FROM MSFT_NetFirewallRule WHERE DisplayGroup = " + machine.Quote(group)
+		what = "the group " + group
 	}
-	raw, err := json.Marshal(parameters)
+	if !on {
+		k := confirmation{Level: 1, Title: "Disable " + what + " on " + e.Name, List: []string{e.Name}, Do: "Disable",
+			Effect: "What it lets in comes in no more, unless another rule lets it in."}
+		if carries(cmpOr(group, f.Get("ofgroup")), e.snapshot().Transport) {
+			k.Level, k.Effect = 2, "Casement itself will lose "+e.Name+": it comes in by this. "+c.otherWay(rq, e)
+		}
+		if err := rq.confirm(k); err != nil {
+			return result{}, err
+		}
+	}
+	a, err := actionOf(pool.KindInvoke, parameters)
 	if err != nil {
-		return err
+		return result{}, err
 	}
-	return c.begin(rq, e, "rule-"+strings.ToLower(method), pool.Action{Kind: pool.KindInvoke, Parameters: raw}, map[string]string{"rule": rule, "group": group})
+	doing := map[bool]string{true: "Enabling ", false: "Disabling "}[on] + what + " on " + e.Name
+	back := serverPath(e.Name, "firewall")
+	if b := local(f.Get("back")); strings.HasPrefix(b, back) {
+		back = b
+	}
+	o, err := c.perform(rq, auditlog.Entry{Action: "rule-" + strings.ToLower(parameters.Method), Parameters: map[string]string{"rule": rule, "group": group}}, a, e, doing)
+	return o.answer(doing, back), err
+}
+
+// The groups of rules by which Casement comes to a server.
+const (
+	groupWinRM = "Windows Remote Management"
+	groupWMI   = "Windows Management Instrumentation (WMI)"
+)
+
+// carries tells whether a group of rules lets in the way that a server is reached by.
+func carries(group string, by pool.Transport) bool {
+	if by == pool.DCOM {
+		return strings.EqualFold(group, groupWMI)
+	}
+	return strings.EqualFold(group, groupWinRM)
+}
+
+// otherWay says whether a server that is reached by one transport answers by the other.
+func (c *Console) otherWay(rq *request, e Entry) string {
+	if e.snapshot().Transport == pool.DCOM {
+		return "To be switched on again somebody does so at the server."
+	}
+	if err := c.overDCOM(rq.Context(), e); err != nil {
+		return "DCOM does not answer there (" + spoken(err) + ") To be switched on again somebody does so at the server."
+	}
+	return "DCOM answers there and remains."
 }

@@ -52,12 +52,10 @@ func serverPath(name, tab string) string {
 func (c *Console) registerServerPages() {
 	c.page("GET /servers/{name}", Reader, c.serverOverview)
 	c.serverTab("events", "events.html", c.loadEvents)
-	c.serverTab("services", "services.html", c.loadServices)
-	c.page("GET /servers/{name}/services/{service}", Reader, c.serverService)
-	c.page("POST /servers/{name}/services/{service}", Operator, c.doService)
+	c.registerServerServices()
 	c.serverTab("performance", "performance.html", c.loadPerformance)
 	c.serverTab("firewall", "firewall.html", c.loadFirewall)
-	c.page("POST /servers/{name}/firewall", Operator, c.doFirewall)
+	c.form("/servers/{name}/firewall", Operator, c.doFirewall)
 	c.page("GET /servers/{name}/disks", Reader, func(rq *request) error { return c.knownTab(rq, "disks", "Disks", "disks.html") })
 	c.page("GET /servers/{name}/roles", Reader, func(rq *request) error { return c.knownTab(rq, "roles", "Roles", "roles.html") })
 	c.registerServerUsers()
@@ -196,7 +194,7 @@ func (c *Console) serverOverview(rq *request) error {
 		return nil
 	}
 	s := serverPage{Entry: e, Tabs: serverTabs}
-	s.Data = overview{Snapshot: e.Snapshot, Needs: needs(e)}
+	s.Data = overview{Snapshot: e.Snapshot, Needs: needs(e), Management: managementKnown(e)}
 	return c.renderServer(rq, http.StatusOK, "server.html", s)
 }
 
@@ -204,6 +202,8 @@ func (c *Console) serverOverview(rq *request) error {
 type overview struct {
 	Snapshot *pool.Snapshot
 	Needs    []need
+	// Management is whether remote management was enabled when the server was last asked.
+	Management string
 }
 
 // need is something that somebody must look at, and where.

@@ -20,6 +20,7 @@ import (
 	"github.com/casementhq/casement/doctor"
 	"github.com/casementhq/casement/pool"
 	"github.com/casementhq/casement/pool/lists"
+	"github.com/casementhq/casement/settings"
 )
 
 // hostPool connects to a service of the test, whatever the name.
@@ -31,6 +32,13 @@ type hostPool struct {
 
 func (p hostPool) Connect(ctx context.Context, _ string) (*casement.Connection, error) {
 	return casement.Dial(ctx, p.host.HTTP, casement.Options{User: p.host.User, Password: p.host.Password, HostsFile: "-"})
+}
+
+func (p hostPool) ConnectOver(ctx context.Context, name string, over pool.Transport) (*casement.Connection, error) {
+	if over != pool.DCOM {
+		return p.Connect(ctx, name)
+	}
+	return casement.Dial(ctx, "dcom://"+p.host.DCOM, casement.Options{User: p.host.User, Password: p.host.Password, HostsFile: "-"})
 }
 
 // newHostDesk is a console with one server, srv01, which is this machine.
@@ -114,24 +122,69 @@ func TestQueryOfAServer(t *testing.T) {
 // What changes a server is work of the pool; what stops something is asked before.
 func TestServiceActionsAreWork(t *testing.T) {
 	d := newHostDesk(t)
-	if a, _ := d.post(d.as("read"), "/servers/srv01/services/x", url.Values{"do": {"start"}}); a.StatusCode != http.StatusForbidden {
+	d.c.workLimit = 0
+	start := url.Values{"do": {"start"}, "service": {"x"}}
+	if a, _ := d.post(d.as("read"), "/servers/srv01/services", start); a.StatusCode != http.StatusForbidden {
 		t.Errorf("a reader starts a service: %s", a.Status)
 	}
 	b := d.as("oper")
-	if a, _ := d.post(b, "/servers/srv01/services/x", url.Values{"do": {"stop"}}); a.StatusCode != http.StatusSeeOther || !strings.Contains(a.Header.Get("Location"), "do=stop") {
-		t.Errorf("to stop is not asked before: %s %s", a.Status, a.Header.Get("Location"))
+	stop := url.Values{"do": {"stop"}, "service": {"x"}}
+	if _, body := d.post(b, "/servers/srv01/services", stop); !strings.Contains(body, "Stop x on srv01") || !strings.Contains(body, "Which services need it could not be read") || len(d.pool.works) != 0 {
+		t.Errorf("to stop is not asked before: %s", body)
 	}
-	if len(d.pool.works) != 0 {
-		t.Fatal("it was done before it was confirmed")
-	}
-	if a, _ := d.post(b, "/servers/srv01/services/x", url.Values{"do": {"stop"}, "sure": {"yes"}}); a.StatusCode != http.StatusSeeOther {
+	stop.Set("confirmed", "srv01")
+	if a, _ := d.post(b, "/servers/srv01/services", stop); a.StatusCode != http.StatusSeeOther {
 		t.Errorf("to stop: %s", a.Status)
 	}
-	if a, _ := d.post(b, "/servers/srv01/services/x", url.Values{"do": {"explode"}, "sure": {"yes"}}); a.StatusCode != http.StatusBadRequest {
+	if a, _ := d.post(b, "/servers/srv01/services", url.Values{"do": {"explode"}, "service": {"x"}}); a.StatusCode != http.StatusBadRequest {
 		t.Errorf("an unknown deed: %s", a.Status)
+	}
+	// What Casement itself comes in by needs the server's name.
+	cut := url.Values{"do": {"stop"}, "service": {"WinRM"}, "confirmed": {"srv01"}, "typed": {"srv02"}}
+	if _, body := d.post(b, "/servers/srv01/services", cut); !strings.Contains(body, "Casement itself will lose srv01") || !strings.Contains(body, "DCOM answers there and remains") {
+		t.Errorf("to stop WinRM: %s", body)
 	}
 	if len(d.pool.works) != 1 || d.pool.works[0].Action.Kind != pool.KindService || d.pool.works[0].Targets[0] != "srv01" {
 		t.Errorf("works: %+v", d.pool.works)
+	}
+}
+
+// A tick box for each group of rules; to clear it is asked before, and for the group
+// that Casement comes in by the server's name is typed.
+func TestFirewallTicks(t *testing.T) {
+	d := newHostDesk(t)
+	d.c.workLimit = 0
+	b := d.as("oper")
+	if _, body := d.get(b, "/servers/srv01/firewall"); !strings.Contains(body, `aria-label="Allow Windows Management Instrumentation (WMI)"`) {
+		t.Errorf("the page: %s", body)
+	}
+	post := func(form ...string) string {
+		t.Helper()
+		v := url.Values{}
+		for n := 0; n < len(form); n += 2 {
+			v.Set(form[n], form[n+1])
+		}
+		_, body := d.post(b, "/servers/srv01/firewall", v)
+		return body
+	}
+	const wmi, winrm = "Windows Management Instrumentation (WMI)", "Windows Remote Management"
+	post("group", wmi, "on", "1")
+	if len(d.pool.works) != 1 || !strings.Contains(string(d.pool.works[0].Action.Parameters), `"method":"Enable"`) {
+		t.Fatalf("works: %+v", d.pool.works)
+	}
+	if body := post("group", wmi); !strings.Contains(body, "Disable the group "+wmi) || strings.Contains(body, "will lose") || len(d.pool.works) != 1 {
+		t.Errorf("to clear is not asked before: %s", body)
+	}
+	if body := post("group", winrm, "confirmed", "srv01"); !strings.Contains(body, "Casement itself will lose srv01") || len(d.pool.works) != 1 {
+		t.Errorf("to shut WinRM is not asked before: %s", body)
+	}
+	post("group", winrm, "confirmed", "srv01", "typed", "srv01")
+	post("rule", "r1", "on", "0", "confirmed", "srv01")
+	if len(d.pool.works) != 3 || !strings.Contains(string(d.pool.works[0].Action.Parameters), "InstanceID") {
+		t.Errorf("works: %+v", d.pool.works)
+	}
+	if a, _ := d.post(b, "/servers/srv01/firewall", url.Values{"on": {"1"}}); a.StatusCode != http.StatusBadRequest {
+		t.Errorf("neither rule nor group: %s", a.Status)
 	}
 }
 
@@ -268,19 +321,50 @@ func FuzzShellOutput(f *testing.F) {
 // Remote management is a tick box whose removal is confirmed by the server's name.
 func TestManagementPage(t *testing.T) {
 	d := newHostDesk(t)
+	d.c.workLimit = 0
 	b := d.as("oper")
-	if _, body := d.get(b, "/servers/srv01/management"); !strings.Contains(body, "Enable remote management of this server from other computers") || !strings.Contains(body, "checked") {
+	if _, body := d.get(b, "/servers/srv01/management"); !strings.Contains(body, "Enable remote management of this server from other computers") ||
+		!strings.Contains(body, "checked") || !strings.Contains(body, "WinRM answers.") {
 		t.Errorf("the page: %s", body)
 	}
-	if a, _ := d.post(b, "/servers/srv01/management", url.Values{"on": {"0"}}); !strings.HasSuffix(a.Header.Get("Location"), "confirm=off") || len(d.pool.works) > 0 {
-		t.Errorf("it is not confirmed: %s", a.Header.Get("Location"))
+	_, body := d.post(b, "/servers/srv01/management", url.Values{})
+	if !strings.Contains(body, "Casement itself will lose srv01") || !strings.Contains(body, "DCOM answers there and remains") || len(d.pool.works) > 0 {
+		t.Errorf("it is not confirmed: %s", body)
 	}
-	if _, body := d.get(b, "/servers/srv01/management?confirm=off"); !strings.Contains(body, "Casement itself will lose srv01") {
-		t.Error("that it cuts us off is not said")
-	}
-	d.post(b, "/servers/srv01/management", url.Values{"on": {"0"}, "sure": {"srv01"}})
+	d.post(b, "/servers/srv01/management", url.Values{"confirmed": {"srv01"}, "typed": {"srv01"}})
 	if len(d.pool.works) != 1 || string(d.pool.works[0].Action.Parameters) != `{"on":false}` {
 		t.Errorf("works: %+v", d.pool.works)
+	}
+}
+
+// The page follows the switch of the host, which nobody told it of, and what the pool
+// found out is told: checklist 3.13.
+func TestManagementFollows(t *testing.T) {
+	e := with(entry("srv01", "web"), pool.Online, "")
+	e.Snapshot.Facts = &pool.Facts{OS: "Debian GNU/Linux"}
+	d := &desk{t: t, pool: newMemoryPool(e)}
+	host := casementtest.New(t, casementtest.Options{})
+	d.c = newConsole(t, hostPool{d.pool, host}, t.TempDir())
+	look := func() string {
+		e, _ := d.c.fleet.get("srv01")
+		return d.c.management(t.Context(), e).Word()
+	}
+	for deadline := time.Now().Add(10 * time.Second); look() != "Enabled" && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	}
+	if got := look(); got != "Enabled" {
+		t.Errorf("on: %s", got)
+	}
+	host.Apply(settings.SetAllowRemoteAccess(false))
+	if got := look(); got != "Disabled" {
+		t.Errorf("off: %s", got)
+	}
+	host.Apply(settings.SetAllowRemoteAccess(true))
+	if got := look(); got != "Enabled" {
+		t.Errorf("on again: %s", got)
+	}
+	host.Close()
+	if got := look(); got != "Not known" {
+		t.Errorf("gone: %s", got)
 	}
 }
 

@@ -60,6 +60,7 @@ var tiles = []tile{
 	{rolesTile, gatherRoles},
 	{"Addresses", gatherAddresses},
 	{"Restart pending", gatherRestart},
+	{"Properties", gatherProperties},
 	{"Events", gatherEvents},
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Each release of Windows Server, with what it needs and without: the state, the part that
@@ -130,3 +131,33 @@ func TestFullRefresh(t *testing.T) {
 		})
 	}
 }
+
+// What the Local Server page shows beside the facts, from a host that has it and from
+// one that does not: spec/console.md 2.1.
+func TestProperties(t *testing.T) {
+	const full, release = "Microsoft Windows Server 2022 Standard", "10.0.20348"
+	on, off := true, false
+	for name, k := range map[string]struct {
+		host            simulated
+		desktop, teamed *bool
+		update          string
+	}{
+		"all":     {simulated{caption: full, version: release, stack: "3.0", desktop: "0", teams: []string{"Team 1"}, fixes: []string{"KB1", "KB2"}}, &on, &on, "2026-02-09"},
+		"none":    {simulated{caption: full, version: release, stack: "3.0", desktop: "1", teams: []string{}}, &off, &off, "0001-01-01"},
+		"unknown": {simulated{caption: full, version: release, stack: "3.0"}, nil, nil, "0001-01-01"},
+		"older":   {simulated{caption: "Microsoft Windows Server 2008 R2 Standard", version: "6.1.7601", stack: "3.0", powerShell: "4.0", framework: 378389, dotNet4: true, desktop: "0", teams: []string{"Team 1"}}, &on, nil, "0001-01-01"},
+	} {
+		entry, as := k.host.start(t)
+		s := newTestGatherer(t, gatherOptions{}).refresh(t.Context(), entry, as, Snapshot{}, asking{full: true})
+		if len(s.Failures) > 0 || s.Facts == nil {
+			t.Errorf("%s: %+v", name, s)
+			continue
+		}
+		f := s.Facts
+		if f.ProductID != "00454-10000-00001-AA123" || !sameFlag(f.RemoteDesktop, k.desktop) || !sameFlag(f.Teaming, k.teamed) || f.LastUpdate.Format(time.DateOnly) != k.update {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+}
+
+func sameFlag(a, b *bool) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }

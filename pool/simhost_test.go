@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,7 +28,9 @@ type simulated struct {
 	restart          bool
 	noRoles          bool
 	noCounters       bool
-	cpu, free        string // "" are 12 and 900000000
+	teams            []string // nil: no class of them
+	desktop          string   // fDenyTSConnections; "" is not there
+	cpu, free        string   // "" are 12 and 900000000
 }
 
 // opener is its object manager.
@@ -44,7 +47,7 @@ func (w simulated) opener(t testing.TB) cim.Opener {
 	for _, b := range []*cim.ClassBuilder{
 		class("Win32_OperatingSystem").Key("Name", str).Property("Caption", str).Property("Version", str).Property("OSType", cim.Uint16).
 			Property("ProductType", u32).Property("CSName", str).Property("LastBootUpTime", when).Property("LocalDateTime", when).
-			Property("CurrentTimeZone", cim.Sint16).Property("TotalVisibleMemorySize", u64),
+			Property("CurrentTimeZone", cim.Sint16).Property("TotalVisibleMemorySize", u64).Property("SerialNumber", str),
 		class("Win32_ComputerSystem").Key("Name", str).Property("DNSHostName", str).Property("Domain", str).Property("PartOfDomain", cim.Boolean).
 			Property("Model", str).Property("Manufacturer", str).Property("NumberOfLogicalProcessors", u32).Property("TotalPhysicalMemory", u64),
 		service,
@@ -55,7 +58,7 @@ func (w simulated) opener(t testing.TB) cim.Opener {
 		class("Win32_PerfFormattedData_PerfOS_Memory").Key("Name", str).Property("AvailableBytes", u64),
 		class("Win32_ServerFeature").Key("ID", u32).Property("ParentID", u32).Property("Name", str),
 		class("Win32_NetworkAdapterConfiguration").Key("Index", u32).Property("IPEnabled", cim.Boolean).Property("IPAddress", cim.String|cim.ArrayFlag),
-		class("Win32_QuickFixEngineering").Key("HotFixID", str),
+		class("Win32_QuickFixEngineering").Key("HotFixID", str).Property("InstalledOn", str),
 	} {
 		c := b.Build(ns)
 		switch {
@@ -65,6 +68,10 @@ func (w simulated) opener(t testing.TB) cim.Opener {
 		}
 	}
 	var list []*cim.Class
+	if w.teams != nil {
+		c := class("MSFT_NetLbfoTeam").Key("InstanceID", str).Property("Name", str).Build(`root\standardcimv2`)
+		classes[c.Name] = c
+	}
 	for _, c := range classes {
 		list = append(list, c)
 	}
@@ -88,7 +95,7 @@ func (w simulated) opener(t testing.TB) cim.Opener {
 	now := time.Now()
 	stamp := func(d time.Duration) string { return string(cim.AtTime(now.Add(d).UTC())) }
 	add("Win32_OperatingSystem", map[string]string{"Name": w.caption, "Caption": w.caption, "Version": w.version, "OSType": "18", "ProductType": firstOf(w.productType, "3"),
-		"CSName": "SIM", "LastBootUpTime": stamp(-48 * time.Hour), "LocalDateTime": stamp(0), "CurrentTimeZone": "540", "TotalVisibleMemorySize": "8000000"})
+		"CSName": "SIM", "LastBootUpTime": stamp(-48 * time.Hour), "LocalDateTime": stamp(0), "CurrentTimeZone": "540", "TotalVisibleMemorySize": "8000000", "SerialNumber": "00454-10000-00001-AA123"})
 	add("Win32_ComputerSystem", map[string]string{"Name": "SIM", "DNSHostName": "sim", "Domain": "corp.example", "PartOfDomain": "true", "Model": "Virtual Machine",
 		"Manufacturer": "Microsoft Corporation", "NumberOfLogicalProcessors": "4", "TotalPhysicalMemory": "8589934592"})
 	for _, s := range [][3]string{{"Spooler", "Stopped", "Auto"}, {"W32Time", "Stopped", "Auto"}, {"EventLog", "Running", "Auto"}, {"RemoteRegistry", "Stopped", "Manual"}} {
@@ -115,8 +122,11 @@ func (w simulated) opener(t testing.TB) cim.Opener {
 		must(t, i.Set("IPAddress", cim.Strs([]string{"10.0.4.14", "fe80::1", "fd00::414"})))
 		must(t, p.Add(i))
 	}
-	for _, f := range w.fixes {
-		add("Win32_QuickFixEngineering", map[string]string{"HotFixID": f})
+	for n, f := range w.fixes {
+		add("Win32_QuickFixEngineering", map[string]string{"HotFixID": f, "InstalledOn": fmt.Sprintf("%d/9/2026", n+1)})
+	}
+	for _, name := range w.teams {
+		add("MSFT_NetLbfoTeam", map[string]string{"InstanceID": name, "Name": name})
 	}
 	reg, err := stdregprov.New(stdregprov.Options{Hive: w.hive(t)})
 	must(t, err)
@@ -154,6 +164,11 @@ func (w simulated) hive(t testing.TB) *registry.Hive {
 		}
 		if w.framework != 0 {
 			if err := tx.Set(full, "Release", registry.DWORD(w.framework)); err != nil {
+				return err
+			}
+		}
+		if w.desktop != "" {
+			if err := tx.Set(`HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server`, "fDenyTSConnections", registry.DWORD(uint32(w.desktop[0]-'0'))); err != nil {
 				return err
 			}
 		}

@@ -62,6 +62,13 @@ type Facts struct {
 	ClockOffset *float64 `json:"clock_offset,omitempty"`
 	// RestartPending is nil where the machine does not tell.
 	RestartPending *bool `json:"restart_pending,omitempty"`
+	// ProductID is SerialNumber of Win32_OperatingSystem; "" where the machine has none.
+	ProductID string `json:"product_id,omitempty"`
+	// RemoteDesktop and Teaming, of network adapters, are nil where the machine does not tell.
+	RemoteDesktop *bool `json:"remote_desktop,omitempty"`
+	Teaming       *bool `json:"teaming,omitempty"`
+	// LastUpdate is the day of the newest update, at midnight UTC; the zero time is not told.
+	LastUpdate time.Time `json:"last_update,omitzero"`
 }
 
 // Software is what decides how far an older Windows Server can be managed. It is

@@ -14,9 +14,10 @@ import (
 func gatherFacts(ctx context.Context, c *collection) error {
 	f := &Facts{}
 	begin := c.now()
-	err := c.one(ctx, "SELECT Caption, Version, OSType, ProductType, CSName, LastBootUpTime, LocalDateTime, CurrentTimeZone, TotalVisibleMemorySize FROM Win32_OperatingSystem",
+	err := c.one(ctx, "SELECT Caption, Version, OSType, ProductType, CSName, LastBootUpTime, LocalDateTime, CurrentTimeZone, TotalVisibleMemorySize, SerialNumber FROM Win32_OperatingSystem",
 		func(i *cim.Instance) {
 			f.OS, f.Version, f.ComputerName = textOf(i, "Caption"), textOf(i, "Version"), textOf(i, "CSName")
+			f.ProductID = textOf(i, "SerialNumber")
 			f.Windows = numberOf(i, "OSType") == osTypeWindows
 			f.ProductType = uint32(min(numberOf(i, "ProductType"), 9))
 			f.Memory = kilobytes(numberOf(i, "TotalVisibleMemorySize"))

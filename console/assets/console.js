@@ -19,6 +19,8 @@ for (const b of document.querySelectorAll("button[data-show]")) {
   });
 }
 for (const s of document.querySelectorAll("select[data-submit]")) s.addEventListener("change", () => s.form.requestSubmit());
+for (const i of document.querySelectorAll("input[data-submit]")) i.addEventListener("change", () => i.form.requestSubmit());
+for (const i of document.querySelectorAll("input[data-some]")) i.indeterminate = true;
 for (const b of document.querySelectorAll("button[data-copy]")) {
   b.hidden = false;
   b.addEventListener("click", async () => {

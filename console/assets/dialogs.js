@@ -77,6 +77,7 @@ export function forms() {
     e.preventDefault();
     const data = new FormData(form, e.submitter);
     const file = [...data.values()].some((v) => v instanceof File && v.size > 0);
-    send(e.submitter?.getAttribute("formaction") || form.getAttribute("action"), file ? data : new URLSearchParams([...data].filter(([, v]) => typeof v === "string")));
+    send(e.submitter?.getAttribute("formaction") || form.getAttribute("action"), file ? data : new URLSearchParams([...data].filter(([, v]) => typeof v === "string")))
+      .then((d) => { if (!d && form.dataset.tick !== undefined) form.reset(); }); // a box shows what is, not what is being asked
   });
 }

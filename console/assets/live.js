@@ -46,6 +46,8 @@ export function put(e, f) {
   e.toggleAttribute("hidden", !!f.hide);
   if (f.hide) return;
   if (e.tagName === "rect") { if (f.v !== undefined) e.setAttribute("width", f.v); return; }
+  if (e.dataset.toggle !== undefined) return;
+  if (e.type === "checkbox") { if (f.v !== undefined && e.checked === e.defaultChecked) e.checked = e.defaultChecked = !!f.v; return; } // what somebody just ticked stays
   if (e.tagName === "METER") { if (f.v !== undefined) e.value = f.v; return; }
   if (e.dataset.grow !== undefined) { grow(e, f.t); return; }
   if (e.dataset.shown === JSON.stringify(f)) return;

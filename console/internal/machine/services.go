@@ -32,6 +32,17 @@ func (s Service) NeedsYou() bool {
 	return strings.EqualFold(s.StartType, "Auto") && strings.EqualFold(s.Status, "Stopped") && (s.ExitCode == nil || *s.ExitCode != 0)
 }
 
+// Runs tells whether a service runs, so that it can be stopped and not started.
+func (s Service) Runs() bool { return strings.EqualFold(s.Status, "Running") }
+
+// StartText is the start type as it is shown.
+func (s Service) StartText() string {
+	if s.Delayed != nil && *s.Delayed {
+		return s.StartType + " (delayed)"
+	}
+	return s.StartType
+}
+
 // maxServices bounds a list of services.
 const maxServices = 5000
 
