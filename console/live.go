@@ -251,6 +251,17 @@ func (h *hub) collect(ctx context.Context, names []string, sent map[string]uint6
 	return list, rev, again
 }
 
+// ofServer tells whether the topic of a server, with a filter behind a question mark
+// maybe, is one that can be followed.
+func (c *Console) ofServer(_ *request, arg string) bool {
+	name, filter, _ := strings.Cut(arg, "?")
+	_, there := c.fleet.get(name)
+	return there && len(filter) <= 512
+}
+
+// following is who waits for servers when a page that stays open asks them.
+const following = "\x00 pages that are open"
+
 func (c *Console) registerLive() {
 	c.data("GET /live", Reader, c.streamLive)
 	c.data("GET /live/poll", Reader, c.pollLive)

@@ -38,7 +38,12 @@ func (c *Console) registerServerManagement() {
 		return c.renderServer(rq, http.StatusOK, "management.html", serverPage{Entry: e, Tab: "management", Tabs: serverTabs, Data: c.management(rq.Context(), e)})
 	})
 	c.form("/servers/{name}/management", Operator, c.doManagement)
-	c.live.follow("management", source{role: Reader, every: managementEvery, load: func(ctx context.Context, name string) (any, error) {
+	c.live.follow("management", source{role: Reader, every: managementEvery, may: c.ofServer, load: func(ctx context.Context, name string) (any, error) {
+		done, err := c.asks.begin(following)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
 		e, ok := c.fleet.get(name)
 		if !ok {
 			return map[string]any{"gone": true}, nil

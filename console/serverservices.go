@@ -33,7 +33,7 @@ func (c *Console) registerServerServices() {
 	c.page("GET /servers/{name}/services/{service}", Reader, c.serverService)
 	c.form("/servers/{name}/services", Operator, c.doService)
 	// The topic is that of a server with the filter of the page: services:srv04?status=failed.
-	c.live.follow("services", source{role: Reader, every: servicesEvery, load: c.liveServices})
+	c.live.follow("services", source{role: Reader, every: servicesEvery, may: c.ofServer, load: c.liveServices})
 }
 
 // loadServices lists the services that the filter of the request wants.
@@ -87,6 +87,11 @@ func (c *Console) liveServices(ctx context.Context, arg string) (any, error) {
 	if e.snapshot().State == pool.CredentialsNotValid {
 		return nil, errors.New("the server refuses the password")
 	}
+	done, err := c.asks.begin(following)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	ctx, cancel := context.WithTimeout(ctx, serverPatience)
 	defer cancel()
 	conn, err := c.pool.Connect(ctx, e.Name)
