@@ -89,7 +89,11 @@ func (d managementData) Off() bool { return d.Enabled != nil && !*d.Enabled }
 func (d managementData) fields() fields {
 	f := fields{"rm": {Text: d.Word(), Level: d.Level()}, "why": text(d.Why), "off": {Hide: !d.Off()}}
 	if d.Enabled != nil {
-		f["tick"] = field{Value: ratio(map[bool]int{true: 1}[*d.Enabled], 1)}
+		ticked := 0.0
+		if *d.Enabled {
+			ticked = 1
+		}
+		f["tick"] = field{Value: &ticked}
 	}
 	return f
 }
