@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/casementhq/casement/auth"
 )
@@ -29,24 +30,63 @@ func (b *Binding) Security() *Security { return b.sec }
 func (b *Binding) Conn() *Conn { return b.conn }
 
 // Bind negotiates an interface, and proves the identity if that has not been done; sec is nil for calls without. Errors: *BindError,
-// *RejectedError, *Fault, those of the mechanism; after anything but a *RejectedError the connection has ended. Bindings stay valid beside each
-// other; a call without identity on a connection that has one at level Connect is a call of that identity.
+// *RejectedError, *Fault, those of the mechanism; after anything but a *RejectedError the connection has ended. Where others have bindings on it, it
+// does not end with ctx: the server has 2 s more for its answer. Bindings stay valid beside each other; a call without identity on a connection that
+// has one at level Connect is a call of that identity.
 func (c *Conn) Bind(ctx context.Context, id SyntaxID, sec *Security) (*Binding, error) {
 	select {
 	case c.bindLock <- struct{}{}:
-		defer func() { <-c.bindLock }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-c.done:
 		return nil, c.Err()
 	}
+	unlock := func() { <-c.bindLock }
 	pc := c.contexts[id]
 	if pc != nil && (sec == nil || sec.context != nil) {
+		unlock()
 		return &Binding{c, pc, sec}, nil
 	}
+	if len(c.contexts) == 0 { // nobody else uses the connection
+		defer unlock()
+		return c.bind(ctx, id, sec)
+	}
+	// What was half negotiated would end the connection for the calls of others: a caller who gives up leaves the rest of it behind.
+	type result struct {
+		b   *Binding
+		err error
+	}
+	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	ended := make(chan result, 1)
+	go func() {
+		defer cancel(nil)
+		defer unlock()
+		b, err := c.bind(own, id, sec)
+		ended <- result{b, err}
+	}()
+	select {
+	case r := <-ended:
+		return r.b, r.err
+	case <-ctx.Done():
+		time.AfterFunc(bindGrace, func() { cancel(errUnanswered) })
+		return nil, ctx.Err()
+	}
+}
+
+// bindGrace is how long the negotiation of a caller who gave up may go on.
+const bindGrace = 2 * time.Second
+
+// errUnanswered is why a connection ends whose server left a bind without an answer.
+var errUnanswered = errors.New("the server did not answer a bind in time")
+
+// bind negotiates; bindLock is held.
+func (c *Conn) bind(ctx context.Context, id SyntaxID, sec *Security) (*Binding, error) {
 	pc, err := c.negotiate(ctx, id, sec)
 	var rejected *RejectedError
 	if err != nil && !errors.As(err, &rejected) {
+		if cause := context.Cause(ctx); errors.Is(cause, errUnanswered) {
+			err = cause // the calls of others did not end by what a caller wanted
+		}
 		// What was half negotiated cannot be taken back.
 		c.fail(fmt.Errorf("RPC connection to %v: %w", c.nc.RemoteAddr(), err))
 		return nil, err

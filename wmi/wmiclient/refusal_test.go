@@ -18,10 +18,11 @@ func TestNoConnectionInTime(t *testing.T) {
 	reason := errors.New("too long for me")
 	for name, row := range map[string]struct {
 		timeout time.Duration // of the client
+		caller  time.Duration
 		want    string
 	}{
-		"the caller's time":  {0, "too long for me, while waiting for a connection to far.example:135; is the machine up"},
-		"the client's limit": {20 * time.Millisecond, "did not answer within 20ms, while waiting for a connection to far.example:135; is the machine up"},
+		"the caller's time":  {0, 100 * time.Millisecond, "too long for me, while waiting for a connection to far.example:135; is the machine up"},
+		"the client's limit": {20 * time.Millisecond, time.Minute, "did not answer within 20ms, while waiting for a connection to far.example:135; is the machine up"},
 	} {
 		c, err := wmiclient.New("far.example", wmiclient.Options{Timeout: row.timeout, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
@@ -30,7 +31,7 @@ func TestNoConnectionInTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, reason)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), row.caller, reason)
 		_, err = c.Open(ctx, cim.Caller{}, "", cim.OpenOptions{})
 		cancel()
 		c.Close()
