@@ -59,8 +59,9 @@ func operation[I, O any](a *api, role Role, verb, path, id, summary string, do f
 	if _, empty := any(none).(struct{}); empty {
 		status = http.StatusNoContent
 	}
-	huma.Register(a.huma, huma.Operation{OperationID: id, Method: verb, Path: "/api/v1" + path, Summary: summary, Description: "Needs the role " + role.String() + ".",
-		DefaultStatus: status, MaxBodyBytes: maxBody, Errors: []int{http.StatusUnauthorized, http.StatusForbidden}},
+	path = "/api/v1" + path
+	huma.Register(a.huma, huma.Operation{OperationID: id, Method: verb, Path: path, Summary: summary, Description: "Needs the role " + role.String() + ".",
+		DefaultStatus: status, MaxBodyBytes: maxBody, Errors: errorsOf(verb, path), Extensions: map[string]any{"x-casement-role": role.String()}},
 		func(ctx context.Context, in *I) (*O, error) {
 			rq := ctx.Value(requestKey{}).(*request) // HandleFunc puts it there
 			out, err := do(rq, in)
@@ -71,8 +72,24 @@ func operation[I, O any](a *api, role Role, verb, path, id, summary string, do f
 			if p.Status >= http.StatusInternalServerError {
 				a.c.log.Error("a request of the console failed", "request", rq.id, "path", rq.path(), "user", rq.who.User, "error", err)
 			}
-			return nil, huma.NewError(p.Status, p.Error())
+			return nil, &huma.ErrorModel{Status: p.Status, Title: cmpOr(p.Title, http.StatusText(p.Status)), Detail: p.Error(), Instance: "urn:casement:request:" + rq.id}
 		})
+	a.examples(a.huma.OpenAPI().Paths[path], verb, id)
+}
+
+// errorsOf are the statuses with which an operation may fail, each told as RFC 9457 says.
+func errorsOf(verb, path string) []int {
+	list := []int{http.StatusUnauthorized, http.StatusForbidden}
+	if strings.Contains(path, "{") {
+		list = append(list, http.StatusNotFound)
+	}
+	if verb != http.MethodGet {
+		list = append(list, http.StatusConflict, http.StatusServiceUnavailable)
+	}
+	if strings.HasPrefix(path, "/api/v1/servers/{name}/") || strings.HasPrefix(path, "/api/v1/find/") {
+		list = append(list, http.StatusBadGateway)
+	}
+	return list
 }
 
 // body is the answer of an operation that has a document.
@@ -162,10 +179,16 @@ type (
 
 func (c *Console) registerAPI() {
 	a := c.openAPI()
-	c.apiServers(a)
-	c.apiWork(a)
-	c.apiOwn(a)
+	c.apiAll(a)
 	c.data("GET /api/v1/openapi.json", Reader, func(rq *request) error { return rq.json(http.StatusOK, a.huma.OpenAPI()) })
+}
+
+func (c *Console) apiAll(a *api) {
+	c.apiServers(a)
+	c.apiServer(a)
+	c.apiWork(a)
+	c.apiMine(a)
+	c.apiOwn(a)
 }
 
 func (c *Console) apiServers(a *api) {

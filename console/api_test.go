@@ -312,31 +312,6 @@ func TestNoActionWithoutAudit(t *testing.T) {
 	d.c.audit = log // which Close closes
 }
 
-// The OpenAPI document is of 3.1 and has every operation of the API.
-func TestOpenAPI(t *testing.T) {
-	d := newDesk(t)
-	_, body := d.get(d.as("read"), "/api/v1/openapi.json")
-	var doc struct {
-		OpenAPI string
-		Paths   map[string]map[string]any
-	}
-	if err := json.Unmarshal([]byte(body), &doc); err != nil || !strings.HasPrefix(doc.OpenAPI, "3.1") {
-		t.Fatalf("%v %.200s", err, body)
-	}
-	for _, p := range d.c.Routes() {
-		method, path, _ := strings.Cut(p, " ")
-		if !strings.HasPrefix(path, "/api/v1/") || path == "/api/v1/openapi.json" {
-			continue
-		}
-		if doc.Paths[path][strings.ToLower(method)] == nil {
-			t.Errorf("the document does not have %s", p)
-		}
-	}
-	if len(doc.Paths) < 12 {
-		t.Errorf("it has %d paths", len(doc.Paths))
-	}
-}
-
 // The stream tells of a change, with a line of its own each 15 s, and ends with the
 // session.
 func TestStream(t *testing.T) {

@@ -191,7 +191,7 @@ func (rq *request) json(status int, v any) error {
 
 // writeProblem answers a program, as RFC 9457 describes.
 func writeProblem(rq *request, p *problem) {
-	b, _ := json.Marshal(map[string]any{"status": p.Status, "title": cmpOr(p.Title, http.StatusText(p.Status)), "detail": p.Error(), "request": rq.id}) //nolint:errchkjson // strings
+	b, _ := json.Marshal(map[string]any{"status": p.Status, "title": cmpOr(p.Title, http.StatusText(p.Status)), "detail": p.Error(), "instance": "urn:casement:request:" + rq.id, "request": rq.id}) //nolint:errchkjson // strings
 	rq.Header().Set("Content-Type", "application/problem+json")
 	rq.WriteHeader(p.Status)
 	_, _ = rq.Write(b) //nolint:errcheck // who asked has gone

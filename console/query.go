@@ -309,22 +309,11 @@ func (c *Console) exportRows(rq *request, format string) error {
 
 // saveQuery keeps what the editor has under a name, or forgets it.
 func (c *Console) saveQuery(rq *request) (result, error) {
-	p, name := c.prefs(rq), strings.TrimSpace(rq.PostForm.Get("name"))
-	if name == "" || len(name) > 60 {
-		return result{}, &problem{Status: http.StatusUnprocessableEntity, Title: "Not saved", Text: "A saved query needs a name, of at most 60 characters."}
+	name, back := strings.TrimSpace(rq.PostForm.Get("name")), local(rq.PostForm.Get("back"))
+	if rq.PostForm.Get("forget") != "" {
+		return result{Message: "Forgot the query " + name + ".", Location: back, Reload: true}, c.keepQuery(rq, name, nil)
 	}
-	forget := rq.PostForm.Get("forget") != ""
 	q := query{namespaceOf(rq), strings.TrimSpace(rq.PostForm.Get("wql")), 0}
-	if err := q.check(); err != nil && !forget {
-		return result{}, err
-	}
-	p.Queries = slices.DeleteFunc(p.Queries, func(s SavedQuery) bool { return strings.EqualFold(s.Name, name) })
-	back := local(rq.PostForm.Get("back"))
-	if forget {
-		return result{Message: "Forgot the query " + name + ".", Location: back, Reload: true}, c.savePrefs(rq.Context(), rq.who.Account, p)
-	}
-	p.Queries = append(p.Queries, SavedQuery{name, q.Namespace, q.WQL})
-	slices.SortFunc(p.Queries, func(a, b SavedQuery) int { return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
 	if u, err := url.Parse(back); err == nil && u.Path != "/" {
 		v := u.Query()
 		v.Set("ns", q.Namespace)
@@ -333,5 +322,26 @@ func (c *Console) saveQuery(rq *request) (result, error) {
 		u.RawQuery = v.Encode()
 		back = u.String()
 	}
-	return result{Message: "Saved the query " + name + ".", Location: back, Reload: true}, c.savePrefs(rq.Context(), rq.who.Account, p)
+	return result{Message: "Saved the query " + name + ".", Location: back, Reload: true}, c.keepQuery(rq, name, &q)
+}
+
+// keepQuery saves a query under a name; nil forgets the one that has it.
+func (c *Console) keepQuery(rq *request, name string, q *query) error {
+	p := c.prefs(rq)
+	if name == "" || len(name) > 60 {
+		return &problem{Status: http.StatusUnprocessableEntity, Title: "Not saved", Text: "A saved query needs a name, of at most 60 characters."}
+	}
+	had := len(p.Queries)
+	p.Queries = slices.DeleteFunc(p.Queries, func(s SavedQuery) bool { return strings.EqualFold(s.Name, name) })
+	switch {
+	case q == nil && len(p.Queries) == had:
+		return &problem{Status: http.StatusNotFound, Title: "Not found", Text: "There is no saved query " + name + "."}
+	case q != nil:
+		if err := q.check(); err != nil {
+			return err
+		}
+		p.Queries = append(p.Queries, SavedQuery{name, q.Namespace, q.WQL})
+		slices.SortFunc(p.Queries, func(a, b SavedQuery) int { return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
+	}
+	return c.savePrefs(rq.Context(), rq.who.Account, p)
 }

@@ -81,14 +81,19 @@ func (c *Console) saveOwn(rq *request) (result, error) {
 
 // addKey makes a token for a program, or a display link.
 func (c *Console) addKey(rq *request) (result, error) {
-	role, err := ParseRole(cmpOr(rq.PostForm.Get("role"), "Reader"))
-	days, wrong := strconv.Atoi(cmpOr(rq.PostForm.Get("days"), "90"))
-	label := strings.TrimSpace(rq.PostForm.Get("label"))
-	display := rq.PostForm.Get("kind") == "display"
+	days, err := strconv.Atoi(cmpOr(rq.PostForm.Get("days"), "90"))
+	if err != nil {
+		days = 0 // no number of days
+	}
+	return c.makeKey(rq, strings.TrimSpace(rq.PostForm.Get("label")), rq.PostForm.Get("role"), days, rq.PostForm.Get("kind") == "display")
+}
+
+func (c *Console) makeKey(rq *request, label, roleName string, days int, display bool) (result, error) {
+	role, err := ParseRole(cmpOr(roleName, "Reader"))
 	switch {
 	case err != nil:
 		return result{}, &problem{Status: http.StatusUnprocessableEntity, Title: "Not made", Text: err.Error()}
-	case wrong != nil || days < 1 || time.Duration(days)*24*time.Hour > maxTokenLife:
+	case days < 1 || time.Duration(days)*24*time.Hour > maxTokenLife:
 		return result{}, &problem{Status: http.StatusUnprocessableEntity, Title: "Not made", Text: "A key is good for 1 to 366 days."}
 	case label == "" || len(label) > 100:
 		return result{}, &problem{Status: http.StatusUnprocessableEntity, Title: "Not made", Text: "A key needs a label, of at most 100 characters: what is it for?"}
@@ -113,17 +118,20 @@ func (c *Console) addKey(rq *request) (result, error) {
 }
 
 func (c *Console) revokeKey(rq *request) (result, error) {
-	id := rq.PathValue("id")
+	return result{Message: "Revoked.", Location: "/settings/keys"}, c.revoke(rq, rq.PathValue("id"))
+}
+
+func (c *Console) revoke(rq *request, id string) error {
 	mine, err := c.tokensOf(rq)
 	if err != nil {
-		return result{}, err
+		return err
 	}
 	if !slices.ContainsFunc(mine, func(t Token) bool { return t.ID == id }) {
-		return result{}, &problem{Status: http.StatusNotFound, Title: "Not found", Text: "There is no such key."}
+		return &problem{Status: http.StatusNotFound, Title: "Not found", Text: "There is no such key."}
 	}
 	err = c.act(rq, auditlog.Entry{Action: "key-revoke", Parameters: map[string]string{"key": id}}, func(*auditlog.Entry) error { return c.dropToken(rq, id) })
 	c.streams.end(id)
-	return result{Message: "Revoked.", Location: "/settings/keys"}, err
+	return err
 }
 
 func (c *Console) saveCredential(rq *request) (result, error) {
@@ -186,7 +194,10 @@ func (c *Console) saveConsole(rq *request) (result, error) {
 }
 
 func (c *Console) saveView(rq *request) (result, error) {
-	name, q := strings.TrimSpace(rq.PostForm.Get("name")), rq.PostForm.Get("query")
+	return c.keepView(rq, strings.TrimSpace(rq.PostForm.Get("name")), rq.PostForm.Get("query"))
+}
+
+func (c *Console) keepView(rq *request, name, q string) (result, error) {
 	if name == "" || len(name) > 60 || len(q) > 2000 {
 		return result{}, &problem{Status: http.StatusUnprocessableEntity, Title: "Not saved", Text: "A view needs a name, of at most 60 characters."}
 	}

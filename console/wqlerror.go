@@ -19,6 +19,11 @@ type place struct {
 	Text   string `json:"text"`
 }
 
+// String is the place as people read it.
+func (p place) String() string {
+	return "Line " + strconv.Itoa(p.Line) + " col " + strconv.Itoa(p.Column) + ": " + p.Text + "."
+}
+
 // atColumn is how the errors of cim/wql, which every Casement host gives, end.
 var atColumn = regexp.MustCompile(`^(.*) at column ([0-9]{1,6})$`)
 

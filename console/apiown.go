@@ -1,0 +1,160 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/casementhq/casement/pool"
+)
+
+// The operations about what belongs to who asks, and to the console: the dashboard,
+// keys, saved views and queries, and where servers may be found.
+
+type (
+	dashboardAnswer struct {
+		Total   int             `json:"total"`
+		NeedYou int             `json:"need_you"`
+		Checked time.Time       `json:"checked" doc:"When the one that was asked the longest ago was asked"`
+		Cards   []dashboardCard `json:"cards"`
+	}
+	dashboardCard struct {
+		Title   string         `json:"title"`
+		Path    string         `json:"path" doc:"Its page"`
+		Servers int            `json:"servers"`
+		Rows    []dashboardRow `json:"rows"`
+	}
+	dashboardRow struct {
+		Title string `json:"title"`
+		Level string `json:"level" enum:"ok,info,attention,blocked,none"`
+		Count int    `json:"count" doc:"Servers"`
+		Path  string `json:"path,omitempty" doc:"What is filtered to just those"`
+	}
+	newKey struct {
+		Body struct {
+			Label string `json:"label" maxLength:"100" doc:"What it is for"`
+			Role  string `json:"role,omitempty" enum:"Reader,Operator,Administrator" default:"Reader" doc:"At most; no more than the own one"`
+			Days  int    `json:"days,omitempty" minimum:"1" maximum:"366" default:"90"`
+			Kind  string `json:"kind,omitempty" enum:"key,display" default:"key" doc:"A display link shows the dashboard on a wall"`
+		}
+	}
+	keyAnswer struct {
+		Secret string `json:"secret" doc:"Shown this once, and kept nowhere"`
+	}
+	putView struct {
+		View string `path:"view" maxLength:"60"`
+		Body struct {
+			Query string `json:"query" maxLength:"2000" doc:"Of the URL of All servers, without its question mark"`
+		}
+	}
+	viewInput struct {
+		View string `path:"view" maxLength:"60"`
+	}
+	putQuery struct {
+		Query string `path:"query" maxLength:"60"`
+		Body  struct {
+			Namespace string `json:"namespace,omitempty"`
+			WQL       string `json:"wql" maxLength:"4096"`
+		}
+	}
+	savedInput struct {
+		Query string `path:"query" maxLength:"60"`
+	}
+	findDNSInput struct {
+		Body struct {
+			Terms []string `json:"terms" minItems:"1" doc:"Names, names with ranges as web[01:20].corp.example, addresses, networks"`
+		}
+	}
+	findDirectoryInput struct {
+		Body struct {
+			Domain     string `json:"domain,omitempty"`
+			Controller string `json:"controller,omitempty" doc:"Where it is not one that DNS names for the domain"`
+			User       string `json:"user" doc:"Who asks the directory"`
+			Password   string `json:"password" doc:"Used for this one question, and kept nowhere"`
+			Like       string `json:"like,omitempty" doc:"What names look like, with * for anything"`
+			System     string `json:"system,omitempty" doc:"What operating systems look like"`
+			Security   string `json:"security,omitempty" enum:"sealed,ldaps"`
+		}
+	}
+	findAnswer struct {
+		Servers []foundServer `json:"servers"`
+		Notes   []string      `json:"notes" doc:"What is odd about some"`
+	}
+	foundServer struct {
+		Name string `json:"name"`
+		Note string `json:"note,omitempty" doc:"Its operating system, as the directory has it"`
+	}
+)
+
+func foundServers(list []pool.Server, notes []string) findAnswer {
+	a := findAnswer{[]foundServer{}, some(notes)}
+	for _, s := range list {
+		a.Servers = append(a.Servers, foundServer{s.Name, s.Note})
+	}
+	return a
+}
+
+func (c *Console) apiMine(a *api) {
+	operation(a, Reader, "GET", "/dashboard", "get-dashboard", "What is wrong, by card", func(rq *request, _ *struct{}) (*body[dashboardAnswer], error) {
+		d := c.dashboard(rq.Context())
+		out := dashboardAnswer{Total: d.Total, NeedYou: d.NeedAll, Checked: d.Checked, Cards: []dashboardCard{}}
+		for _, k := range d.Cards {
+			card := dashboardCard{k.Title, k.Path, k.Count, []dashboardRow{}}
+			for _, r := range k.Rows {
+				card.Rows = append(card.Rows, dashboardRow{r.Title, r.Level, r.Count, r.Path})
+			}
+			out.Cards = append(out.Cards, card)
+		}
+		return answer(out, nil)
+	})
+	operation(a, Reader, "GET", "/preferences", "get-preferences", "What who asks chose for the own eyes", func(rq *request, _ *struct{}) (*body[Prefs], error) { return answer(c.prefs(rq), nil) })
+	operation(a, Reader, "GET", "/keys", "list-keys", "Keys and display links: the own ones, to an Administrator all", func(rq *request, _ *struct{}) (*body[[]Token], error) {
+		list, err := c.tokensOf(rq)
+		return answer(some(list), err)
+	})
+	operation(a, Reader, "POST", "/keys", "add-key", "Make a key for a program, or a display link", func(rq *request, in *newKey) (*body[keyAnswer], error) {
+		r, err := c.makeKey(rq, strings.TrimSpace(in.Body.Label), in.Body.Role, in.Body.Days, in.Body.Kind == "display")
+		return answer(keyAnswer{r.Secret}, err)
+	})
+	operation(a, Reader, "DELETE", "/keys/{id}", "revoke-key", "Revoke a key or a display link", func(rq *request, in *byID) (*struct{}, error) { return nil, c.revoke(rq, in.ID) })
+	operation(a, Reader, "GET", "/views", "list-views", "Saved views of All servers", func(rq *request, _ *struct{}) (*body[[]View], error) {
+		return answer(some(c.prefs(rq).Views), nil)
+	})
+	operation(a, Reader, "PUT", "/views/{view}", "save-view", "Save a view, or change it", func(rq *request, in *putView) (*struct{}, error) {
+		_, err := c.keepView(rq, in.View, in.Body.Query)
+		return nil, err
+	})
+	operation(a, Reader, "DELETE", "/views/{view}", "remove-view", "Forget a view", func(rq *request, in *viewInput) (*struct{}, error) {
+		p := c.prefs(rq)
+		if !slices.ContainsFunc(p.Views, func(v View) bool { return v.Name == in.View }) {
+			return nil, &problem{Status: http.StatusNotFound, Title: "Not found", Text: "There is no view " + in.View + "."}
+		}
+		p.Views = slices.DeleteFunc(p.Views, func(v View) bool { return v.Name == in.View })
+		return nil, c.savePrefs(rq.Context(), rq.who.Account, p)
+	})
+	operation(a, Reader, "GET", "/queries", "list-queries", "Saved queries of the query explorer", func(rq *request, _ *struct{}) (*body[[]SavedQuery], error) {
+		return answer(some(c.prefs(rq).Queries), nil)
+	})
+	operation(a, Reader, "PUT", "/queries/{query}", "save-query", "Save a query, or change it. It runs by nothing of this", func(rq *request, in *putQuery) (*struct{}, error) {
+		q := query{cmpOr(in.Body.Namespace, `root\cimv2`), in.Body.WQL, 0}
+		if err := q.check(); err != nil {
+			return nil, err
+		}
+		return nil, c.keepQuery(rq, in.Query, &q)
+	})
+	operation(a, Reader, "DELETE", "/queries/{query}", "remove-query", "Forget a query", func(rq *request, in *savedInput) (*struct{}, error) { return nil, c.keepQuery(rq, in.Query, nil) })
+	operation(a, Operator, "POST", "/find/dns", "find-dns", "Servers that DNS knows. Nothing is added", func(rq *request, in *findDNSInput) (*body[findAnswer], error) {
+		p := addPage{Terms: strings.Join(in.Body.Terms, " ")}
+		list, err := findDNS(rq.Context(), &p)
+		return answer(foundServers(list, p.Notes), err)
+	})
+	operation(a, Operator, "POST", "/find/directory", "find-directory", "Computers of a directory. Nothing is added", func(rq *request, in *findDirectoryInput) (*body[findAnswer], error) {
+		b := in.Body
+		p := addPage{Domain: b.Domain, Controller: b.Controller, User: b.User}
+		rq.Form = url.Values{"password": {b.Password}, "like": {b.Like}, "system": {b.System}, "security": {b.Security}} // as the page's form has them
+		list, err := findDirectory(rq, &p)
+		return answer(foundServers(list, p.Notes), err)
+	})
+}
