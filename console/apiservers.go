@@ -139,11 +139,19 @@ type (
 		Rules  []machine.FirewallRule `json:"rules"`
 		More   bool                   `json:"more"`
 	}
+	switchFirewall struct {
+		ServerName
+
+		Body struct {
+			Rule  string `json:"rule,omitempty" doc:"Its id"`
+			Group string `json:"group,omitempty" doc:"All rules of it; either a rule or a group"`
+			On    bool   `json:"on"`
+		}
+	}
 	managementAnswer struct {
 		Enabled *bool  `json:"enabled" doc:"Over WinRM; null is not known"`
 		Why     string `json:"why,omitempty"`
-		ByWinRM bool   `json:"by_winrm" doc:"Casement comes by WinRM, and loses the server when it is switched off"`
-		DCOM    bool   `json:"dcom" doc:"DCOM was seen to work"`
+		Typed   string `json:"typed" doc:"What is typed at the server to switch it on"`
 	}
 	namespaceInput struct {
 		ServerName
@@ -295,10 +303,25 @@ func (c *Console) apiServer(a *api) {
 			return firewallAnswer{some(d.Groups), some(d.Rules), cut}
 		})
 	})
+	operation(a, Operator, "POST", "/servers/{name}/firewall", "switch-firewall", "Switch a rule, or all of a group, on or off", func(rq *request, in *switchFirewall) (*body[doneAnswer], error) {
+		e, err := c.entryOf(in.Name)
+		if err == nil && (in.Body.Rule == "") == (in.Body.Group == "") {
+			err = errNoRule
+		}
+		if err != nil {
+			return nil, err
+		}
+		o, doing, err := c.switchRules(rq, e, in.Body.Rule, in.Body.Group, cmpOr(in.Body.Rule, in.Body.Group), in.Body.On)
+		r := o.answer(doing, "")
+		return answer(doneAnswer{r.Message, r.Location}, err)
+	})
 	operation(a, Reader, "GET", "/servers/{name}/management", "get-management", "Whether the server lets itself be managed over WinRM", func(rq *request, in *ServerName) (*body[managementAnswer], error) {
-		return asked(c, rq, in.Name, c.loadManagement, func(d managementData, _ bool) managementAnswer {
-			return managementAnswer{d.Enabled, d.Why, d.Cut, d.DCOM}
-		})
+		e, err := c.entryOf(in.Name)
+		if err != nil {
+			return nil, err
+		}
+		d := c.management(rq.Context(), e)
+		return answer(managementAnswer{d.Enabled, d.Why, d.Typed}, nil)
 	})
 	operation(a, Reader, "GET", "/servers/{name}/doctor", "get-report", "The doctor's newest report, as casement.doctor/1", func(rq *request, in *ServerName) (*body[json.RawMessage], error) {
 		e, err := c.entryOf(in.Name)

@@ -48,16 +48,9 @@ func (c *Console) doFirewall(rq *request) (result, error) {
 	}
 	f := rq.PostForm
 	rule, group, what, on := f.Get("rule"), f.Get("group"), f.Get("name"), f.Get("on") == "1"
-	parameters := pool.InvokeParameters{Namespace: machine.FirewallNamespace, Method: map[bool]string{true: "Enable", false: "Disable"}[on]}
-	switch {
-	case (rule == "") == (group == ""):
-		return result{}, &problem{Status: http.StatusBadRequest, Title: "Not understood", Text: "Name a rule or a group."}
-	case rule != "":
-		parameters.Path = (cim.ObjectPath{Class: "MSFT_NetFirewallRule", Keys: []cim.Key{{Name: "InstanceID", Value: cim.Str(rule)}}}).Relative()
-		what = "the rule " + cmpOr(what, rule)
-	default:
-		parameters.Query = "SELECT * FROM MSFT_NetFirewallRule WHERE DisplayGroup = " + machine.Quote(group)
-		what = "the group " + group
+	what = map[bool]string{true: "the group " + group, false: "the rule " + cmpOr(what, rule)}[rule == ""]
+	if (rule == "") == (group == "") {
+		return result{}, errNoRule
 	}
 	if !on {
 		k := confirmation{Level: 1, Title: "Disable " + what + " on " + e.Name, List: []string{e.Name}, Do: "Disable",
@@ -69,17 +62,31 @@ func (c *Console) doFirewall(rq *request) (result, error) {
 			return result{}, err
 		}
 	}
-	a, err := actionOf(pool.KindInvoke, parameters)
-	if err != nil {
-		return result{}, err
-	}
-	doing := map[bool]string{true: "Enabling ", false: "Disabling "}[on] + what + " on " + e.Name
 	back := serverPath(e.Name, "firewall")
 	if b := local(f.Get("back")); strings.HasPrefix(b, back) {
 		back = b
 	}
-	o, err := c.perform(rq, auditlog.Entry{Action: "rule-" + strings.ToLower(parameters.Method), Parameters: map[string]string{"rule": rule, "group": group}}, a, e, doing)
+	o, doing, err := c.switchRules(rq, e, rule, group, what, on)
 	return o.answer(doing, back), err
+}
+
+var errNoRule = &problem{Status: http.StatusBadRequest, Title: "Not understood", Text: "Name a rule or a group."}
+
+// switchRules switches a rule, or all of a group, on or off. what is how it is told.
+func (c *Console) switchRules(rq *request, e Entry, rule, group, what string, on bool) (o outcome, doing string, err error) {
+	parameters := pool.InvokeParameters{Namespace: machine.FirewallNamespace, Method: map[bool]string{true: "Enable", false: "Disable"}[on]}
+	if rule != "" {
+		parameters.Path = (cim.ObjectPath{Class: "MSFT_NetFirewallRule", Keys: []cim.Key{{Name: "InstanceID", Value: cim.Str(rule)}}}).Relative()
+	} else {
+		parameters.Query = "SELECT * FROM MSFT_NetFirewallRule WHERE DisplayGroup = " + machine.Quote(group)
+	}
+	doing = map[bool]string{true: "Enabling ", false: "Disabling "}[on] + what + " on " + e.Name
+	a, err := actionOf(pool.KindInvoke, parameters)
+	if err != nil {
+		return o, doing, err
+	}
+	o, err = c.perform(rq, auditlog.Entry{Action: "rule-" + strings.ToLower(parameters.Method), Parameters: map[string]string{"rule": rule, "group": group}}, a, e, doing)
+	return o, doing, err
 }
 
 // The groups of rules by which Casement comes to a server.
