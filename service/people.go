@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os/user"
 	"strconv"
+	"time"
 
 	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/auth"
@@ -27,7 +28,8 @@ type people struct {
 	state      *State
 	winbind    *winbind
 	selfSigned credSSPCertificate
-	replays    *krb5.Replays // of the process
+	replays    *krb5.Replays    // of the process
+	now        func() time.Time // nil: the clock of this machine
 }
 
 // negotiate is the service's side of Negotiate over HTTP.

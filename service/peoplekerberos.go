@@ -37,7 +37,7 @@ func (p *people) kerberosMechanism(o ntlm.AcceptorOptions, rpc bool) []spnego.Ac
 
 // ticket judges one ticket, over HTTP or in the three legs of RPC.
 func (p *people) ticket(keys *krb5.Keytab, o ntlm.AcceptorOptions, rpc bool) auth.Acceptor {
-	options := krb5.AcceptorOptions{Keytab: keys, Replays: p.replays, Bindings: o.ChannelBindings, Hardening: o.Hardening, DCE: rpc}
+	options := krb5.AcceptorOptions{Keytab: keys, Replays: p.replays, Bindings: o.ChannelBindings, Hardening: o.Hardening, DCE: rpc, Now: p.now}
 	if domains, err := p.store.Domains(); err == nil {
 		options.MachineDomain = domains.Machine
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/casementhq/casement/auth/krb5"
 	"github.com/casementhq/casement/cim"
@@ -44,6 +45,8 @@ type Options struct {
 	// Vendor and Product stand in for our own in an authenticated Identify, for a
 	// simulated host.
 	Vendor, Product string
+	// Now is the clock by which tickets of Kerberos are judged. Default: time.Now.
+	Now func() time.Time
 	// NoDCOM switches WMI over DCOM off, whatever the configuration says.
 	NoDCOM bool
 	// SOAPTrace takes the envelopes of WinRM, secrets blanked. Default: nowhere.
@@ -78,7 +81,7 @@ func New(state *State, o Options) (*Service, error) {
 	}
 	o.Starter = toolStarter{o.Starter, o.Tools, state.Dir}
 	s := &Service{State: state, CIM: o.Opener, log: o.Logger, watched: o.Observer, account: newMachineAccount(state)}
-	people := &people{store: state.Accounts, state: state, winbind: newWinbind(state.Accounts), replays: krb5.NewReplays()}
+	people := &people{store: state.Accounts, state: state, winbind: newWinbind(state.Accounts), replays: krb5.NewReplays(), now: o.Now}
 	s.gate = newGate(state, o.Logger)
 	s.kernel = &kernel{service: s, program: o.PacketFilter, log: o.Logger}
 	s.dcom = newDCOMHost(state, o, func(p dcomPorts) (io.Closer, error) { return s.serveDCOM(p, people) })

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jcmturner/gokrb5/v8/iana/errorcode"
 	"github.com/jcmturner/gokrb5/v8/iana/etypeID"
 	"github.com/jcmturner/gokrb5/v8/iana/flags"
 	"github.com/jcmturner/gokrb5/v8/messages"
@@ -83,7 +84,7 @@ func (a *Acceptor) Context() auth.Context {
 }
 
 // Step implements [auth.Acceptor]: an AP-REQ gives the verdict, and an AP-REP if the client asks for one; in DCE style a third token
-// follows. Errors: ErrBadToken, ErrLogonFailure, ErrBadBindings.
+// follows. Where the clocks differ a KRB-ERROR comes with the error. Errors: ErrBadToken, ErrLogonFailure, ErrBadBindings.
 func (a *Acceptor) Step(_ context.Context, in []byte) (out []byte, done bool, err error) {
 	if a.finished {
 		return nil, false, badToken("exchange is over")
@@ -101,6 +102,10 @@ func (a *Acceptor) Step(_ context.Context, in []byte) (out []byte, done bool, er
 		return nil, false, badToken("an AP-REQ was expected")
 	}
 	out, o, err := a.judge(msg)
+	var clocks *timeError
+	if errors.As(err, &clocks) {
+		return a.tell(clocks), false, err
+	}
 	if err != nil {
 		return nil, false, err
 	}
@@ -110,6 +115,36 @@ func (a *Acceptor) Step(_ context.Context, in []byte) (out []byte, done bool, er
 	}
 	a.session, err = newSession(*o)
 	return out, err == nil, err
+}
+
+// timeError refuses a ticket, or a proof, that is good but for its time: a key of ours opened it. The client is told of this alone, since
+// nobody finds a wrong clock by a bare refusal.
+type timeError struct {
+	code    int32
+	service types.PrincipalName
+	realm   string
+	error
+}
+
+func (e *timeError) Unwrap() error { return e.error }
+
+// tell is the KRB-ERROR with our time in it, nil where it cannot be made. See [RFC4120] 3.2.3 and [RFC4121] 4.1.
+func (a *Acceptor) tell(e *timeError) []byte {
+	now := a.opts.Now().UTC()
+	k := messages.NewKRBError(e.service, e.realm, e.code, "")
+	k.STime, k.Susec = now.Truncate(time.Second), now.Nanosecond()/1000
+	msg, err := k.Marshal()
+	if err != nil {
+		return nil
+	}
+	if a.opts.DCE {
+		return msg
+	}
+	token, err := frame(tokError, msg)
+	if err != nil {
+		return nil
+	}
+	return token
 }
 
 // third checks the client's own AP-REP, which ends the exchange in DCE style: it repeats our sequence number. See [MS-KILE] 3.4.5.1.
@@ -208,11 +243,15 @@ func (a *Acceptor) openTicket(t *messages.Ticket) (*messages.EncTicketPart, type
 		if start.IsZero() {
 			start = part.AuthTime
 		}
+		untimely := func(code int32, why string) (*messages.EncTicketPart, types.EncryptionKey, error) {
+			_, key, err := fail("%s", why)
+			return nil, key, &timeError{code: code, service: t.SName, realm: t.Realm, error: err}
+		}
 		switch {
 		case part.Flags.At(flags.Invalid) != 0 || start.Sub(now) > maxSkew:
-			return fail("it is not valid yet; our clock may be behind")
+			return untimely(errorcode.KRB_AP_ERR_TKT_NYV, "it is not valid yet; our clock may be behind")
 		case now.Sub(part.EndTime) > maxSkew:
-			return fail("it has expired")
+			return untimely(errorcode.KRB_AP_ERR_TKT_EXPIRED, "it has expired")
 		}
 		return part, key, nil
 	}
@@ -233,7 +272,8 @@ func (a *Acceptor) openAuthenticator(req *messages.APReq, ticket *messages.EncTi
 		return nil, denied("the authenticator is another account's")
 	}
 	if skew := proof.CTime.Add(time.Duration(proof.Cusec) * time.Microsecond).Sub(now); skew.Abs() > maxSkew {
-		return nil, denied("the clock of the client %s; at most five minutes are permitted", skewText(skew.Round(time.Second)))
+		return nil, &timeError{code: errorcode.KRB_AP_ERR_SKEW, service: req.Ticket.SName, realm: req.Ticket.Realm,
+			error: denied("the clock of the client %s; at most five minutes are permitted", skewText(skew.Round(time.Second)))}
 	}
 	if len(proof.SubKey.KeyValue) > 0 {
 		if err := checkKey(proof.SubKey, a.opts.AllowRC4); err != nil {

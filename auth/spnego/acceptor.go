@@ -149,7 +149,7 @@ func (a *Acceptor) next(ctx context.Context, in *negTokenResp) ([]byte, bool, er
 		}
 		token, end, err := a.inner.Step(ctx, in.token)
 		if err != nil {
-			return nil, false, err
+			return a.rejection(token), false, err
 		}
 		out.token, a.innerEnd = token, end
 	} else if in.token != nil {
@@ -180,6 +180,18 @@ func (a *Acceptor) next(ctx context.Context, in *negTokenResp) ([]byte, bool, er
 	out.state = acceptCompleted
 	a.context = c
 	return a.reply(&out)
+}
+
+// rejection tells why, where the mechanism does.
+func (a *Acceptor) rejection(token []byte) []byte {
+	if len(token) == 0 {
+		return nil
+	}
+	b, _, err := a.reply(&negTokenResp{state: reject, token: token})
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 // reply encodes an answer, naming the chosen mechanism in the first one alone.

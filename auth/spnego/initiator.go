@@ -117,7 +117,7 @@ func (i *Initiator) next(ctx context.Context, in []byte) ([]byte, bool, error) {
 		return nil, false, err
 	}
 	if resp.state == reject {
-		return nil, false, fmt.Errorf("spnego: the acceptor rejects: %w", auth.ErrLogonFailure)
+		return nil, false, i.rejected(ctx, &resp)
 	}
 	if err := i.follow(&resp); err != nil {
 		return nil, false, err
@@ -146,6 +146,19 @@ func (i *Initiator) next(ctx context.Context, in []byte) ([]byte, bool, error) {
 		return nil, false, bad("the acceptor waits, and so do we")
 	}
 	return answer(&out)
+}
+
+// rejected is why, where the acceptor's mechanism says it to ours.
+func (i *Initiator) rejected(ctx context.Context, resp *negTokenResp) error {
+	bare := fmt.Errorf("spnego: the acceptor rejects: %w", auth.ErrLogonFailure)
+	ours := resp.mech == nil || sameMech(i.mechs[i.chosen].OID, resp.mech)
+	if resp.token == nil || i.innerEnd || !ours {
+		return bare
+	}
+	if _, _, err := i.inner.Step(ctx, resp.token); err != nil && !errors.Is(err, auth.ErrBadToken) {
+		return err
+	}
+	return bare
 }
 
 // follow takes up the acceptor's choice of a mechanism.
