@@ -85,7 +85,7 @@ func TestBrokenServices(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if plan.Remedy.Commands[0] != `winrm set winrm/config/winrs '@{MaxShellsPerUser="4"}'` || plan.Remedy.Undo[0] != `winrm set winrm/config/winrs '@{MaxShellsPerUser="2"}'` || plan.Cuts != "" {
+		if plan.Remedy.Commands[0] != `casement winrm set winrm/config/winrs '@{MaxShellsPerUser="4"}'` || plan.Remedy.Undo[0] != `casement winrm set winrm/config/winrs '@{MaxShellsPerUser="2"}'` || plan.Cuts != "" {
 			t.Errorf("%+v", plan)
 		}
 		if done, err := plan.Apply(t.Context(), Over(c)); err != nil || len(done) != 1 {
@@ -193,18 +193,30 @@ func TestPlan(t *testing.T) {
 }
 
 func TestLinesThatNeedNoProgram(t *testing.T) {
-	for line, want := range map[string]bool{
-		`winrm set winrm/config/service/auth @{Negotiate="true"}`:             true,
-		`winrm set winrm/config/winrs '@{MaxShellsPerUser="4"}'`:              true,
-		`winrm set winrm/config/client @{TrustedHosts="a"}; rm -rf /`:         false,
-		`reg add HKLM\SOFTWARE\Microsoft\Ole /v EnableDCOM /t REG_SZ /d Y /f`: true,
-		`reg add "HKLM\SOFTWARE\A B" /v X /t REG_DWORD /d 1 /f`:               true,
-		`casement reg add 'HKLM\SOFTWARE\A' /v X /t REG_DWORD /d 1 /f`:        true,
-		`reg add HKLM\SOFTWARE\A /v X /t REG_BINARY /d 00 /f`:                 false,
-		`net localgroup "Distributed COM Users" joe /add`:                     false,
+	const neither, winrm, both = 0, 1, 2
+	for line, want := range map[string]int{
+		`winrm set winrm/config/service/auth @{Negotiate="true"}`:                                             winrm,
+		`casement winrm set winrm/config/winrs '@{MaxShellsPerUser="4"}'`:                                     both,
+		`winrm set winrm/config/client @{TrustedHosts="a"}; rm -rf /`:                                         neither,
+		`reg add HKLM\SOFTWARE\Microsoft\Ole /v EnableDCOM /t REG_SZ /d Y /f`:                                 both,
+		`reg add "HKLM\SOFTWARE\A B" /v X /t REG_DWORD /d 1 /f`:                                               both,
+		`casement reg add 'HKLM\SOFTWARE\A' /v X /t REG_DWORD /d 1 /f`:                                        both,
+		`reg add HKLM\SOFTWARE\A /v X /t REG_BINARY /d 00 /f`:                                                 neither,
+		`reg delete "HKLM\SOFTWARE\Policies\A" /v X /f`:                                                       both,
+		`reg delete HKLM\SOFTWARE\A /f`:                                                                       neither,
+		`net localgroup "Distributed COM Users" joe /add`:                                                     neither,
+		`casement firewall enable 'Windows Management Instrumentation (WMI)'`:                                 both,
+		`casement firewall enable 'a' OR ''='b'`:                                                              neither,
+		`firewall enable 'Windows Management Instrumentation (WMI)'`:                                          neither,
+		`casement gpedit clear 'WinRM Service\Allow remote server management through WinRM'`:                  both,
+		`casement gpedit clear 'There is no such policy'`:                                                     neither,
+		`netsh advfirewall firewall set rule group="windows management instrumentation (wmi)" new enable=yes`: neither,
 	} {
-		if native(line) != want {
-			t.Errorf("%s: %t", line, !want)
+		if got := native(line, true) != nil; got != (want != neither) {
+			t.Errorf("over WinRM: %s: %t", line, got)
+		}
+		if got := native(line, false) != nil; got != (want == both) {
+			t.Errorf("over DCOM: %s: %t", line, got)
 		}
 	}
 }

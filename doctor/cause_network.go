@@ -72,7 +72,7 @@ func (f *findings) defaultListener() []Remedy {
 	}
 	return f.onTarget("quickconfig", "the WinRM service starts by itself, listens at the default port for "+transport+", and its firewall rule is on",
 		typed{[]string{on}, []string{"winrm delete winrm/config/listener?Address=*+Transport=" + transport}},
-		typed{[]string{on}, []string{"winrm delete 'winrm/config/listener?Address=*+Transport=" + transport + "'"}})
+		typed{[]string{ownPrefix + on}, []string{ownPrefix + "winrm delete 'winrm/config/listener?Address=*+Transport=" + transport + "'"}})
 }
 
 func nothingListens(f *findings, _ Result) *diagnosis {

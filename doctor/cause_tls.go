@@ -71,7 +71,7 @@ func (f *findings) newCertificate(id string) []Remedy {
 	return f.onTarget(id, "the listener of https shows a certificate for "+name,
 		typed{[]string{`powershell -Command "$c = New-SelfSignedCertificate -DnsName ` + name + ` -CertStoreLocation Cert:\LocalMachine\My; ` +
 			`winrm set winrm/config/listener?Address=*+Transport=HTTPS ('@{CertificateThumbprint=\"' + $c.Thumbprint + '\"}')"`}, nil},
-		typed{[]string{"casement cert add CERTIFICATE.pem KEY.pem", "winrm set 'winrm/config/listener?Address=*+Transport=HTTPS' '@{CertificateThumbprint=\"THUMBPRINT\"}'"}, nil})
+		typed{[]string{"casement cert add CERTIFICATE.pem KEY.pem", "casement winrm set 'winrm/config/listener?Address=*+Transport=HTTPS' '@{CertificateThumbprint=\"THUMBPRINT\"}'"}, nil})
 }
 
 // urlHost is the name that certificates and tickets must be for.

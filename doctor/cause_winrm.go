@@ -26,6 +26,8 @@ func managementOff(f *findings, r Result) *diagnosis {
 	if ours {
 		byPolicy.Where, byPolicy.Prompt = OnTarget, "sh"
 		byPolicy.Commands = []string{`casement gpedit clear 'WinRM Service\Allow remote server management through WinRM'`}
+		byPolicy.Undo = []string{`casement gpedit set 'WinRM Service\Allow remote server management through WinRM' disabled`}
+		byPolicy.Fix = f.fixable(casementHost, byPolicy.Commands)
 	}
 	bySwitch := f.onTarget("remote-management", "WinRM answers the network, its listener and its firewall rules are on; DCOM is not touched",
 		typed{[]string{`%windir%\system32\Configure-SMRemoting.exe -enable`}, []string{`%windir%\system32\Configure-SMRemoting.exe -disable`}},
@@ -44,7 +46,10 @@ func managementOff(f *findings, r Result) *diagnosis {
 		d.remedies = bySwitch
 	case policy:
 		d.Title = "remote management of " + f.name() + " is disabled by policy"
-		d.remedies = append([]Remedy{byPolicy}, bySwitch...)
+		const value = `"HKLM\SOFTWARE\Policies\Microsoft\Windows\WinRM\Service" /v AllowAutoConfig`
+		until := f.onTarget("policy-value", "until the policy is applied again, which happens by itself",
+			typed{[]string{"reg delete " + value + " /f"}, []string{"reg add " + value + " /t REG_DWORD /d 0 /f"}}, typed{})
+		d.remedies = append(append([]Remedy{byPolicy}, until...), bySwitch...)
 	default:
 		d.remedies = append(bySwitch, byPolicy)
 	}
@@ -75,7 +80,7 @@ func quotaUsedUp(f *findings, r Result) *diagnosis {
 	d.Row = 27
 	if strings.Contains(q.what, "shells") {
 		d.remedies = append(d.remedies, here("close-shells", "commands in those shells end",
-			"winrm enumerate shell -r:"+f.urlHost(), "winrm delete shell?ShellId=ID -r:"+f.urlHost()))
+			"casement winrm enumerate shell -r:"+f.urlHost(), "casement winrm delete shell?ShellId=ID -r:"+f.urlHost()))
 	}
 	if q.resource != "" {
 		before, more := uint32(0), uint32(100)
@@ -142,7 +147,7 @@ func deniedAccount(f *findings, r Result) *diagnosis {
 	}
 	user, _ := f.x.options.Credentials.Split()
 	d := &diagnosis{Cause: likely(user+" may sign in and not use WinRM: it is no administrator there and not in the group for remote management", f.again("--as", "AN-ADMINISTRATOR"), "password accepted", r.Detail)}
-	d.remedies = append(f.grants(user), f.onTarget("root-sddl", "none: it shows who may use WinRM", typed{[]string{"winrm configSDDL default"}, nil}, typed{[]string{"winrm get winrm/config/service"}, nil})...)
+	d.remedies = append(f.grants(user), f.onTarget("root-sddl", "none: it shows who may use WinRM", typed{[]string{"winrm configSDDL default"}, nil}, typed{[]string{"casement winrm get winrm/config/service"}, nil})...)
 	return d
 }
 

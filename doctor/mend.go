@@ -1,152 +1,36 @@
 package doctor
 
 import (
-	"bytes"
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/casementhq/casement"
 	"github.com/casementhq/casement/cim"
-	"github.com/casementhq/casement/wsman"
 	"github.com/casementhq/casement/wsman/wsmanclient"
 )
 
 // Over carries commands out over a connection: settings of WinRM and values of
-// the registry as such, which needs no shell; everything else in a shell, and over
-// DCOM as a process.
+// the registry as such, which needs no shell, and on a Casement host groups of
+// firewall rules and policies, too; everything else in a shell, and over DCOM as a
+// process.
 func Over(c *casement.Connection) Runner { return over{c} }
 
 type over struct{ *casement.Connection }
 
 // Run implements Runner.
 func (o over) Run(ctx context.Context, line string) error {
-	line = strings.TrimPrefix(line, "casement ")
-	if s, ok := parseWinrmSet(line); ok && o.Client() != nil {
-		return s.put(ctx, o.Client())
+	if a := native(line, o.Client() != nil); a != nil {
+		return a.do(ctx, o.Connection)
 	}
-	if v, ok := parseRegAdd(line); ok {
-		return v.put(ctx, o.Connection)
-	}
+	line = strings.TrimPrefix(line, ownPrefix)
 	if o.Client() != nil {
 		return runShell(ctx, o.Connection, line)
 	}
 	return runProcess(ctx, o.Connection, line)
-}
-
-// native tells whether a command is a setting or a value, for which no program
-// of the machine is run.
-func native(line string) bool {
-	line = strings.TrimPrefix(line, "casement ")
-	_, set := parseWinrmSet(line)
-	_, add := parseRegAdd(line)
-	return set || add
-}
-
-// winrmSetting is "winrm set winrm/config/… @{Name="value"}".
-type winrmSetting struct{ resource, name, value string }
-
-var winrmSetLine = regexp.MustCompile(`^winrm set (winrm/config(?:/[a-z]+)*) '?@\{([A-Za-z0-9]+)="([^"]*)"\}'?$`)
-
-func parseWinrmSet(line string) (winrmSetting, bool) {
-	m := winrmSetLine.FindStringSubmatch(line)
-	if m == nil {
-		return winrmSetting{}, false
-	}
-	return winrmSetting{m[1], m[2], m[3]}, true
-}
-
-// put writes the setting alone; what else stands in the resource stays.
-func (s winrmSetting) put(ctx context.Context, c *wsmanclient.Client) error {
-	target := wsman.EPR{ResourceURI: wsman.ResourceConfig + strings.TrimPrefix(s.resource, "winrm/config")}
-	doc, err := c.Get(ctx, target, nil)
-	if err != nil {
-		return err
-	}
-	root, namespace, err := rootOf(doc)
-	if err != nil {
-		return err
-	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `<cfg:%s xmlns:cfg="%s"><cfg:%s>`, root, namespace, s.name)
-	if err := xml.EscapeText(&b, []byte(s.value)); err != nil {
-		return err
-	}
-	fmt.Fprintf(&b, `</cfg:%s></cfg:%s>`, s.name, root)
-	_, err = c.Put(ctx, target, b.Bytes(), nil)
-	return err
-}
-
-// rootOf names the element that a document is.
-func rootOf(doc []byte) (name, namespace string, err error) {
-	d := xml.NewDecoder(bytes.NewReader(doc))
-	for {
-		t, err := d.Token()
-		if err != nil {
-			return "", "", fmt.Errorf("the configuration that came cannot be read: %w", err)
-		}
-		if s, ok := t.(xml.StartElement); ok {
-			return s.Name.Local, s.Name.Space, nil
-		}
-	}
-}
-
-// regValue is "reg add KEY /v NAME /t TYPE /d VALUE /f".
-type regValue struct{ key, name, kind, value string }
-
-var regAddLine = regexp.MustCompile(`^reg add ["']?HKLM\\([^"'/]+?)["']? /v ([A-Za-z0-9_]+) /t (REG_DWORD|REG_SZ) /d ([A-Za-z0-9_.-]+) /f$`)
-
-func parseRegAdd(line string) (regValue, bool) {
-	m := regAddLine.FindStringSubmatch(line)
-	if m == nil {
-		return regValue{}, false
-	}
-	return regValue{m[1], m[2], m[3], m[4]}, true
-}
-
-// put writes it by StdRegProv.
-func (v regValue) put(ctx context.Context, c *casement.Connection) error {
-	s, err := c.Session(ctx, `root\default`)
-	if err != nil {
-		return err
-	}
-	defer s.Close() //nolint:errcheck // what matters was done
-	in := cim.Arguments{{Name: "hDefKey", Value: cim.U32(hklm)}, {Name: "sSubKeyName", Value: cim.Str(v.key)}, {Name: "sValueName", Value: cim.Str(v.name)}}
-	class := cim.ObjectPath{Class: "StdRegProv"}
-	if r, err := s.Invoke(ctx, class, "CreateKey", in[:2], cim.OperationOptions{}); err != nil {
-		return err
-	} else if err := returned("CreateKey", r); err != nil {
-		return err
-	}
-	method := "SetStringValue"
-	if v.kind == "REG_DWORD" {
-		n, err := strconv.ParseUint(v.value, 0, 32)
-		if err != nil {
-			return fmt.Errorf("%s is no DWORD", v.value)
-		}
-		method, in = "SetDWORDValue", append(in, cim.NamedValue{Name: "uValue", Value: cim.U32(uint32(n))})
-	} else {
-		in = append(in, cim.NamedValue{Name: "sValue", Value: cim.Str(v.value)})
-	}
-	r, err := s.Invoke(ctx, class, method, in, cim.OperationOptions{})
-	if err != nil {
-		return err
-	}
-	return returned(method, r)
-}
-
-// returned is the error of a method that gives other than 0.
-func returned(method string, r cim.Result) error {
-	if n, ok := r.ReturnValue.Uint(); ok && n != 0 {
-		return fmt.Errorf("%s gave %d (0x%08X)", method, n, n)
-	}
-	return nil
 }
 
 // maxOutput bounds what is kept of a command's output.

@@ -28,18 +28,17 @@ func (f *findings) onTarget(id, effect string, windows, casement typed) []Remedy
 
 // fixable tells whether Apply can carry commands out: a way is open, and where
 // the machine runs casement, whose shells are nobody's that could change it, they
-// are settings and values alone.
+// are what is done without one.
 func (f *findings) fixable(kind hostKind, commands []string) bool {
 	channel := f.channel()
 	if channel == "" || f.x.facts().kind != kind {
 		return false
 	}
 	for _, c := range commands {
-		_, set := parseWinrmSet(strings.TrimPrefix(c, "casement "))
 		switch {
 		case strings.Contains(c, ".msc"): // a window
 			return false
-		case kind == casementHost && (!native(c) || set && channel != "winrm"):
+		case kind == casementHost && native(c, channel == "winrm") == nil:
 			return false
 		}
 	}
@@ -71,7 +70,7 @@ func steps(id string, where Place, effect string, do ...string) Remedy {
 // winrmSet is a setting of the machine's WinRM, with what it was before.
 func winrmSet(resource, name, value, before string) (windows, casement typed) {
 	set := func(v string) string { return "winrm set " + resource + ` @{` + name + `="` + v + `"}` }
-	sh := func(v string) string { return "winrm set " + resource + ` '@{` + name + `="` + v + `"}'` }
+	sh := func(v string) string { return ownPrefix + "winrm set " + resource + ` '@{` + name + `="` + v + `"}'` }
 	return typed{[]string{set(value)}, []string{set(before)}}, typed{[]string{sh(value)}, []string{sh(before)}}
 }
 

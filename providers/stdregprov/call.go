@@ -111,10 +111,15 @@ func (c *call) update(f func(tx *registry.Tx) (code, error)) code {
 		}
 		return err
 	})
-	switch {
-	case result != success:
+	if result != success {
 		return result
-	case err == nil:
+	}
+	return c.written(err)
+}
+
+// written is success, or the failure of the hive, which goes into the log.
+func (c *call) written(err error) code {
+	if err == nil {
 		return success
 	}
 	c.p.log.Warn("the registry could not be written", "key", c.key, "error", err)

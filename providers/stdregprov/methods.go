@@ -2,6 +2,8 @@ package stdregprov
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/cimom"
@@ -89,7 +91,18 @@ func enumValues(c *call) code {
 	return c.result("Types", cim.Array(cim.Sint32, types))
 }
 
+// deleteValue deletes a value. One that a policy of the machine sets is taken out of the policy, since it stands nowhere
+// else; the value that the key has by itself then holds.
 func deleteValue(c *call) code {
+	tree := c.p.hive.Snapshot()
+	if _, there := tree.Get(c.key, c.valueName()); there && tree.Source(c.key, c.valueName()) == registry.SourceGPO {
+		return c.written(c.p.hive.UpdatePolicy(func(p *registry.Policy) error {
+			p.Entries = slices.DeleteFunc(p.Entries, func(e registry.PolicyEntry) bool {
+				return e.IsFor(c.key) && strings.EqualFold(e.ValueName(), c.valueName())
+			})
+			return nil
+		}))
+	}
 	return c.update(func(tx *registry.Tx) (code, error) {
 		if _, ok := tx.Get(c.key, c.valueName()); !ok {
 			return fileNotFound, nil

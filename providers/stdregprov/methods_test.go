@@ -334,3 +334,45 @@ func FuzzNames(f *testing.F) {
 		}
 	})
 }
+
+// A value that a policy of the machine sets is deleted where it stands, and by administrators alone; what the key has by
+// itself holds then, and other policies stay.
+func TestDeleteAValueOfAPolicy(t *testing.T) {
+	p, hive := open(t)
+	const key = `SOFTWARE\Policies\Test`
+	err := hive.Update(func(tx *registry.Tx) error { return tx.Set(`HKLM\`+key, "Own", registry.DWORD(7)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = hive.UpdatePolicy(func(file *registry.Policy) error {
+		for _, name := range []string{"Own", "Ruled", "Other"} {
+			file.Set(key, name, registry.DWORD(1))
+		}
+		file.Set(key+`\Below`, "Ruled", registry.DWORD(1))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	administrator := token(security.SIDAdministrators)
+	if code, _ := do(t, p, token(), "DeleteValue", in(key, "Ruled")); code != 5 {
+		t.Errorf("an ordinary user: %d", code)
+	}
+	for _, c := range []struct {
+		name string
+		want uint32
+	}{{"ruled", 0}, {"Ruled", 2}, {"Own", 0}} {
+		if code, _ := do(t, p, administrator, "DeleteValue", in(key, c.name)); code != c.want {
+			t.Errorf("DeleteValue %s = %d, want %d", c.name, code, c.want)
+		}
+	}
+	if v, _ := hive.Get(`HKLM\`+key, "Own"); v.String() != "7" {
+		t.Errorf("the key's own value is %s", v)
+	}
+	for at, want := range map[string]bool{key: true, key + `\Below`: false} {
+		name := map[bool]string{true: "Other", false: "Ruled"}[want]
+		if _, ok := hive.Get(`HKLM\`+at, name); !ok {
+			t.Errorf("%s of %s is gone", name, at)
+		}
+	}
+}
