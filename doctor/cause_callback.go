@@ -31,6 +31,7 @@ func (f *findings) letIn() []Remedy {
 	m := here("let-callback-in", "the kernel lets "+host+" in; on Windows: the rules DCOM and UnsecApp",
 		fmt.Sprintf("nft add rule inet filter input ip saddr %s tcp dport { %s } accept", host, f.x.dcom.callback.whereTo()))
 	m.Undo = nftUndo
+	m.Verify = f.again("--callbacks", "--sink-port", fmt.Sprint(f.x.dcom.callback.ports.Objects))
 	return []Remedy{m, f.ownRules()}
 }
 

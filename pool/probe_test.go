@@ -92,7 +92,7 @@ func TestBothTransports(t *testing.T) {
 	protectNamespace(t, s, "(A;;0x21;;;AU)")
 	plain := signIn{Credentials: auth.Credentials{Username: "reader", Password: "Read-1"}}
 	got = g.refresh(t.Context(), entry, plain, Snapshot{}, asking{full: true})
-	if got.State.Level() == LevelBlocked || got.Level != LevelAttention || got.DCOMTrouble == "" {
+	if got.State.Level() == LevelBlocked || got.Level != LevelAttention || !strings.Contains(got.DCOMTrouble, "lacks Remote Launch") {
 		t.Errorf("no launch right: %s, level %s, %q", got.State, got.Level, got.DCOMTrouble)
 	}
 	entry.ResolverPort = portOf(t, closedPort(t))

@@ -124,7 +124,7 @@ func (g *gatherer) explain(ctx context.Context, l *link, v verdict, ask asking) 
 	if l.server.Transport == DCOM {
 		t = DCOM
 	}
-	r := g.examine(ctx, l, ask, t, false)
+	r := g.examine(ctx, l, ask, l.target(string(t)), doctor.Options{})
 	if r == nil {
 		return v
 	}
@@ -132,8 +132,9 @@ func (g *gatherer) explain(ctx context.Context, l *link, v verdict, ask asking) 
 	return l.said
 }
 
-// examine has the doctor examine a transport of a server; nil where he has no time.
-func (g *gatherer) examine(ctx context.Context, l *link, ask asking, t Transport, callbacks bool) *doctor.Report {
+// examine has the doctor examine a server, with what o says beside who asks and how; nil
+// where he has no time.
+func (g *gatherer) examine(ctx context.Context, l *link, ask asking, t doctor.Target, o doctor.Options) *doctor.Report {
 	if ask.byHand {
 		select {
 		case g.doctors <- struct{}{}:
@@ -150,11 +151,17 @@ func (g *gatherer) examine(ctx context.Context, l *link, ask asking, t Transport
 	defer func() { <-g.doctors }()
 	ctx, cancel := context.WithTimeout(ctx, doctorLimit)
 	defer cancel()
-	o := doctor.Options{Credentials: l.as.Credentials, Tickets: g.o.Tickets, Settings: g.o.Settings, NTLM: g.o.NTLM, DialContext: g.o.DialContext, Log: g.o.Log}
-	if callbacks {
-		o.Sinks = g.o.Sinks
-	}
-	return g.o.Examine(ctx, l.target(string(t)), o)
+	o.Credentials, o.Tickets, o.Settings, o.NTLM = l.as.Credentials, g.o.Tickets, g.o.Settings, g.o.NTLM
+	o.DialContext, o.Log = g.o.DialContext, g.o.Log
+	return g.o.Examine(ctx, t, o)
+}
+
+// besideWinRM are the checks of DCOM, and the one that tells what the account may do over
+// WinRM: whom that lets in is not filtered by UAC.
+func (g *gatherer) besideWinRM(l *link) doctor.Options {
+	o := doctor.Options{Sinks: g.o.Sinks}
+	o.Only = append(doctor.CheckIDs(l.target(string(DCOM)), o), "winrm.authorize")
+	return o
 }
 
 // checkDCOM asks whether DCOM works where the entry wants it to, beside WinRM: a login
@@ -174,7 +181,7 @@ func (g *gatherer) checkDCOM(ctx context.Context, l *link, r reached, ask asking
 		if err != nil {
 			v = verdictOfError(err)
 		}
-		if rep := g.examine(ctx, l, ask, DCOM, g.o.Sinks != nil); rep != nil {
+		if rep := g.examine(ctx, l, ask, l.target(), g.besideWinRM(l)); rep != nil {
 			v = verdictOfReport(rep, v, DCOM)
 		}
 		next.DCOMTrouble = v.reason

@@ -165,7 +165,7 @@ func (p *consolePage) start(ctx context.Context, st *service.State, log *slog.Lo
 	var client casement.Options
 	clientSettings(st.Dir, &client)
 	counts := metrics.New(versionNumber())
-	servers, err := pool.Open(ctx, pool.Options{Dir: poolFolder(st.Dir), Settings: client.Settings, NTLM: client.NTLM, Log: log, Observer: counts.Pool()})
+	servers, err := pool.Open(ctx, pool.Options{Dir: poolFolder(st.Dir), Settings: client.Settings, NTLM: client.NTLM, Log: log, Observer: counts.Pool(), Sinks: poolSinks(st.Dir, 0)})
 	if err != nil {
 		return err
 	}

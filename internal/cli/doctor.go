@@ -52,6 +52,7 @@ type doctorFlags struct {
 	explain, as, namespace, remedy string
 	strict, verbose, redact, fix   bool
 	yes, schema, callbacks         bool
+	sinkPort                       uint16
 	format                         *string
 }
 
@@ -74,6 +75,7 @@ func newDoctor(s Streams) *cobra.Command {
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "show each check with what it saw")
 	fl.BoolVar(&f.redact, "redact", false, "leave names, accounts and addresses out")
 	fl.BoolVar(&f.callbacks, "callbacks", false, "try asynchronous calls, too: this machine listens for the host's connections")
+	fl.Uint16Var(&f.sinkPort, "sink-port", 0, "with --callbacks: the port that the host calls beside 135 (default: a free one)")
 	fl.BoolVar(&f.fix, "fix", false, "do what can be done about it, after asking")
 	fl.StringVar(&f.remedy, "remedy", "", "with --fix: the number of what to do (default: the first that casement can do)")
 	fl.BoolVar(&f.yes, "yes", false, "with --fix: do not ask")
@@ -92,6 +94,8 @@ func newDoctor(s Streams) *cobra.Command {
 			return usageError("-o %s: the doctor's report is table (text) or json", *f.format)
 		case f.remedy != "" && !f.fix, f.yes && !f.fix:
 			return usageError("--remedy and --yes belong to --fix")
+		case f.sinkPort != 0 && !f.callbacks:
+			return usageError("--sink-port belongs to --callbacks")
 		case f.fix && *f.format == "json":
 			return usageError("--fix asks and tells; it has no -o json")
 		}
@@ -131,7 +135,7 @@ func (f *doctorFlags) run(ctx context.Context, s Streams, host string) error {
 	}
 	if f.callbacks {
 		dir := stateFolder(*f.state)
-		o.Sinks = (&asyncFlags{}).sinks(dir, s.Err)
+		o.Sinks = (&asyncFlags{port: f.sinkPort}).sinks(dir, s.Err)
 	}
 	for _, id := range f.only {
 		if !slices.Contains(doctor.CheckIDs(target, o), id) {

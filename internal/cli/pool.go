@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement/pool"
+	"github.com/casementhq/casement/wmi/wmiclient"
 	"github.com/spf13/cobra"
 )
 
@@ -39,6 +41,7 @@ func newPool(s Streams) *cobra.Command {
 	p.StringVar(&f.key, "nats-key", "", "file of its key")
 	p.StringVar(&f.ca, "nats-ca", "", "file of the authority that the cluster's certificate is checked by")
 	p.StringVar(&f.identity, "identity", "", "file of the key that opens credentials (default identity in the pool's folder)")
+	p.Uint16Var(&f.sinkPort, "sink-port", 0, "the port that servers call beside 135 where callbacks are tried, those added with --transport both (default: a free one)")
 	for _, add := range poolCommands {
 		c.AddCommand(add(s, &f))
 	}
@@ -49,11 +52,19 @@ func newPool(s Streams) *cobra.Command {
 type poolFlags struct {
 	state, nats, cert, key, ca, identity string
 	metrics                              string // of those that work for the pool
+	sinkPort                             uint16
 }
 
 // options are those of the pool that the flags name.
 func (f *poolFlags) options(log *slog.Logger) pool.Options {
-	return pool.Options{Dir: filepath.Join(stateFolder(f.state), "pool"), NATS: f.nats, Cert: f.cert, Key: f.key, CA: f.ca, Identity: f.identity, Log: log}
+	dir := stateFolder(f.state)
+	return pool.Options{Dir: filepath.Join(dir, "pool"), NATS: f.nats, Cert: f.cert, Key: f.key, CA: f.ca, Identity: f.identity, Log: log, Sinks: poolSinks(dir, f.sinkPort)}
+}
+
+// poolSinks are where the callbacks of servers are tried that are to work over DCOM,
+// too; port 0 is a free one. Who is refused there is in the doctor's report.
+func poolSinks(dir string, port uint16) *wmiclient.Sinks {
+	return (&asyncFlags{port: port}).sinks(dir, io.Discard)
 }
 
 // with opens the pool for do.
