@@ -95,7 +95,7 @@ func nothingListens(f *findings, _ Result) *diagnosis {
 func closedByFirewall(f *findings, _ Result) *diagnosis {
 	p := f.x.winrm.port
 	signs := append(prefixed("port ", p.open, " answers"), prefixed("port ", p.closed, " is refused")...)
-	if f.passed("tcp.135") {
+	if f.passed("tcp.135") && !slices.Contains(p.open, "135") {
 		signs = append(signs, "port 135 answers")
 	}
 	if p.refused || len(signs) == 0 {
