@@ -27,6 +27,7 @@ var errNotAsked = errors.New("not asked")
 // collection is one full refresh.
 type collection struct {
 	*questions
+	server  Server
 	reached reached
 	next    *Snapshot
 	now     func() time.Time
@@ -78,7 +79,7 @@ func (g *gatherer) collect(ctx context.Context, l *link, r reached, next *Snapsh
 	}
 	defer q.close()
 	before := *next
-	c := &collection{questions: q, reached: r, next: next, now: g.o.Now}
+	c := &collection{questions: q, server: l.server, reached: r, next: next, now: g.o.Now}
 	next.Facts, next.Software, next.Services, next.Disks = nil, nil, nil, nil
 	next.Counters, next.Roles, next.Events = nil, nil, nil
 	var failures []TileFailure

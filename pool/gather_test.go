@@ -58,3 +58,19 @@ func TestRolesCountOnce(t *testing.T) {
 		t.Errorf("%d roles: %+v", len(got), got[:min(len(got), 5)])
 	}
 }
+
+// A server whose counters are switched off is not asked for them, and says so.
+func TestCountersSwitchedOff(t *testing.T) {
+	s := casementtest.New(t, casementtest.Options{})
+	entry, as := entryOf(t, s)
+	entry.NoCounters = true
+	g := newTestGatherer(t, gatherOptions{})
+	got := g.refresh(t.Context(), entry, as, Snapshot{}, asking{})
+	if got.State != CountersNotStarted || got.Counters == nil || got.Counters.CPU != nil || got.Reason != "switched off for this server" {
+		t.Errorf("%s (%s): %+v", got.State, got.Reason, got.Counters)
+	}
+	entry.NoCounters = false
+	if got = g.refresh(t.Context(), entry, as, got, asking{full: true}); got.State != Online || got.Counters.CPU == nil {
+		t.Errorf("after they were started: %s (%s), %+v", got.State, got.Reason, got.Counters)
+	}
+}

@@ -85,7 +85,7 @@ func (g *gatherer) retire(key string) {
 func (l *link) is(s Server, as signIn) bool {
 	o := l.server
 	return o.Address == s.Address && o.Endpoint == s.Endpoint && o.Transport == s.Transport && o.ResolverPort == s.ResolverPort &&
-		o.Thumbprint == s.Thumbprint && l.as.Scheme == as.Scheme && sameCredentials(l.as.Credentials, as.Credentials)
+		o.Thumbprint == s.Thumbprint && o.NoCounters == s.NoCounters && l.as.Scheme == as.Scheme && sameCredentials(l.as.Credentials, as.Credentials)
 }
 
 func sameCredentials(a, b auth.Credentials) bool {

@@ -106,6 +106,10 @@ func TestFullRefresh(t *testing.T) {
 			if s.Events.Errors != 2 || s.Events.Warnings != 2 || s.Events.Critical != nil || s.Events.More {
 				t.Errorf("events are %+v", s.Events)
 			}
+			if k := s.Events.Kinds; len(k) != 4 || s.Events.KindsMore || !k[0].Error || k[0].Log != "System" || k[0].Source != "disk" || k[0].ID != 7 || k[0].Count != 1 ||
+				time.Since(k[0].Newest) < time.Hour || time.Since(k[0].Newest) > 2*time.Hour || k[1].Log != "Setup" || k[2].Log != "System" || k[2].Error || k[3].Log != "Application" {
+				t.Errorf("kinds of events are %+v", k)
+			}
 			if len(s.Disks) != 1 || s.Disks[0] != (Disk{Name: "C:", Label: "OS", FileSystem: "NTFS", Size: 100e9, Free: 40e9}) {
 				t.Errorf("disks are %+v", s.Disks)
 			}

@@ -32,6 +32,8 @@ type Server struct {
 	Credential string `json:"credential,omitempty"`
 	// Paused servers are asked nothing.
 	Paused bool `json:"paused,omitempty"`
+	// NoCounters servers are not asked for performance counters.
+	NoCounters bool `json:"no_counters,omitempty"`
 	// Note is what people want to remember.
 	Note    string    `json:"note,omitempty"`
 	Added   time.Time `json:"added"`

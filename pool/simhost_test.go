@@ -53,7 +53,8 @@ func (w simulated) opener(t testing.TB) cim.Opener {
 		service,
 		class("Win32_LogicalDisk").Key("DeviceID", str).Property("VolumeName", str).Property("FileSystem", str).Property("DriveType", u32).
 			Property("Size", u64).Property("FreeSpace", u64),
-		class("Win32_NTLogEvent").Key("Logfile", str).Key("RecordNumber", u32).Property("EventType", cim.Uint8).Property("TimeGenerated", when),
+		class("Win32_NTLogEvent").Key("Logfile", str).Key("RecordNumber", u32).Property("EventType", cim.Uint8).Property("TimeGenerated", when).
+			Property("SourceName", str).Property("EventCode", cim.Uint16),
 		class("Win32_PerfFormattedData_PerfOS_Processor").Key("Name", str).Property("PercentProcessorTime", u64),
 		class("Win32_PerfFormattedData_PerfOS_Memory").Key("Name", str).Property("AvailableBytes", u64),
 		class("Win32_ServerFeature").Key("ID", u32).Property("ParentID", u32).Property("Name", str),
@@ -108,7 +109,8 @@ func (w simulated) opener(t testing.TB) cim.Opener {
 		age       time.Duration
 	}{{"System", "1", time.Hour}, {"System", "2", 2 * time.Hour}, {"Application", "2", 3 * time.Hour}, {"Setup", "1", 4 * time.Hour},
 		{"System", "1", 30 * time.Hour}, {"System", "3", time.Hour}, {"Security", "1", time.Hour}} {
-		add("Win32_NTLogEvent", map[string]string{"Logfile": e.log, "RecordNumber": string(rune('1' + n)), "EventType": e.kind, "TimeGenerated": stamp(-e.age)})
+		add("Win32_NTLogEvent", map[string]string{"Logfile": e.log, "RecordNumber": string(rune('1' + n)), "EventType": e.kind, "TimeGenerated": stamp(-e.age),
+			"SourceName": "disk", "EventCode": "7"})
 	}
 	add("Win32_PerfFormattedData_PerfOS_Processor", map[string]string{"Name": "_Total", "PercentProcessorTime": firstOf(w.cpu, "12")})
 	add("Win32_PerfFormattedData_PerfOS_Memory", map[string]string{"Name": "@", "AvailableBytes": firstOf(w.free, "900000000")})

@@ -30,6 +30,8 @@ type Snapshot struct {
 	Missed int `json:"missed,omitempty"`
 	// Pending is a worse state that one probe saw; a second that agrees makes it State.
 	Pending State `json:"pending,omitempty"`
+	// Changes are those of the state in the last day, the newest last.
+	Changes []Change `json:"changes,omitempty"`
 
 	Facts    *Facts        `json:"facts,omitempty"`
 	Software *Software     `json:"software,omitempty"`
@@ -109,6 +111,20 @@ type EventTile struct {
 	Warnings int  `json:"warnings"`
 	// More tells that there are more than were counted.
 	More bool `json:"more,omitempty"`
+	// Kinds are the events by what they are of, errors first and the newest first,
+	// at most 48; KindsMore tells that there are others.
+	Kinds     []EventKind `json:"kinds,omitempty"`
+	KindsMore bool        `json:"kinds_more,omitempty"`
+}
+
+// EventKind is events that differ in their time and text alone.
+type EventKind struct {
+	Log    string    `json:"log"`
+	Error  bool      `json:"error,omitempty"` // else a warning
+	Source string    `json:"source"`
+	ID     uint64    `json:"id"`
+	Count  int       `json:"count"`
+	Newest time.Time `json:"newest"`
 }
 
 // CounterTile is what the performance counters say. Percentages are 0 to 100.

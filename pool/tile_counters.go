@@ -10,6 +10,11 @@ import (
 // the counters after an update (row 3.10); a machine without counters is not broken.
 func gatherCounters(ctx context.Context, c *collection) error {
 	t := &CounterTile{}
+	if c.server.NoCounters {
+		t.Missing = "switched off for this server"
+		c.next.Counters = t
+		return nil
+	}
 	if s := c.next.Software; s != nil && s.CounterFix != nil && !*s.CounterFix {
 		t.Missing = "not available: the update KB2682011 is not installed"
 		c.next.Counters = t

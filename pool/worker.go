@@ -89,6 +89,7 @@ func (w *worker) refresh(ctx context.Context, s Server, ask asking) (Snapshot, e
 	}
 	begun := time.Now()
 	next := w.gather.refresh(ctx, s, as, prev, ask)
+	next.Changes = changesOf(&prev, &next)
 	p.o.Observer.Refreshed(ask.full, next.Level, time.Since(begun))
 	if ctx.Err() != nil && !next.Tried.After(prev.Tried) {
 		return Snapshot{}, context.Cause(ctx)
