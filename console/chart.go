@@ -17,7 +17,8 @@ type point struct {
 // chart is a line of percentages over time, as SVG without style attributes. Its
 // title sums it up, and its points are a table for who does not see it.
 type chart struct {
-	Title     string
+	ID, Title string
+	From, To  time.Time // of the axis
 	Points    []point
 	Threshold float64 // 0: none
 }
@@ -25,6 +26,8 @@ type chart struct {
 const (
 	chartWidth  = 640
 	chartHeight = 120
+	// chartGap is from when on two points are not joined: a refresh is missing.
+	chartGap = 26 * time.Minute
 )
 
 // Summary is the chart in a sentence.
@@ -37,42 +40,83 @@ func (c chart) Summary() string {
 		low, high, sum = min(low, p.Value), max(high, p.Value), sum+p.Value
 	}
 	last := c.Points[len(c.Points)-1].Value
-	return fmt.Sprintf("%s: now %s, between %s and %s, %s on average, from %s.", c.Title, percentText(last), percentText(low), percentText(high),
-		percentText(sum/float64(len(c.Points))), refreshes(len(c.Points)))
+	text := fmt.Sprintf("%s: last %s, between %s and %s, %s on average, from %s", c.Title, percentText(last), percentText(low), percentText(high),
+		percentText(sum/float64(len(c.Points))), plural(len(c.Points), "sample"))
+	if c.Threshold > 0 {
+		text += fmt.Sprintf("; at or above %s %s", percentText(c.Threshold), map[bool]string{true: "once", false: countText(c.Passed()) + " times"}[c.Passed() == 1])
+	}
+	return text + "."
+}
+
+// Passed is how often the line came to the threshold from below.
+func (c chart) Passed() (n int) {
+	above := false
+	for _, p := range c.Points {
+		if c.Threshold > 0 && p.Value >= c.Threshold && !above {
+			n++
+		}
+		above = p.Value >= c.Threshold
+	}
+	return n
+}
+
+// Newest are the points, the newest first, for the table.
+func (c chart) Newest() []point {
+	list := make([]point, len(c.Points))
+	for n, p := range c.Points {
+		list[len(list)-1-n] = p
+	}
+	return list
 }
 
 // SVG is the drawing: numbers of ours and nothing of a server's.
 func (c chart) SVG() template.HTML {
-	if len(c.Points) < 2 {
-		return ""
-	}
-	first, last := c.Points[0].At, c.Points[len(c.Points)-1].At
-	width := max(last.Sub(first).Seconds(), 1)
+	width := max(c.To.Sub(c.From).Seconds(), 1)
 	y := func(v float64) float64 { return chartHeight - max(0, min(v, 100))/100*(chartHeight-8) - 4 }
-	var line strings.Builder
-	for n, p := range c.Points {
-		if n > 0 {
-			line.WriteByte(' ')
-		}
-		line.WriteString(strconv.FormatFloat(p.At.Sub(first).Seconds()/width*chartWidth, 'f', 1, 64))
-		line.WriteByte(',')
-		line.WriteString(strconv.FormatFloat(y(p.Value), 'f', 1, 64))
-	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s">`, chartWidth, chartHeight, template.HTMLEscapeString(c.Summary()))
+	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s" data-chart="%s" data-from="%d" data-to="%d">`,
+		chartWidth, chartHeight, template.HTMLEscapeString(c.Summary()), template.HTMLEscapeString(c.ID), c.From.Unix(), c.To.Unix())
 	for _, v := range []float64{0, 50, 100} {
 		fmt.Fprintf(&b, `<line class="grid" x1="0" x2="%d" y1="%.1f" y2="%.1f"/>`, chartWidth, y(v), y(v))
 	}
 	if c.Threshold > 0 {
 		fmt.Fprintf(&b, `<line class="threshold" x1="0" x2="%d" y1="%.1f" y2="%.1f"/>`, chartWidth, y(c.Threshold), y(c.Threshold))
 	}
-	fmt.Fprintf(&b, `<polyline class="line" points="%s"/></svg>`, line.String())
+	line := []string{}
+	end := func() {
+		if len(line) == 1 { // a point alone is a short line
+			line = append(line, line[0])
+		}
+		if len(line) > 0 {
+			fmt.Fprintf(&b, `<polyline class="line" points="%s"/>`, strings.Join(line, " "))
+		}
+		line = line[:0]
+	}
+	for n, p := range c.Points {
+		if n > 0 && p.At.Sub(c.Points[n-1].At) > chartGap {
+			end()
+		}
+		line = append(line, strconv.FormatFloat(p.At.Sub(c.From).Seconds()/width*chartWidth, 'f', 1, 64)+","+strconv.FormatFloat(y(p.Value), 'f', 1, 64))
+	}
+	end()
+	b.WriteString(`</svg>`)
 	return template.HTML(b.String()) // #nosec G203 -- numbers, and a title that is escaped
 }
 
-func refreshes(n int) string {
-	if n == 1 {
-		return "1 refresh"
+// bars is a drawing of counts: numbers of ours.
+func bars(label string, values []float64) template.HTML {
+	const height = 60
+	most := 1.0
+	for _, v := range values {
+		most = max(most, v)
 	}
-	return countText(n) + " refreshes"
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg class="chart bars" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s"><line class="grid" x1="0" x2="%d" y1="59.5" y2="59.5"/>`,
+		10*len(values), height, template.HTMLEscapeString(label), 10*len(values))
+	for n, v := range values {
+		h := v / most * (height - 4)
+		fmt.Fprintf(&b, `<rect class="stick" x="%d" width="8" y="%.1f" height="%.1f"/>`, 10*n+1, height-h, h)
+	}
+	b.WriteString(`</svg>`)
+	return template.HTML(b.String()) // #nosec G203 -- as above
 }

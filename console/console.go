@@ -73,6 +73,7 @@ type Console struct {
 	pages    *pages
 	live     *hub
 	settings settingsCache
+	criteria criteriaCache
 	fleet    *fleet
 	history  history
 	shells   shells
@@ -116,6 +117,9 @@ func New(o Options) (*Console, error) {
 	if err := c.settings.load(db); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the console: %w", err), audit.Close(), db.Close())
 	}
+	if err := errors.Join(c.criteria.load(context.Background(), db), c.history.load(context.Background(), db)); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the console: %w", err), audit.Close(), db.Close())
+	}
 	c.openSessions()
 	c.live = newHub()
 	c.register()
@@ -125,6 +129,7 @@ func New(o Options) (*Console, error) {
 	c.done.Go(func() { c.followPool(ctx) })
 	c.done.Go(func() { c.followWork(ctx) })
 	c.done.Go(func() { c.sweepShells(ctx) })
+	c.done.Go(func() { c.keepHistory(ctx) })
 	return c, nil
 }
 
@@ -136,8 +141,10 @@ const AuditName = "audit.jsonl"
 func (c *Console) Close() error {
 	c.stop()
 	c.streams.endAll()
+	c.live.close()
 	c.done.Wait()
-	return errors.Join(c.audit.Close(), c.store.Close())
+	kept := c.history.flush(context.Background(), c.store)
+	return errors.Join(kept, c.audit.Close(), c.store.Close())
 }
 
 // ServeHTTP answers a request: headers, host name, origin, who asks, the route.

@@ -142,12 +142,7 @@ func (c *Console) followPool(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := c.pool.Watch(ctx, func(e *pool.Entry, gone bool) {
 			c.fleet.apply(e, gone)
-			switch {
-			case gone:
-				c.history.forget(e.Name)
-			case e != nil:
-				c.history.note(Entry{*e})
-			}
+			c.history.noteChange(c.fleet, e, gone)
 			if e != nil {
 				c.live.changed("row:" + strings.ToLower(e.Name))
 			}
@@ -172,6 +167,7 @@ func (c *Console) followWork(ctx context.Context) {
 			c.works.forget()
 			c.live.changed("work:" + id)
 			c.live.changed("flag")
+			c.live.changed("latest")
 		})
 		if ctx.Err() != nil {
 			return

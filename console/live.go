@@ -40,14 +40,24 @@ type source struct {
 	// every is how often load is asked while somebody follows the topic; 0 asks when
 	// hub.changed says so.
 	every time.Duration
+	// run tells what a topic of the kind has, again and again, from its first
+	// follower on until ctx ends: after the last one. It is for what comes by itself
+	// or needs a connection that stays. load is then for a browser without a stream.
+	run func(ctx context.Context, arg string, tell func(data any, err error))
 	// load gives what the page's script puts in place: see assets/live.js. arg is
 	// what stands after the colon.
 	load func(ctx context.Context, arg string) (any, error)
 }
 
+// loops tells whether a topic of the kind has a goroutine while somebody follows it.
+func (s source) loops() bool { return s.every > 0 || s.run != nil }
+
 // hub knows who follows what. Its methods are safe for concurrent use.
 type hub struct {
 	sources map[string]source
+	ctx     context.Context //nolint:containedctx // of the goroutines of topics, which end with close
+	stop    context.CancelFunc
+	running sync.WaitGroup
 
 	mu     sync.Mutex
 	boot   string // what ids of streams begin with: those of another one are not known
@@ -68,7 +78,17 @@ type subscriber struct {
 }
 
 func newHub() *hub {
-	return &hub{boot: newID(), sources: map[string]source{}, revs: map[string]uint64{}, topics: map[string]*topic{}}
+	h := &hub{boot: newID(), sources: map[string]source{}, revs: map[string]uint64{}, topics: map[string]*topic{}}
+	h.ctx, h.stop = context.WithCancel(context.Background())
+	return h
+}
+
+// close ends what topics have running, and waits for it.
+func (h *hub) close() {
+	h.mu.Lock()
+	h.stop()
+	h.mu.Unlock()
+	h.running.Wait()
 }
 
 // follow registers a kind of topics.
@@ -115,7 +135,7 @@ func (h *hub) source(name string) (source, string, bool) {
 }
 
 // subscribe adds somebody who follows topics, until done is called.
-func (h *hub) subscribe(ctx context.Context, names []string) (s *subscriber, done func()) {
+func (h *hub) subscribe(names []string) (s *subscriber, done func()) {
 	s = &subscriber{wake: make(chan struct{}, 1)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -124,10 +144,16 @@ func (h *hub) subscribe(ctx context.Context, names []string) (s *subscriber, don
 		if t == nil {
 			t = &topic{subs: map[*subscriber]bool{}}
 			h.topics[n] = t
-			if src, arg, ok := h.source(n); ok && src.every > 0 {
-				loop, stop := context.WithCancel(context.WithoutCancel(ctx))
+			if src, arg, ok := h.source(n); ok && src.loops() && h.ctx.Err() == nil {
+				loop, stop := context.WithCancel(h.ctx)
 				t.stop = stop
-				go h.ask(loop, n, t, src, arg)
+				h.running.Go(func() {
+					if src.run != nil {
+						src.run(loop, arg, func(data any, err error) { h.tell(loop, n, t, data, err) })
+					} else {
+						h.ask(loop, n, t, src, arg)
+					}
+				})
 			}
 		}
 		t.subs[s] = true
@@ -158,21 +184,27 @@ func (h *hub) ask(ctx context.Context, name string, t *topic, src source, arg st
 		if ctx.Err() != nil {
 			return
 		}
-		b, err := encodeTopic(name, data, err)
-		if err == nil {
-			h.mu.Lock()
-			same := bytes.Equal(t.last, b)
-			t.last = b
-			h.mu.Unlock()
-			if !same {
-				h.changed(name)
-			}
-		}
+		h.tell(ctx, name, t, data, err)
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(src.every):
 		}
+	}
+}
+
+// tell keeps what a topic has, for who follows it.
+func (h *hub) tell(ctx context.Context, name string, t *topic, data any, err error) {
+	b, err := encodeTopic(name, data, err)
+	if err != nil || ctx.Err() != nil {
+		return
+	}
+	h.mu.Lock()
+	same := bytes.Equal(t.last, b)
+	t.last = b
+	h.mu.Unlock()
+	if !same {
+		h.changed(name)
 	}
 }
 
@@ -229,7 +261,7 @@ func (h *hub) collect(ctx context.Context, names []string, sent map[string]uint6
 		if !ok {
 			continue
 		}
-		if src.every > 0 {
+		if src.loops() {
 			h.mu.Lock()
 			var last json.RawMessage
 			if t := h.topics[n]; t != nil {
@@ -334,7 +366,7 @@ func (c *Console) streamLive(rq *request) error {
 // streamTopics writes what changes until ctx ends, or still says that who follows no
 // longer may: it is asked with each comment.
 func (c *Console) streamTopics(ctx context.Context, rq *request, names []string, still func() bool) error {
-	sub, leave := c.live.subscribe(ctx, names)
+	sub, leave := c.live.subscribe(names)
 	defer leave()
 	ctl := http.NewResponseController(rq)
 	rq.Header().Set("Content-Type", "text/event-stream")
@@ -403,7 +435,7 @@ func (c *Console) pollLive(rq *request) error {
 		return err
 	}
 	sent := c.since(rq.URL.Query().Get("since"), names)
-	_, leave := c.live.subscribe(rq.Context(), names)
+	_, leave := c.live.subscribe(names)
 	defer leave()
 	list, rev, _ := c.live.collect(rq.Context(), names, sent, map[string]time.Time{}, true)
 	if list == nil {

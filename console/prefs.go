@@ -20,6 +20,8 @@ type Prefs struct {
 	Last    map[string]string `json:"last,omitempty"`
 	// Views are the saved ones of the table of servers.
 	Views []View `json:"views,omitempty"`
+	// EventFilters are the saved ones of events.
+	EventFilters []View `json:"event_filters,omitempty"`
 	// Queries are the saved ones of the query explorer.
 	Queries []SavedQuery `json:"queries,omitempty"`
 }
@@ -64,7 +66,7 @@ func (c *Console) savePrefs(ctx context.Context, a Account, p Prefs) error {
 	if len(p.Queries) > 100 {
 		return &problem{Status: http.StatusBadRequest, Title: "Too many", Text: "At most 100 queries are kept."}
 	}
-	if len(p.Views) > 100 {
+	if len(p.Views) > 100 || len(p.EventFilters) > 100 {
 		return &problem{Status: http.StatusBadRequest, Title: "Too many", Text: "At most 100 views are kept."}
 	}
 	return putJSON(ctx, c.store, prefsKey(a), p)

@@ -52,8 +52,9 @@ func serverPath(name, tab string) string {
 func (c *Console) registerServerPages() {
 	c.page("GET /servers/{name}", Reader, c.serverOverview)
 	c.serverTab("events", "events.html", c.loadEvents)
+	c.registerEvents()
 	c.registerServerServices()
-	c.serverTab("performance", "performance.html", c.loadPerformance)
+	c.registerPerformance()
 	c.serverTab("firewall", "firewall.html", c.loadFirewall)
 	c.form("/servers/{name}/firewall", Operator, c.doFirewall)
 	c.page("GET /servers/{name}/disks", Reader, func(rq *request) error { return c.knownTab(rq, "disks", "Disks", "disks.html") })

@@ -73,7 +73,10 @@ const (
 
 // facet tells which servers a table of servers is about; nil is all. ok is false where
 // there is no such table.
-func facet(base string) (keep func(Entry) bool, ok bool) {
+func (c *Console) facet(base string) (keep func(Entry) bool, ok bool) {
+	if keep, ok := c.cardFacet(base); ok {
+		return keep, true
+	}
 	if base == serversBase {
 		return nil, true
 	}
@@ -132,7 +135,7 @@ func (c *Console) noFacet(rq *request, title string) error {
 // servers is the table of a base, as a query says.
 func (c *Console) servers(base string, q url.Values) serversPage {
 	list, whole := c.fleet.all()
-	if keep, ok := facet(base); keep != nil || !ok {
+	if keep, ok := c.facet(base); keep != nil || !ok {
 		list = pick(list, func(e Entry) bool { return ok && keep(e) })
 	}
 	on := q["on"]

@@ -16,7 +16,7 @@ import (
 func (c *Console) exportServers(rq *request) error {
 	q := rq.URL.Query()
 	base := cmpOr(q.Get("base"), serversBase)
-	if _, ok := facet(base); !ok {
+	if _, ok := c.facet(base); !ok {
 		return &problem{Status: http.StatusNotFound, Title: "Not exported", Text: "There is no such table."}
 	}
 	p := c.servers(base, q)

@@ -44,7 +44,7 @@ func (c *Console) saveLast(rq *request) error {
 	}
 	base := rq.PostForm.Get("base")
 	q, err := url.ParseQuery(rq.PostForm.Get("query"))
-	if _, ok := facet(base); !ok || err != nil || len(rq.PostForm.Get("query")) > 2000 || len(base) > 300 {
+	if _, ok := c.facet(base); !ok || err != nil || len(rq.PostForm.Get("query")) > 2000 || len(base) > 300 {
 		return &problem{Status: http.StatusUnprocessableEntity, Title: "Not kept", Text: "This is no table of servers."}
 	}
 	p := c.prefs(rq)

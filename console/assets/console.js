@@ -7,6 +7,8 @@ import { tables } from "./table.js";
 import { session } from "./session.js";
 import { shell } from "./shell.js";
 import { query } from "./query.js";
+import { charts } from "./charts.js";
+import { events } from "./events.js";
 
 document.documentElement.dataset.scripted = "";
 for (const b of document.querySelectorAll("button[data-show]")) {
@@ -41,5 +43,7 @@ tables();
 session();
 shell();
 query();
+charts();
+events();
 for (const e of document.querySelectorAll("[data-doctor]")) on(e.dataset.doctor, (d) => { if (d?.done) again("The doctor has finished."); });
 follow();

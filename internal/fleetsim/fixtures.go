@@ -25,7 +25,7 @@ type objects struct {
 // newObjects is the object manager of all hosts: the classes of providers/host,
 // with made-up instances.
 func newObjects(log *slog.Logger) (*objects, error) {
-	p := &provider{instances: map[string][]*cim.Instance{}, states: map[string]string{}, held: map[string]bool{}}
+	p := &provider{instances: map[string][]*cim.Instance{}, states: map[string]string{}, held: map[string]bool{}, has: map[*cim.Instance]func(Kind) bool{}}
 	taken := map[string]bool{}
 	for _, of := range []cimom.Provider{host.NewFiles(host.Options{}), host.New(host.Options{})} {
 		for _, c := range of.Classes() {
@@ -49,7 +49,8 @@ func newObjects(log *slog.Logger) (*objects, error) {
 // provider lists the made-up instances, under the name of the host that is asked.
 type provider struct {
 	classes   []*cim.Class
-	instances map[string][]*cim.Instance // by folded class name
+	instances map[string][]*cim.Instance        // by folded class name
+	has       map[*cim.Instance]func(Kind) bool // the hosts that have one; nil: all
 
 	mu     sync.Mutex
 	states map[string]string // of services that are not as all hosts have them: HOST00001/Spooler
@@ -73,6 +74,9 @@ func (p *provider) List(ctx context.Context, r *cimom.Request, yield func(*cim.I
 	name, kind := contextValue(r, contextHost), Kind(contextValue(r, contextKind))
 	for round := 0; ; round++ {
 		for _, i := range p.instances[class] {
+			if has := p.has[i]; has != nil && !has(kind) {
+				continue
+			}
 			i = i.Clone()
 			for _, property := range named[class] {
 				if err := i.Set(property, cim.Str(name)); err != nil {
@@ -130,10 +134,21 @@ func (p *provider) add(class string, v values) error {
 	return fmt.Errorf("there is no class %s on this system", class)
 }
 
+// addTo adds an instance to the hosts of some kinds.
+func (p *provider) addTo(has func(Kind) bool, class string, v values) error {
+	if err := p.add(class, v); err != nil {
+		return err
+	}
+	list := p.instances[cim.Fold(class)]
+	p.has[list[len(list)-1]] = has
+	return nil
+}
+
 // services, disks and events of one host.
 const (
 	services = 60
 	events   = 20
+	failures = 3 // of a disk
 )
 
 // stamp is the time a while ago, as text.
@@ -153,7 +168,6 @@ func (p *provider) fill() error {
 			"FreePhysicalMemory": "8388608", "OSArchitecture": "64-bit", "CurrentTimeZone": "60"}},
 		{"Win32_ComputerSystem", values{"Domain": "WORKGROUP", "PartOfDomain": "false", "Manufacturer": "Casement", "Model": "Simulated",
 			"TotalPhysicalMemory": "17179869184", "NumberOfLogicalProcessors": "4", "NumberOfProcessors": "1", "DomainRole": "2"}},
-		{"Win32_LogicalDisk", values{"DeviceID": "C:", "DriveType": "3", "FileSystem": "NTFS", "Size": "107374182400", "FreeSpace": "64424509440", "VolumeName": "System"}},
 		{"Win32_LogicalDisk", values{"DeviceID": "D:", "DriveType": "3", "FileSystem": "NTFS", "Size": "536870912000", "FreeSpace": "268435456000", "VolumeName": "Data"}},
 		{"Win32_PerfFormattedData_PerfOS_Processor", values{"Name": "_Total", "PercentProcessorTime": "12", "PercentIdleTime": "88"}},
 		{"Win32_PerfFormattedData_PerfOS_Memory", values{"AvailableBytes": "8589934592", "AvailableMBytes": "8192"}},
@@ -162,6 +176,17 @@ func (p *provider) fill() error {
 	}
 	for _, i := range list {
 		if err := p.add(i.class, i.values); err != nil {
+			return err
+		}
+	}
+	for free, has := range map[string]func(Kind) bool{"64424509440": func(k Kind) bool { return k != Full }, "4294967296": func(k Kind) bool { return k == Full }} {
+		if err := p.addTo(has, "Win32_LogicalDisk", values{"DeviceID": "C:", "DriveType": "3", "FileSystem": "NTFS", "Size": "107374182400", "FreeSpace": free, "VolumeName": "System"}); err != nil {
+			return err
+		}
+	}
+	for n := range failures {
+		if err := p.addTo(func(k Kind) bool { return k == Failing }, "Win32_NTLogEvent", values{"Logfile": "System", "RecordNumber": fmt.Sprint(1000 + n), "EventCode": "7", "EventType": "1",
+			"SourceName": "disk", "Message": `The device, \Device\Harddisk0\DR0, has a bad block.`, "TimeGenerated": stamp(time.Duration(n) * time.Minute)}); err != nil {
 			return err
 		}
 	}

@@ -29,6 +29,8 @@ const (
 	Garbage  Kind = "garbage"  // answers with octets that are no HTTP
 	Endless  Kind = "endless"  // an HTTP answer whose body does not end
 	Flooding Kind = "flooding" // a healthy host whose lists of instances do not end
+	Failing  Kind = "failing"  // a healthy host with errors of a disk in its log
+	Full     Kind = "full"     // a healthy host with 4 % of its disk C: left
 )
 
 // MaxHosts is how many loopback addresses a fleet may take.
@@ -41,7 +43,7 @@ type Options struct {
 	// Dead is the share, 0 to 1, of hosts that are Refusing or Silent, in turns;
 	// the others are the shares of the kinds of these names. What is left is
 	// Healthy. The kinds are spread evenly, and are the same in each run.
-	Dead, Slow, Garbage, Endless, Flooding float64
+	Dead, Slow, Garbage, Endless, Flooding, Failing, Full float64
 	// Delay is how long a slow host waits. Default: 2 s.
 	Delay time.Duration
 	// Port is the port of every host. Default: a free one of each.
@@ -267,7 +269,7 @@ func (o Options) kinds() ([]Kind, error) {
 		kinds []Kind
 	}{
 		{o.Dead, []Kind{Refusing, Silent}}, {o.Slow, []Kind{Slow}}, {o.Garbage, []Kind{Garbage}},
-		{o.Endless, []Kind{Endless}}, {o.Flooding, []Kind{Flooding}},
+		{o.Endless, []Kind{Endless}}, {o.Flooding, []Kind{Flooding}}, {o.Failing, []Kind{Failing}}, {o.Full, []Kind{Full}},
 	} {
 		if !(share.of >= 0 && share.of <= 1) {
 			return nil, fmt.Errorf("fleetsim: a share of %v: it is 0 to 1", share.of)

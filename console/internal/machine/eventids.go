@@ -53,15 +53,12 @@ func (f EventIDs) Check() error {
 }
 
 // Match tells whether an ID passes; a filter that is wrong lets nothing pass.
-func (f EventIDs) Match(id uint64) bool {
-	if f == "" {
-		return true
-	}
+func (f EventIDs) Match(id uint64) bool { return f.Matcher()(id) }
+
+// Matcher is Match for many IDs.
+func (f EventIDs) Matcher() func(id uint64) bool {
 	in, out, err := f.parse()
-	if err != nil {
-		return false
-	}
-	within := func(list []idRange) bool {
+	within := func(list []idRange, id uint64) bool {
 		for _, r := range list {
 			if r.from <= id && id <= r.to {
 				return true
@@ -69,5 +66,7 @@ func (f EventIDs) Match(id uint64) bool {
 		}
 		return false
 	}
-	return (len(in) == 0 || within(in)) && !within(out)
+	return func(id uint64) bool {
+		return err == nil && (len(in) == 0 || within(in, id)) && !within(out, id)
+	}
 }
