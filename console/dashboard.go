@@ -281,7 +281,7 @@ func (c *Console) liveCounts(ctx context.Context, _ string) (any, error) {
 	for _, k := range d.Cards {
 		f[k.ID+".count"] = text(countText(k.Count))
 		for _, r := range k.Rows {
-			f[r.ID] = field{Text: r.CountText(), Level: r.Level}
+			f[r.ID], f[r.ID+".say"] = field{Text: r.CountText(), Level: r.Level}, text(r.Say())
 		}
 	}
 	for n, h := range d.Hours {
@@ -307,6 +307,22 @@ func (c *Console) liveLatest(ctx context.Context, _ string) (any, error) {
 	v := viewOf(works[0], nil)
 	return map[string]any{"f": fields{"work": {Text: v.Title, Link: workPage(v.ID)}, "work.state": {Text: string(v.State), Level: v.Level}, "work.text": text(v.Text),
 		"work.open": {Text: "Open", Link: workPage(v.ID)}}}, nil
+}
+
+// Say is the row for who hears it.
+func (r cardRow) Say() string {
+	switch {
+	case r.Off:
+		return ""
+	case r.Count == 1:
+		return "server needs attention"
+	case r.Count > 1:
+		return "servers need attention"
+	case r.Level == string(pool.LevelNone):
+		return "not yet known"
+	default:
+		return "nothing wrong"
+	}
 }
 
 // CountText is how many servers count, "off" where none can.

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -69,7 +68,7 @@ func (f *eventFeed) add(list []machine.Event) {
 }
 
 func (f *eventFeed) message() map[string]any {
-	return map[string]any{"server": f.server, "since": f.since, "events": f.list, "how": f.how, "f": fields{"how": text(f.how)}}
+	return map[string]any{"server": f.server, "since": f.since, "events": f.list, "how": f.how}
 }
 
 // follower splits a topic into its server and its filter.
@@ -110,7 +109,7 @@ func (c *Console) runEvents(ctx context.Context, arg string, tell func(any, erro
 			return
 		}
 		c.log.Debug("the events of a server can no longer be followed", "server", e.Name, "error", err)
-		f.how = fmt.Sprintf("Not live: %s does not answer; tried again each 10 s", e.Name)
+		f.how = "Not live: no answer; tried again each 10 s"
 		f.since = time.Now().UTC()
 		tell(f.message(), nil)
 		select {

@@ -52,8 +52,17 @@ export function events() {
     if (!b.parentNode) news.append(b);
   };
 
+  const how = document.querySelector("[data-how]"), hows = new Map();
+  const tellHow = (t, text) => {
+    hows.set(t, text);
+    const counts = new Map();
+    for (const h of hows.values()) counts.set(h, (counts.get(h) || 0) + 1);
+    how.textContent = [...counts].map(([h, n]) => (many ? n + (n === 1 ? " server: " : " servers: ") : "") + h).join("; ");
+  };
+
   for (const t of topics) on(t, (d) => {
     if (!d?.events) return;
+    tellHow(t, d.how);
     const before = complete.get(t);
     if (before && Date.parse(d.since) > before) news.before(el("a", { class: "button", href: location.href, text: "Some may be missing · Refresh" }));
     complete.set(t, Date.now());

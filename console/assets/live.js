@@ -52,7 +52,7 @@ export function put(e, f) {
   if (e.dataset.grow !== undefined) { grow(e, f.t); return; }
   if (e.dataset.shown === JSON.stringify(f)) return;
   e.dataset.shown = JSON.stringify(f);
-  if (f.level && (e.querySelector(".badge") || e.dataset.f === "state")) {
+  if (f.level && (e.querySelector(".badge") || e.dataset.f === "state" || e.dataset.badge !== undefined)) {
     const b = only(e, "span", "badge");
     b.className = "badge " + f.level;
     attr(b, "title", f.tip);

@@ -148,7 +148,6 @@ func (p *provider) addTo(has func(Kind) bool, class string, v values) error {
 const (
 	services = 60
 	events   = 20
-	failures = 3 // of a disk
 )
 
 // stamp is the time a while ago, as text.
@@ -184,9 +183,14 @@ func (p *provider) fill() error {
 			return err
 		}
 	}
-	for n := range failures {
-		if err := p.addTo(func(k Kind) bool { return k == Failing }, "Win32_NTLogEvent", values{"Logfile": "System", "RecordNumber": fmt.Sprint(1000 + n), "EventCode": "7", "EventType": "1",
-			"SourceName": "disk", "Message": `The device, \Device\Harddisk0\DR0, has a bad block.`, "TimeGenerated": stamp(time.Duration(n) * time.Minute)}); err != nil {
+	for n, e := range []values{
+		{"SourceName": "disk", "EventCode": "7", "Message": `The device, \Device\Harddisk0\DR0, has a bad block.`},
+		{"SourceName": "disk", "EventCode": "7", "Message": `The device, \Device\Harddisk0\DR0, has a bad block.`},
+		{"SourceName": "disk", "EventCode": "7", "Message": `The device, \Device\Harddisk0\DR0, has a bad block.`},
+		{"SourceName": "Ntfs", "EventCode": "55", "Message": "The file system structure on volume C: cannot be used."},
+	} {
+		e["Logfile"], e["RecordNumber"], e["EventType"], e["TimeGenerated"] = "System", fmt.Sprint(1000+n), "1", stamp(time.Duration(n)*time.Minute)
+		if err := p.addTo(func(k Kind) bool { return k == Failing }, "Win32_NTLogEvent", e); err != nil {
 			return err
 		}
 	}

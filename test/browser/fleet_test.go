@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -15,16 +17,17 @@ import (
 // internal/fleetsim.
 type fleet struct {
 	t              *testing.T
-	Hosts          []struct{ Name, URL string } // HOST00001, http://127.96.0.1:40001/wsman
-	User, Password string                       // the same everywhere
+	Hosts          []struct{ Name, URL, Kind string } // HOST00001, http://127.96.0.1:40001/wsman, healthy
+	User, Password string                             // the same everywhere
 
 	in  io.WriteCloser
 	out *json.Decoder
 }
 
 // simulate starts hosts: each has 60 services, of which Spooler, Fax, which needs it, and
-// W32Time run, two disks and some events.
-func simulate(t *testing.T, hosts int) *fleet {
+// W32Time run, two disks and some events. More are options of internal/fleetsim, as in
+// "Dead":0.01.
+func simulate(t *testing.T, hosts int, more ...string) *fleet {
 	t.Helper()
 	path := filepath.Join(filepath.Dir(binary(t)), "simulator")
 	if _, err := os.Stat(path); err != nil {
@@ -37,7 +40,7 @@ func simulate(t *testing.T, hosts int) *fleet {
 	}
 	f := &fleet{t: t}
 	cmd := exec.Command(path)
-	cmd.Env = append(os.Environ(), fmt.Sprintf(`CASEMENT_FLEETSIM={"Hosts":%d}`, hosts))
+	cmd.Env = append(os.Environ(), fmt.Sprintf(`CASEMENT_FLEETSIM={%s}`, strings.Join(append(more, fmt.Sprintf(`"Hosts":%d`, hosts)), ",")))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -67,12 +70,17 @@ func (f *fleet) join(m *machine, tags ...string) {
 	f.t.Helper()
 	type server struct {
 		Name     string   `json:"name"`
+		Address  string   `json:"address"`
 		Endpoint string   `json:"endpoint"`
 		Tags     []string `json:"tags,omitempty"`
 	}
 	var list []server
 	for _, h := range f.Hosts {
-		list = append(list, server{h.Name, h.URL, tags})
+		u, err := url.Parse(h.URL)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		list = append(list, server{h.Name, u.Hostname(), h.URL, tags})
 	}
 	var b bytes.Buffer
 	if err := json.NewEncoder(&b).Encode(list); err != nil {
