@@ -331,9 +331,7 @@ func (c *Console) finish(rq *request, d *eventsData) {
 func (c *Console) loadEvents(ctx context.Context, rq *request, e Entry, conn *casement.Connection) (any, bool, error) {
 	q, err := parseEventQuery(rq.URL.Query())
 	d := eventsData{Q: q, Path: serverPath(e.Name, "events"), Topics: []string{eventTopic(e.Name, q)}}
-	for _, k := range kindsOf(e) {
-		d.Sources = append(d.Sources, k)
-	}
+	d.Sources = kindsOf(e)
 	if err == nil {
 		d.List, d.Cut, err = readEvents(ctx, conn, e.Name, q.filter())
 	} else {
