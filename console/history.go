@@ -98,7 +98,7 @@ type history struct {
 
 const historyPrefix = "history/"
 
-func (h *history) of(name string) *memory {
+func (h *history) memory(name string) *memory {
 	name = strings.ToLower(name)
 	m := h.rows[name]
 	if m == nil {
@@ -124,7 +124,7 @@ func (h *history) note(e Entry) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	m := h.of(e.Name)
+	m := h.memory(e.Name)
 	if s.Full.Unix()/m.coarse.step >= m.coarse.last && m.coarse.note(s.Full, v) {
 		m.changed = true
 	}
@@ -134,7 +134,7 @@ func (h *history) note(e Entry) {
 func (h *history) sample(name string, at time.Time, v [counters]*float64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	m := h.of(name)
+	m := h.memory(name)
 	if m.fine == nil {
 		m.fine = newRing(fineStep, fineSlots)
 	}
@@ -163,6 +163,12 @@ func (h *history) points(name string, counter int, from time.Time) []point {
 		list = append(list, p)
 	}
 	return append(list, coarse...)
+}
+
+// of gives the load and the memory of a server in the last week, by refreshes.
+func (h *history) of(name string) (cpu, memory []point) {
+	from := time.Now().Add(-coarseSlots * coarseStep)
+	return h.points(name, counterCPU, from), h.points(name, counterMemory, from)
 }
 
 // forget drops a server that is gone.
