@@ -56,7 +56,7 @@ func doRun(ctx context.Context, j *job) (Result, error) {
 	if p.Timeout > 0 {
 		limit = time.Duration(p.Timeout) * time.Second
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, tooLong(limit))
 	defer cancel()
 	c, err := j.proven(ctx)
 	if err != nil {
@@ -93,6 +93,9 @@ func command(ctx context.Context, j *job, c *casement.Connection, line, director
 			err = context.Cause(ctx)
 		}
 		r := outcomeOf(j, err)
+		if _, long := err.(tooLong); long { //nolint:errorlint // it is context's cause as it stands
+			r = Result{State: OutcomeUnknown, Words: err.Error()}
+		}
 		r.Output, r.Cut = out.text()
 		return r, nil
 	}
@@ -102,6 +105,13 @@ func command(ctx context.Context, j *job, c *casement.Connection, line, director
 	}
 	r.Output, r.Cut = out.text()
 	return r, nil
+}
+
+// tooLong is the end of a command that had the time that was asked for.
+type tooLong time.Duration
+
+func (t tooLong) Error() string {
+	return fmt.Sprintf("it had not ended after %v and was told to stop; what it did until then is not known", time.Duration(t))
 }
 
 // bounded keeps the first MaxOutput octets that are written.

@@ -41,6 +41,7 @@ const (
 	codeNTLMBlocked     wsman.Code = 0x80070791 // ERROR_NTLM_BLOCKED
 	codeStatusNTLM      wsman.Code = 0xC0000418 // STATUS_NTLM_BLOCKED
 	codeLogonFailure    wsman.Code = 0x8007052E
+	codeNamelessAddress wsman.Code = 0x803381BB // an address, and nothing to sign in with
 )
 
 // stateOfCode is what a code means for the server, whoever saw it.
@@ -78,6 +79,7 @@ var stateOfCode = map[uint32]State{
 	uint32(krb5.NoCredentials):                    CredentialsNotValid,
 	uint32(codeLogonFailure):                      CredentialsNotValid,
 	uint32(wsman.CodeExplicitCredentialsRequired): CredentialsNotValid,
+	uint32(codeNamelessAddress):                   CredentialsNotValid,
 
 	uint32(wsman.CodeServerNotTrusted): NegotiateError,
 	uint32(codeNTLMBlocked):            NegotiateError,
@@ -224,6 +226,9 @@ func hexOf(code uint32) string {
 	return fmt.Sprintf("0x%08X", code)
 }
 
+// noCredential is why nobody could sign in.
+const noCredential = "no credential is bound to it, and there are no Kerberos tickets; 'casement pool credential add NAME --user USER --for all' keeps one"
+
 // sentence says in a sentence what went wrong, with its code and the code's name.
 func sentence(err error) string {
 	code, _ := codeOf(err)
@@ -234,6 +239,8 @@ func sentence(err error) string {
 	switch {
 	case errors.As(err, &k):
 		words = k.Detail
+	case errors.As(err, &f) && (f.Code == wsman.CodeExplicitCredentialsRequired || f.Code == codeNamelessAddress):
+		words = noCredential // our own client says so: it has nothing to sign in with
 	case errors.As(err, &f):
 		if words = f.Message; words == "" {
 			words = f.Text()

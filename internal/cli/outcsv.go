@@ -57,6 +57,17 @@ func (c *csvRows) write(host string, batch []*cim.Instance) error {
 	return err
 }
 
+// heads prints the names of columns where there are no rows, so that who reads the output
+// finds what it expects.
+func (c *csvRows) heads(names []string) error {
+	if err := c.csv.Write(names); err != nil {
+		return err
+	}
+	c.csv.Flush()
+	_, err := c.w.Write(c.buf.Bytes())
+	return err
+}
+
 func (c *csvRows) line(host, first string, fields []string) error {
 	if host != "" {
 		fields = append([]string{first}, fields...)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/casementhq/casement/cim"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // formats are the values of -o. list is what table becomes on a terminal that is
@@ -63,13 +62,7 @@ func newRows(format string, w io.Writer) rowWriter {
 	case "list":
 		return &tableRows{w: w, list: true}
 	}
-	width := 0
-	if fd, ok := terminal(w); ok {
-		if cols, _, err := term.GetSize(fd); err == nil {
-			width = cols
-		}
-	}
-	return &tableRows{w: w, width: width}
+	return &tableRows{w: w, width: terminalWidth(w)}
 }
 
 // columns are the property names of a batch of rows.
@@ -138,6 +131,9 @@ func (l *listing) print(w io.Writer) error {
 	}
 	class.Seal()
 	out := newRows(l.format, w)
+	if c, ok := out.(*csvRows); ok && len(l.rows) == 0 {
+		return c.heads(l.columns)
+	}
 	batch := make([]*cim.Instance, len(l.rows))
 	for n, row := range l.rows {
 		batch[n] = cim.MakeInstance(class, row)

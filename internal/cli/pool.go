@@ -40,8 +40,15 @@ func newPool(s Streams) *cobra.Command {
 	p.StringVar(&f.cert, "nats-cert", "", "file of the certificate for the cluster, PEM")
 	p.StringVar(&f.key, "nats-key", "", "file of its key")
 	p.StringVar(&f.ca, "nats-ca", "", "file of the authority that the cluster's certificate is checked by")
-	p.StringVar(&f.identity, "identity", "", "file of the key that opens credentials (default identity in the pool's folder)")
-	p.Uint16Var(&f.sinkPort, "sink-port", 0, "the port that servers call beside 135 where callbacks are tried, those added with --transport both (default: a free one)")
+	p.StringVar(&f.identity, "identity", "", "file of the key that opens credentials (default: in the pool's folder)")
+	p.Uint16Var(&f.sinkPort, "sink-port", 0, "port that servers call beside 135 where callbacks are tried (default: a free one)")
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		hint := ""
+		if strings.Contains(c.Use, "FILTER") || strings.Contains(c.Use, "SERVERS") {
+			hint = "; a filter or a tag that begins with - stands behind --, as in '" + c.CommandPath() + " -- -tag:web'"
+		}
+		return usageError("%w (see '%s --help'%s)", err, c.CommandPath(), hint)
+	})
 	for _, add := range poolCommands {
 		c.AddCommand(add(s, &f))
 	}
@@ -100,11 +107,15 @@ func splitNames(args []string) []string {
 	return list
 }
 
-// pickServers finds what SERVERS names: names, all, or a filter.
+// pickServers finds what SERVERS names: names, all, or a filter. What is not there is a
+// wrong command line, since nothing was tried.
 func pickServers(p *pool.Pool, operand string) ([]string, error) {
 	all := p.Servers()
+	if len(all) == 0 {
+		return nil, usageError("the pool is empty; 'casement pool add NAME' adds the first server")
+	}
 	if strings.EqualFold(operand, "all") {
-		return serverNames(all), someServer(all, operand)
+		return serverNames(all), nil
 	}
 	list := splitNames([]string{operand})
 	isName := func(name string) bool { _, err := p.Get(name); return err == nil }
@@ -114,7 +125,10 @@ func pickServers(p *pool.Pool, operand string) ([]string, error) {
 			return nil, usageError("%w", err)
 		}
 		picked := filter.Pick(all, time.Now())
-		return serverNames(picked), someServer(picked, operand)
+		if len(picked) == 0 {
+			return nil, usageError("none of the %d servers of the pool matches %s; 'casement pool list' shows them", len(all), operand)
+		}
+		return serverNames(picked), nil
 	}
 	if len(list) == 0 {
 		return nil, usageError("SERVERS is empty")
@@ -122,11 +136,22 @@ func pickServers(p *pool.Pool, operand string) ([]string, error) {
 	for n, name := range list {
 		e, err := p.Get(name)
 		if err != nil {
-			return nil, err
+			return nil, noServer(all, name)
 		}
 		list[n] = e.Name
 	}
 	return list, nil
+}
+
+// noServer says that no server has a name, and what may have been meant.
+func noServer(all []pool.Entry, name string) error {
+	isTag := func(e pool.Entry) bool {
+		return slices.ContainsFunc(e.Tags, func(t string) bool { return strings.EqualFold(t, name) })
+	}
+	if slices.ContainsFunc(all, isTag) {
+		return usageError("no server of the pool has the name %s; tag:%s are those with this tag", name, name)
+	}
+	return usageError("no server of the pool has the name %s; 'casement pool list' shows what is there", name)
 }
 
 func serverNames(list []pool.Entry) []string {
@@ -135,11 +160,4 @@ func serverNames(list []pool.Entry) []string {
 		names[n] = e.Name
 	}
 	return names
-}
-
-func someServer(list []pool.Entry, operand string) error {
-	if len(list) > 0 {
-		return nil
-	}
-	return usageError("no server of the pool matches %s; 'casement pool list' shows what is there", operand)
 }

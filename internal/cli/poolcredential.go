@@ -118,6 +118,11 @@ func credentialList(s Streams, f *poolFlags) *cobra.Command {
 			}
 			l := listing{format: *format, columns: []string{"Name", "User", "Authentication", "For"}}
 			for _, n := range list {
+				for i, what := range n.For {
+					if n.For[i] = "tag:" + what; what == pool.ForAll {
+						n.For[i] = "all"
+					}
+				}
 				l.add(n.Name, n.User, string(n.Scheme), strings.Join(n.For, " "))
 			}
 			return l.print(s.Out)

@@ -6,11 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/pool"
+	"github.com/casementhq/casement/pool/lists"
 	"github.com/spf13/cobra"
 )
 
@@ -57,11 +60,25 @@ func poolAdd(s Streams, f *poolFlags) *cobra.Command {
 
 func poolList(s Streams, f *poolFlags) *cobra.Command {
 	c := &cobra.Command{Use: "list [FILTER...]", Short: "List the servers and the state of each",
-		Long: "List the servers and the state of each, as it was last found. FILTER is words, which some column\n" +
-			"has, and KEY:VALUE pairs, all of which must match; commas stand between alternatives, - excludes, and > and <\n" +
-			"compare numbers and ages: state (ok, info, attention, blocked, none, or a text), tag, role, os,\n" +
-			"transport, as, domain, name, credential, ip, reason, cpu, memory, disk, events, services, missed, last, uptime.\n\nExit codes: 0 listed, 1 failed, 2 wrong command line.",
-		Example: "  casement pool list\n  casement pool list state:blocked,attention\n  casement pool list 'tag:web' 'last:>1h' -o csv"}
+		Long: `List the servers and the state of each, as it was last found; 'casement pool refresh' asks them.
+
+FILTER is words, which some column has, and KEY:VALUE pairs, all of which must match. Commas stand
+between alternatives, - before a word or a key excludes (write -- before it), and > and < compare:
+
+  state                 ok, info, attention, blocked, none, or a part of its text
+  name, tag, role, os, domain, ip, reason, transport
+  credential, as        what the entry names; the account that was signed in
+  alert                 a threshold that is passed: cpu, memory, disk, service, events
+  cpu, memory, disk     per cent in use; of the fullest disk
+  events                of the last 24 hours
+  services              that need attention
+  failures, missed      parts of the data, and probes in a row, without an answer
+  last, uptime          since the last contact, since the start, in s, m, h or d
+
+-o json, csv and xml give per cent as numbers, and nothing for what is not known.
+
+Exit codes: 0 listed, 1 failed, 2 wrong command line.`,
+		Example: "  casement pool list\n  casement pool list state:blocked,attention\n  casement pool list 'tag:web' 'last:>1h' -o csv\n  casement pool list -- -state:ok"}
 	format := formatFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		filter, err := pool.ParseFilter(strings.Join(args, " "))
@@ -75,24 +92,16 @@ func poolList(s Streams, f *poolFlags) *cobra.Command {
 				fmt.Fprintln(s.Err, "The pool is empty. Add the first server with 'casement pool add NAME'.")
 				return nil
 			}
-			l := listing{format: *format, columns: []string{"Name", "Manageability", "Reason", "LastContact", "OS", "CPU", "Memory", "Disk", "Tags"}}
-			for _, e := range picked {
-				state, level := e.Condition()
-				r := poolRow(e)
-				contact := ""
-				if e.Snapshot != nil && !e.Snapshot.Contact.IsZero() {
-					if contact = e.Snapshot.Contact.UTC().Format(time.RFC3339); *format == "table" {
-						contact = ago(now.Sub(e.Snapshot.Contact))
-					}
-				}
-				text := string(state)
-				if *format == "table" {
-					text = levelSigns[level] + " " + text
-				}
-				l.add(e.Name, text, r.reason, contact, r.os, r.cpu, r.memory, r.disk, strings.Join(e.Tags, " "))
+			l := listServers(picked, now, *format)
+			var left []string
+			if width := terminalWidth(s.Out); *format == "table" && width > 0 {
+				l, left = l.fitted(width, serverFit)
 			}
 			if err := l.print(s.Out); err != nil {
 				return err
+			}
+			if len(left) > 0 {
+				fmt.Fprintf(s.Err, "Not shown, for want of width: %s; -o list has all.\n", strings.Join(left, ", "))
 			}
 			if len(args) > 0 && *format == "table" {
 				fmt.Fprintf(s.Err, "%d of %d, filtered\n", len(picked), len(all))
@@ -103,32 +112,86 @@ func poolList(s Streams, f *poolFlags) *cobra.Command {
 	return c
 }
 
+// serverFit is how the table of servers fits a terminal.
+var serverFit = fitting{
+	cut:   []cut{{"Name", 20}, {"Manageability", 24}, {"Reason", 24}, {"OS", 14}, {"Tags", 8}},
+	spare: []string{"OS", "Tags", "CPU", "Memory", "Disk", "LastContact"},
+}
+
+// listServers is the list for people, or with the level in a column of its own, numbers
+// without units and nothing for what is not known, for programs.
+func listServers(list []pool.Entry, now time.Time, format string) *listing {
+	people := format == "table" || format == "list"
+	l := &listing{format: format, columns: []string{"Name", "Manageability", "Reason", "LastContact", "OS", "CPU", "Memory", "Disk", "Tags"}}
+	if !people {
+		l.columns = slices.Insert(l.columns, 2, "Level")
+	}
+	for _, e := range list {
+		state, level := e.Condition()
+		r := poolRow(e)
+		var contact any = cim.Null(cim.String)
+		switch {
+		case !r.contact.IsZero() && format == "table":
+			contact = ago(now.Sub(r.contact))
+		case !r.contact.IsZero():
+			contact = rfc3339(r.contact)
+		}
+		row := []any{e.Name, string(state), r.reason, contact, r.os, percent(r.cpu, people), percent(r.memory, people), percent(r.disk, people), strings.Join(e.Tags, " ")}
+		if people {
+			row[1] = levelSigns[level] + " " + string(state)
+		} else {
+			row = slices.Insert(row, 2, any(string(level)))
+		}
+		l.add(row...)
+	}
+	return l
+}
+
+// percent is a number with its unit for people, and bare for programs, which get NULL
+// where it is not known.
+func percent(n *int, people bool) any {
+	switch {
+	case n == nil && people:
+		return ""
+	case n == nil:
+		return cim.Null(cim.Sint64)
+	case people:
+		return fmt.Sprintf("%d%%", *n)
+	}
+	return *n
+}
+
 // levelSigns go before a state: the shape tells what the colour would.
 var levelSigns = map[pool.Level]string{pool.LevelOK: "●", pool.LevelInfo: "◐", pool.LevelAttention: "▲", pool.LevelBlocked: "✕", pool.LevelNone: "○"}
 
-// shownServer is what a row shows of a snapshot; "" where it is not known.
-type shownServer struct{ reason, os, cpu, memory, disk string }
+// shownServer is what a row shows of a snapshot: zero or nil where it is not known. Numbers
+// are per cent.
+type shownServer struct {
+	reason, os        string
+	contact           time.Time
+	cpu, memory, disk *int
+}
 
 func poolRow(e pool.Entry) (r shownServer) {
 	x := e.Snapshot
 	if x == nil {
 		return r
 	}
-	r.reason = x.Reason
+	r.reason, r.contact = x.Reason, x.Contact
 	if x.Facts != nil {
 		r.os = strings.TrimPrefix(x.Facts.OS, "Microsoft ")
 	}
-	percent := func(part, whole uint64) string { return fmt.Sprintf("%d%%", 100-min(part, whole)*100/whole) }
+	used := func(free, whole uint64) *int { return new(int(100 - min(free, whole)*100/whole)) }
 	if x.Counters != nil && x.Counters.CPU != nil {
-		r.cpu = fmt.Sprintf("%.0f%%", *x.Counters.CPU)
+		r.cpu = new(int(math.Round(*x.Counters.CPU)))
 	}
 	if x.Counters != nil && x.Counters.Available != nil && x.Facts != nil && x.Facts.Memory > 0 {
-		r.memory = percent(*x.Counters.Available, x.Facts.Memory)
+		r.memory = used(*x.Counters.Available, x.Facts.Memory)
 	}
 	fullest := -1.0
 	for _, d := range x.Disks {
 		if d.Size > 0 && 1-float64(d.Free)/float64(d.Size) > fullest {
-			fullest, r.disk = 1-float64(d.Free)/float64(d.Size), percent(d.Free, d.Size)
+			fullest, r.disk = 1-float64(d.Free)/float64(d.Size), used(d.Free, d.Size)
 		}
 	}
 	return r
@@ -151,14 +214,14 @@ func ago(d time.Duration) string {
 
 func poolShow(s Streams, f *poolFlags) *cobra.Command {
 	c := &cobra.Command{Use: "show NAME", Short: "Show all that is known of a server", Args: operands(1, 1, "a name"),
-		Long:    "Show all that is known of a server; -o json has the tiles too.\n\nExit codes: 0 shown, 1 no such server, 2 wrong command line.",
+		Long:    "Show all that is known of a server; -o json has the tiles too.\n\nExit codes: 0 shown, 1 failed, 2 wrong command line or no such server.",
 		Example: "  casement pool show web1\n  casement pool show web1 -o json"}
 	format := formatFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		return f.with(c, func(ctx context.Context, p *pool.Pool) error {
 			e, err := p.Get(args[0])
 			if err != nil {
-				return err
+				return noServer(p.Servers(), args[0])
 			}
 			if *format == "json" {
 				j := json.NewEncoder(s.Out)
@@ -169,12 +232,13 @@ func poolShow(s Streams, f *poolFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l := listing{format: *format, columns: []string{"Name", "Manageability", "Reason", "Address", "Endpoint", "Transport", "Credential", "User", "Tags", "Paused", "Added", "AddedBy", "Note", "LastContact", "OS", "Domain", "Addresses", "Booted", "CPU", "Memory", "Disk"}}
+			l := listing{format: *format, columns: []string{"Name", "Manageability", "Level", "Reason", "Address", "Endpoint", "Transport", "Credential", "User", "Tags", "Paused", "Added", "AddedBy", "Note", "LastContact", "OS", "Domain", "Addresses", "Booted", "CPU", "Memory", "Disk"}}
 			if *format == "table" {
 				l.format = "list"
 			}
-			state, _ := e.Condition()
+			state, level := e.Condition()
 			r := poolRow(e)
+			people := *format == "table" || *format == "list"
 			var facts pool.Facts
 			contact, booted, transport := "", "", string(e.Transport)
 			if x := e.Snapshot; x != nil {
@@ -187,8 +251,8 @@ func poolShow(s Streams, f *poolFlags) *cobra.Command {
 				}
 			}
 			booted = rfc3339(facts.Booted)
-			l.add(e.Name, string(state), r.reason, e.Address, e.Endpoint, transport, as.Name, as.User, strings.Join(e.Tags, " "), e.Paused, rfc3339(e.Added), e.AddedBy, e.Note,
-				contact, r.os, facts.Domain, strings.Join(facts.Addresses, " "), booted, r.cpu, r.memory, r.disk)
+			l.add(e.Name, string(state), string(level), r.reason, e.Address, e.Endpoint, transport, as.Name, as.User, strings.Join(e.Tags, " "), e.Paused, rfc3339(e.Added), e.AddedBy, e.Note,
+				contact, r.os, facts.Domain, strings.Join(facts.Addresses, " "), booted, percent(r.cpu, people), percent(r.memory, people), percent(r.disk, people))
 			return l.print(s.Out)
 		})
 	}
@@ -233,6 +297,11 @@ func poolTag(s Streams, f *poolFlags) *cobra.Command {
 		Long:    "Give servers tags; one with - before it is taken away (write -- before the operands then).\n\nExit codes: 0 done, 1 failed, 2 wrong command line or no such server.",
 		Example: "  casement pool tag web1,web2 tokyo\n  casement pool tag -- tag:tokyo -old"}
 	c.RunE = func(c *cobra.Command, args []string) error {
+		for _, tag := range args[1:] {
+			if err := lists.CheckTag(strings.TrimPrefix(tag, "-")); err != nil {
+				return usageError("%w", err)
+			}
+		}
 		return f.each(c, s, args[0], "tagged", func(ctx context.Context, p *pool.Pool, name string) error {
 			return p.Update(ctx, name, func(e *pool.Server) error {
 				for _, tag := range args[1:] {

@@ -12,10 +12,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/pool"
 	"github.com/spf13/cobra"
 )
@@ -55,6 +57,9 @@ func (t *poolTask) do(c *cobra.Command, s Streams, f *poolFlags, operand string,
 		return err
 	}
 	if t.noWait {
+		if f.nats == "" && p.Holder() {
+			fmt.Fprintln(s.Err, "Nobody serves the pool now: it waits for 'casement pool serve' or 'casement up'.")
+		}
 		_, err := fmt.Fprintln(s.Out, w.ID)
 		return err
 	}
@@ -148,7 +153,11 @@ func reportWork(s Streams, results []pool.Result) error {
 		return fmt.Errorf("%s: %s: %s", r.Server, r.State, strings.TrimSpace(r.Code+" "+r.Words))
 	}
 	fmt.Fprintf(s.Err, "\n%d of %d servers are not done:\n\n", len(l.rows), len(results))
-	if err := l.print(s.Err); err != nil {
+	var whole bytes.Buffer // no terminal, so that the end of a line is not cut off: that is what to do
+	if err := l.print(&whole); err != nil {
+		return err
+	}
+	if _, err := whole.WriteTo(s.Err); err != nil {
 		return err
 	}
 	return &exitError{code: exitFailure}
@@ -178,7 +187,9 @@ func poolRun(s Streams, f *poolFlags) *cobra.Command {
 	var timeout time.Duration
 	c := &cobra.Command{Use: "run SERVERS -- COMMAND...", Short: "Run a command on many servers", Args: operands(2, -1, "servers and a command"),
 		Long: "Run a command line on servers, with an empty input; each line of output shows its server. It is\n" +
-			"run once on each: where a server is lost in the middle the outcome is unknown, and it is not repeated.\n\n" + poolHelp + poolExitCodes,
+			"run once on each: where a server is lost in the middle the outcome is unknown, and it is not\n" +
+			"repeated. Several words are joined with blanks, and read by the shell of each server: quote them\n" +
+			"all as one where that matters. Ctrl-C cancels, and once more leaves.\n\n" + poolHelp + poolExitCodes,
 		Example: "  casement pool run tag:web -- uptime\n  casement pool run all -- 'ipconfig /all | findstr IPv4'"}
 	t.flags(c)
 	c.Flags().StringVarP(&p.Directory, "directory", "d", "", "where the command starts (default: the account's home)")
@@ -221,7 +232,8 @@ func poolQuery(s Streams, f *poolFlags) *cobra.Command {
 	var t poolTask
 	var p pool.QueryParameters
 	c := &cobra.Command{Use: "query SERVERS WQL", Short: "Ask many servers one question", Args: operands(2, 2, "servers and a query"),
-		Long: "Ask servers a question in WQL; each row shows its server.\n\n" + poolHelp + poolExitCodes, Example: "  casement pool query tag:web \"SELECT Name, State FROM Win32_Service WHERE StartMode='Auto'\""}
+		Long: "Ask servers a question in WQL; each row shows its server. Values are the texts that the server\n" +
+			"sent, numbers too.\n\n" + poolHelp + poolExitCodes, Example: "  casement pool query tag:web \"SELECT Name, State FROM Win32_Service WHERE StartMode='Auto'\""}
 	t.flags(c)
 	format := formatFlag(c)
 	c.Flags().StringVarP(&p.Namespace, "namespace", "n", "", `namespace (default root\cimv2)`)
@@ -326,18 +338,18 @@ func poolWork(s Streams, f *poolFlags) *cobra.Command {
 			case len(args) == 0:
 				return listWorks(ctx, s, p, *format)
 			case cancel:
-				return p.Cancel(ctx, args[0])
-			case len(args) == 2:
-				text, err := p.Output(ctx, args[0], args[1])
-				if err != nil {
+				if err := p.Cancel(ctx, args[0]); err != nil {
 					return err
 				}
-				_, err = io.WriteString(harmless{s.Out}, text)
+				_, err := fmt.Fprintln(s.Out, "Cancelled: what waits is dropped, and what runs is told to stop.")
 				return err
 			}
 			_, results, err := p.Work(ctx, args[0])
 			if err != nil {
 				return err
+			}
+			if len(args) == 2 {
+				return printOutput(ctx, s, p, args[0], args[1], results)
 			}
 			l := listing{format: *format, columns: []string{"Server", "State", "Code", "Words", "Took", "Worker"}}
 			for _, r := range results {
@@ -353,14 +365,40 @@ func poolWork(s Streams, f *poolFlags) *cobra.Command {
 	return c
 }
 
+// printOutput prints what a work printed on a server, or that it printed nothing.
+func printOutput(ctx context.Context, s Streams, p *pool.Pool, id, server string, results []pool.Result) error {
+	n := slices.IndexFunc(results, func(r pool.Result) bool { return strings.EqualFold(r.Server, server) })
+	if n < 0 {
+		return fmt.Errorf("%s is none of the servers of this work; 'casement pool work %s' shows them", server, id)
+	}
+	r := results[n]
+	text, err := p.Output(ctx, id, r.Server)
+	if errors.Is(err, cim.ErrNotFound) {
+		_, err := fmt.Fprintf(s.Err, "%s printed nothing: %s\n", r.Server, printable(strings.TrimSpace(strings.Join([]string{string(r.State), r.Code, r.Words}, " "))))
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(harmless{s.Out}, text)
+	return err
+}
+
 func listWorks(ctx context.Context, s Streams, p *pool.Pool, format string) error {
 	works, err := p.Works(ctx)
 	if err != nil {
 		return err
 	}
-	l := listing{format: format, columns: []string{"ID", "Action", "State", "Servers", "Done", "Failed", "By", "Created"}}
+	l := &listing{format: format, columns: []string{"ID", "Action", "State", "Servers", "Done", "Failed", "By", "Created"}}
 	for _, w := range works {
-		l.add(w.ID, string(w.Action.Kind), string(w.Tally.State()), len(w.Targets), w.Tally.Done, w.Tally.Failed+w.Tally.Unknown, w.By, rfc3339(w.Created))
+		created := rfc3339(w.Created)
+		if format == "table" {
+			created = ago(time.Since(w.Created))
+		}
+		l.add(w.ID, string(w.Action.Kind), string(w.Tally.State()), len(w.Targets), w.Tally.Done, w.Tally.Failed+w.Tally.Unknown, w.By, created)
+	}
+	if width := terminalWidth(s.Out); format == "table" && width > 0 {
+		l, _ = l.fitted(width, fitting{cut: []cut{{"By", 6}}, spare: []string{"By", "Done"}})
 	}
 	return l.print(s.Out)
 }
