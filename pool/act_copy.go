@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement"
+	"github.com/casementhq/casement/internal/filecopy"
 )
 
 // MaxCopy bounds a file that is copied to many servers, in octets.
@@ -59,6 +61,10 @@ func doCopy(ctx context.Context, j *job) (Result, error) {
 	}
 	j.sent = true
 	done, err := c.CopyTo(ctx, file, p.To, casement.CopyOptions{})
+	if errors.Is(err, filecopy.ErrFar) {
+		// It said so, and the file has not taken its name.
+		return Result{State: Failed, Words: clean(strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), ""), maxSentence)}, nil
+	}
 	if err != nil {
 		return Result{}, err
 	}

@@ -166,6 +166,40 @@ func (p *Pool) Update(ctx context.Context, name string, change func(*Server) err
 	}
 }
 
+// Rename gives a server another name, under which it is asked anew: what was found under
+// the old one is forgotten. cim.ErrNotFound, cim.ErrAlreadyExists, and what Server.Clean
+// returns.
+func (p *Pool) Rename(ctx context.Context, name, to string) error {
+	e, err := p.Get(name)
+	if err != nil {
+		return err
+	}
+	s := e.Server
+	if s.Name = to; keyOf(to) != keyOf(name) {
+		if err := p.Add(ctx, []Server{s}); err != nil {
+			return err
+		}
+		return p.Remove(ctx, name)
+	}
+	if err := s.Clean(); err != nil {
+		return err
+	}
+	value, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	key := keyOf(name)
+	was, _ := p.fleet.revisions(key)
+	revision, err := p.servers.Update(ctx, key, value, was)
+	if err != nil {
+		return err
+	}
+	return p.fleet.await(ctx, func() bool {
+		server, _ := p.fleet.revisions(key)
+		return server >= revision
+	})
+}
+
 // Remove forgets a server and what is known of it: cim.ErrNotFound.
 func (p *Pool) Remove(ctx context.Context, name string) error {
 	if _, err := p.Get(name); err != nil {

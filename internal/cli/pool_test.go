@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"crypto/rand"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,6 +69,43 @@ func TestPool(t *testing.T) {
 	pool("", "list", "dead", "-o", "json").want(t, 0, `"CPU":null,"Memory":null,"Disk":null`, `"LastContact":null`)
 	pool("", "show", "one").want(t, 0, "Level ")
 	pool("", "run", "one", "--limit", "1s", "--", "sleep 60").want(t, 1, "it had not ended after 1s and was told to stop")
+	pool("", "invoke", "one,two", "Win32_Process", "Create", "CommandLine=true").want(t, 0, "one: ReturnValue 0 {\"ProcessId\":", "two: ReturnValue 0 ")
+	pool("", "invoke", "all", "SELECT * FROM Win32_Process WHERE Handle='none'", "Terminate").want(t, 1, "3 of 3 servers", "the query finds nothing")
+	if r := pool("", "invoke", "all", "Win32_Process", "Create", "CommandLine=true").want(t, 1, "1 of 3 servers"); strings.Contains(r.out, "dead") {
+		t.Errorf("a server that is not there returned something: %s", r.out)
+	}
+	pool("", "invoke", "one", "Win32_Process.Handle=", "Terminate").want(t, 2, "the path is not one of CIM")
+	pool("", "invoke", "one", "Win32_Process", "Create", "true").want(t, 2, "a parameter is NAME=VALUE")
+	to := filepath.Join(os.TempDir(), "casement-copied-"+rand.Text()) // where the service's user may write
+	defer os.Remove(to)
+	pool("", "copy", "one", file, "/no/such/folder/file").want(t, 1, "one: failed: copy password to /no/such/folder/file: the far end failed with exit code")
+	pool("", "copy", "one", file, to).want(t, 0, "1 of 1 done")
+	if b, err := os.ReadFile(to); err != nil || string(b) != host.Password+"\nmore\n" {
+		t.Errorf("%q, %v", b, err)
+	}
+	pool("", "copy", "one,dead", file, to).want(t, 1, "1 of 2 done", "1 of 2 servers are not done")
+	big := filepath.Join(t.TempDir(), "big")
+	if err := os.WriteFile(big, make([]byte, 512<<10+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pool("", "copy", "one", big, to).want(t, 2, "larger than 512 kB; 'casement cp'")
+
+	pool("", "change", "one").want(t, 2, "nothing to change is named")
+	pool("", "change", "one,two", "--address", "127.0.0.1").want(t, 2, "belong to one server")
+	pool("", "change", "one", "--transport", "smb").want(t, 2, "its transport is not")
+	pool("", "change", "two", "--note", "moves", "--pause").want(t, 0, "1 changed")
+	pool("", "show", "two").want(t, 0, "Paused", "true", "moves", "Endpoint      : "+host.HTTP)
+	pool("", "change", "two", "--resume").want(t, 0)
+	pool("", "list", "two", "-o", "csv").want(t, 0, "two,Online,")
+	pool("", "rename", "two", "one").want(t, 1, "already")
+	pool("", "rename", "two", "a b").want(t, 2, "not a name or an address")
+	pool("", "rename", "nobody", "x").want(t, 2, "no server of the pool")
+	pool("", "rename", "two", "three").want(t, 0, "two is three now")
+	pool("", "list", "-o", "csv").want(t, 0, "three,Not yet checked")
+	pool("", "rename", "three", "Two").want(t, 0)
+	pool("", "rename", "two", "two").want(t, 0)
+	pool("", "show", "two").want(t, 0, "moves", "here")
+
 	pool("", "manage-as", "one", "--credential", "mine").want(t, 0, "1 changed")
 	pool("", "credential", "remove", "mine").want(t, 1, "it is that of one, two")
 	pool("", "tag", "--", "tag:here", "later", "-here").want(t, 0, "2 tagged")

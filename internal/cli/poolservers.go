@@ -273,14 +273,23 @@ func (f *poolFlags) each(c *cobra.Command, s Streams, operand, done string, do f
 		if err != nil {
 			return err
 		}
-		for _, name := range names {
-			if err := do(ctx, p, name); err != nil {
-				return err
-			}
-		}
-		_, err = fmt.Fprintf(s.Out, "%d %s.\n", len(names), done)
-		return err
+		return eachOf(ctx, s, p, names, done, do)
 	})
+}
+
+// eachOf does something with each server of a list, and says how many it were, also where
+// one fails.
+func eachOf(ctx context.Context, s Streams, p *pool.Pool, names []string, done string, do func(ctx context.Context, p *pool.Pool, name string) error) error {
+	for n, name := range names {
+		if err := do(ctx, p, name); err != nil {
+			if len(names) > 1 {
+				err = fmt.Errorf("%w (%d of %d %s before that)", err, n, len(names), done)
+			}
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(s.Out, "%d %s.\n", len(names), done)
+	return err
 }
 
 func poolRemove(s Streams, f *poolFlags) *cobra.Command {

@@ -16,6 +16,9 @@ import (
 	"github.com/casementhq/casement/wsman/wsmanclient"
 )
 
+// ErrFar is in the error where the program at the other side ended with one of its own.
+var ErrFar = errors.New("the far end failed")
+
 // Suffix marks a file that is not yet whole.
 const Suffix = ".casement-part"
 
@@ -128,7 +131,7 @@ func (r *runner) run(ctx context.Context, o wsmanclient.CommandOptions, stdin io
 	case code == exitMissing:
 		return ErrNotFound
 	case code != 0:
-		return fmt.Errorf("the far end failed with exit code %d: %s", code, strings.TrimSpace(string(said.b)))
+		return fmt.Errorf("%w with exit code %d: %s", ErrFar, code, strings.TrimSpace(string(said.b)))
 	}
 	return nil
 }
