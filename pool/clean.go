@@ -67,8 +67,10 @@ func (s *Server) wrong(detail string) error {
 
 // isHost tells whether text is a host name or an IP address.
 func isHost(text string) bool {
-	if _, err := netip.ParseAddr(text); err == nil {
-		return true
+	if a, err := netip.ParseAddr(text); err == nil {
+		return !strings.ContainsFunc(a.Zone(), func(r rune) bool { // the name of an interface, and nothing of a command
+			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
+		})
 	}
 	if text == "" || len(text) > longestName || strings.HasPrefix(text, "-") || strings.Contains(text, "..") || strings.Trim(text, ".") != text {
 		return false

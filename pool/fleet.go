@@ -2,7 +2,6 @@ package pool
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -46,8 +45,8 @@ func newFleet() *fleet {
 func (f *fleet) takeServer(e bus.Entry) error {
 	var s *Server
 	if !e.Deleted {
-		s = new(Server)
-		if err := json.Unmarshal(e.Value, s); err != nil {
+		var err error
+		if s, err = readServer(e); err != nil {
 			return err
 		}
 	}
@@ -65,8 +64,8 @@ func (f *fleet) takeServer(e bus.Entry) error {
 func (f *fleet) takeState(e bus.Entry) error {
 	var s *Snapshot
 	if !e.Deleted {
-		s = new(Snapshot)
-		if err := json.Unmarshal(e.Value, s); err != nil {
+		var err error
+		if s, err = readSnapshot(e); err != nil {
 			return err
 		}
 	}

@@ -76,15 +76,13 @@ func (w *worker) refresh(ctx context.Context, s Server, ask asking) (Snapshot, e
 	if err != nil {
 		return Snapshot{}, err
 	}
-	var prev Snapshot
+	prev := Snapshot{Server: s.Name, State: NotYetChecked, Level: LevelNone}
 	e, err := p.state.Get(ctx, key)
-	switch {
-	case err == nil:
-		err = json.Unmarshal(e.Value, &prev)
-	case errors.Is(err, bus.ErrNotFound):
-		prev, err = Snapshot{Server: s.Name, State: NotYetChecked, Level: LevelNone}, nil
-	}
-	if err != nil {
+	if err == nil {
+		if was, rerr := readSnapshot(e); rerr == nil {
+			prev = *was
+		}
+	} else if !errors.Is(err, bus.ErrNotFound) {
 		return Snapshot{}, err
 	}
 	begun := time.Now()
@@ -121,12 +119,11 @@ func (w *worker) keep(ctx context.Context, key string, next Snapshot, value []by
 			revision = 0
 			continue
 		}
-		var other Snapshot
-		if err == nil {
-			err = json.Unmarshal(e.Value, &other)
-		}
-		if err != nil || !other.Tried.Before(next.Tried) {
+		if err != nil {
 			return err
+		}
+		if other, rerr := readSnapshot(e); rerr == nil && !other.Tried.Before(next.Tried) {
+			return nil
 		}
 		revision = e.Revision
 	}
@@ -152,7 +149,7 @@ func (w *worker) task(ctx context.Context, t bus.Task) (bus.Outcome, error) {
 	p := w.pool
 	id, key, _ := strings.Cut(t.Topic, ".")
 	work, _, err := p.work(ctx, id)
-	if errors.Is(err, cim.ErrNotFound) {
+	if errors.Is(err, cim.ErrNotFound) || errors.Is(err, errUnreadable) {
 		return bus.Done, nil
 	}
 	if err != nil {
@@ -175,6 +172,9 @@ func (w *worker) task(ctx context.Context, t bus.Task) (bus.Outcome, error) {
 	}
 	j := &job{worker: w, parameters: work.Action.Parameters}
 	entry, err := p.Get(name)
+	if err == nil { // who wrote the work may not have checked it
+		err = work.Action.Check()
+	}
 	var as signIn
 	if err == nil {
 		j.server = entry.Server
@@ -318,7 +318,7 @@ func (w *worker) obey(ctx context.Context) error {
 	}
 	for e := range changes {
 		var work Work
-		if e.Deleted || e.Key == "" || json.Unmarshal(e.Value, &work) != nil || work.Cancelled.IsZero() {
+		if e.Deleted || e.Key == "" || json.Unmarshal(e.Value, &work) != nil || work.ID != e.Key || work.Cancelled.IsZero() {
 			continue
 		}
 		w.mu.Lock()

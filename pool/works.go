@@ -113,16 +113,19 @@ func (p *Pool) Works(ctx context.Context) ([]Work, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Work, len(entries))
-	for n, e := range entries {
-		if err := json.Unmarshal(e.Value, &list[n]); err != nil {
-			return nil, fmt.Errorf("the work %s cannot be read: %w", e.Key, err)
+	list := make([]Work, 0, len(entries))
+	for _, e := range entries {
+		w, err := readWork(e)
+		if err != nil {
+			p.log.Error("a work cannot be read", "error", err)
+			continue
 		}
-		if list[n].Tally.Ended.IsZero() {
-			if list[n], _, err = p.count(ctx, list[n], e.Revision); err != nil {
+		if w.Tally.Ended.IsZero() {
+			if w, _, err = p.count(ctx, w, e.Revision); err != nil {
 				return nil, err
 			}
 		}
+		list = append(list, w)
 	}
 	slices.SortFunc(list, func(a, b Work) int { return b.Created.Compare(a.Created) })
 	return list, nil
@@ -147,7 +150,7 @@ func (p *Pool) work(ctx context.Context, id string) (w Work, revision uint64, er
 		return w, 0, &cim.Error{Status: cim.ErrNotFound, Operation: "find the work", Path: id, Detail: "no work has this name; works are kept for 30 days"}
 	}
 	if err == nil {
-		err = json.Unmarshal(e.Value, &w)
+		w, err = readWork(e)
 	}
 	return w, e.Revision, err
 }
@@ -162,13 +165,9 @@ func (p *Pool) count(ctx context.Context, w Work, revision uint64) (Work, []Resu
 	if err != nil {
 		return w, nil, err
 	}
-	found := make(map[string]Result, len(entries))
+	found := make(map[string]bus.Entry, len(entries))
 	for _, e := range entries {
-		var r Result
-		if err := json.Unmarshal(e.Value, &r); err != nil {
-			return w, nil, fmt.Errorf("the result %s cannot be read: %w", e.Key, err)
-		}
-		found[e.Key] = r
+		found[e.Key] = e
 	}
 	begun := map[string]attempt{}
 	if len(found) < len(w.Targets) {
@@ -188,7 +187,11 @@ func (p *Pool) count(ctx context.Context, w Work, revision uint64) (Work, []Resu
 	var last time.Time
 	for n, name := range w.Targets {
 		topic := w.ID + "." + keyOf(name)
-		r, ok := found[topic]
+		var r Result
+		e, ok := found[topic]
+		if ok {
+			r = readResult(e, w.ID, name)
+		}
 		if a, taken := begun[topic]; !ok {
 			r = Result{Work: w.ID, Server: name, State: Queued}
 			if taken {
@@ -278,7 +281,7 @@ func (p *Pool) Output(ctx context.Context, id, server string) (string, error) {
 	if errors.Is(err, bus.ErrNotFound) {
 		return "", &cim.Error{Status: cim.ErrNotFound, Operation: "find the output", Path: server, Detail: "there is none"}
 	}
-	return string(e.Value), err
+	return readOutput(e), err
 }
 
 // Cancel drops what waits of a work and tells what runs to stop: cim.ErrNotFound.
