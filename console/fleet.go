@@ -95,6 +95,12 @@ func (e Entry) Stale(now time.Time) bool {
 	return !e.Paused && s != nil && (s.Missed >= 3 || !s.Contact.IsZero() && now.Sub(s.Contact) > staleAfter)
 }
 
+// Old tells whether the last try did not reach the server: what is shown is of before.
+func (e Entry) Old() bool {
+	s := e.Snapshot
+	return s != nil && !s.Full.IsZero() && s.Tried.After(s.Contact) && e.Level() == pool.LevelBlocked
+}
+
 // Contact is when the server last answered; the zero time is never.
 func (e Entry) Contact() time.Time {
 	if e.Snapshot == nil {

@@ -468,7 +468,9 @@ func (c *Console) liveRow(_ context.Context, name string) (any, error) {
 		return map[string]any{"gone": true}, nil
 	}
 	now := time.Now()
-	return map[string]any{"f": rowFields(e, now), "level": e.Level(), "stale": e.Stale(now)}, nil
+	f := rowFields(e, now)
+	f["asof"] = field{Hide: !e.Old()}
+	return map[string]any{"f": f, "level": e.Level(), "stale": e.Stale(now)}, nil
 }
 
 // rowFields are the cells of a server.
