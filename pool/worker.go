@@ -197,7 +197,7 @@ func (w *worker) task(ctx context.Context, t bus.Task) (bus.Outcome, error) {
 		return bus.Again, nil
 	}
 	err = w.end(ctx, work, name, mark, r)
-	if known.changes {
+	if known.changes || work.Action.Kind == KindDoctor && r.State == Done { // what the doctor found to work is shown so at once
 		w.askAnew(context.WithoutCancel(ctx), work.ID, key)
 	}
 	return bus.Done, err

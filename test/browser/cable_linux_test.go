@@ -1,11 +1,15 @@
 package browser
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // far is a machine at the other end of a cable: in a network namespace, with the
@@ -37,9 +41,37 @@ func farHost(t *testing.T) *far {
 	f.ip("-n", f.ns, "link", "set", "eth0", "up")
 	f.machine = newMachine(t)
 	f.machine.ns = f.ns
-	f.start("--http", f.address+":5985", "--https", f.address+":5986", "--console", "off")
+	f.serve()
 	f.must(password+"\n", "user", "passwd", "Administrator", "--password-stdin", f.state())
 	return f
+}
+
+func (f *far) serve() {
+	f.t.Helper()
+	f.start("--http", f.address+":5985", "--https", f.address+":5986", "--console", "off")
+}
+
+// restart is a loss of power, and power again.
+func (f *far) restart() {
+	f.t.Helper()
+	f.kill()
+	f.serve()
+}
+
+// silent waits until a port takes no connection and refuses none.
+func (f *far) silent(port int) {
+	f.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		c, err := net.DialTimeout("tcp", net.JoinHostPort(f.address, strconv.Itoa(port)), 700*time.Millisecond)
+		if err == nil {
+			c.Close()
+		} else if errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if time.Now().After(end) {
+			f.t.Fatalf("port %d is not silent: %v", port, err)
+		}
+	}
 }
 
 func (f *far) ip(args ...string) {

@@ -187,7 +187,18 @@ func (p *person) sits(l layout) {
 	}
 }
 
-func (p *person) opens(url string) { p.t.Helper(); p.do(chromedp.Navigate(url)) }
+func (p *person) opens(url string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	err := chromedp.Do(ctx, chromedp.Navigate(url))
+	if err != nil && strings.Contains(err.Error(), "ERR_NETWORK_CHANGED") {
+		err = chromedp.Do(ctx, chromedp.Navigate(url))
+	}
+	if err != nil {
+		p.stuck("", err)
+	}
+}
 func (p *person) clicks(css string) {
 	p.t.Helper()
 	p.looksUp()
