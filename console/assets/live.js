@@ -148,6 +148,7 @@ function fill(box, data) {
   }
   if (data.stale !== undefined) box.classList.toggle("stale", data.stale);
   if (data.gone) box.classList.add("stale");
+  if (f.failed) box.querySelector("[data-failed]")?.classList.toggle("bad", f.failed.t !== "0");
   if (box.classList.contains("need") && f.need) box.className = "need " + (f.need.level || "");
 }
 

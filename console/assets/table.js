@@ -4,6 +4,7 @@ import { el, on, put, restart } from "./live.js";
 
 export function tables() {
   views();
+  names();
   const form = document.getElementById("rowsform");
   if (!form) { order(null); return; }
   const bar = document.getElementById("selection"), all = form.querySelector("[data-all]");
@@ -151,4 +152,16 @@ function order(form, update) {
     look();
   });
   setInterval(look, 1000);
+}
+
+// names gives cells the names of their columns, which are shown where a row is a card.
+function names() {
+  for (const table of document.querySelectorAll("table.rows")) {
+    const heads = [...table.querySelectorAll("thead th")].map((h) => h.innerText.trim());
+    const rows = [...table.querySelectorAll("tbody tr:not(.part)"), ...[...table.querySelectorAll("template")].flatMap((t) => [...t.content.querySelectorAll("tr")])];
+    for (const r of rows) {
+      if (r.cells.length !== heads.length) continue;
+      [...r.cells].forEach((c, i) => { if (c.tagName === "TD" && heads[i] && c.dataset.label === undefined) c.dataset.label = heads[i]; });
+    }
+  }
 }
