@@ -376,10 +376,9 @@ func wmiQuotaUsedUp(f *findings, failed Result) *diagnosis {
 	d := &diagnosis{Cause: Cause{Confidence: Certain, Row: row, Title: "a quota of WMI is used up on the host: " + failed.Name, For: []string{failed.Detail}}}
 	d.remedies = []Remedy{steps("ask-less", OnConsole, "what was in use is free",
 		"end subscriptions and queries of this account that nobody reads; read semisynchronously and forward-only; simplify queries with many AND or OR")}
-	w := `Get-CimInstance -Namespace root -ClassName __ArbitratorConfiguration | Set-CimInstance -Property @{TemporarySubscriptionsPerUser=%d}`
 	c := `casement winrm set wmi/root/__ArbitratorConfiguration '@{TemporarySubscriptionsPerUser="%d"}'`
 	list := f.onTarget("arbitrator", "one account may have more; TemporarySubscriptionsPerUser stands for the property that is used up",
-		typed{[]string{fmt.Sprintf(w, 2000)}, []string{fmt.Sprintf(w, 1000)}}, typed{[]string{fmt.Sprintf(c, 2000)}, []string{fmt.Sprintf(c, 1000)}})
+		typed{[]string{f.arbitrate(2000)}, []string{f.arbitrate(1000)}}, typed{[]string{fmt.Sprintf(c, 2000)}, []string{fmt.Sprintf(c, 1000)}})
 	for n, m := range list {
 		list[n].Fix = false // which property it is, is not told
 		if m.Prompt == "cmd" {

@@ -85,9 +85,7 @@ func nothingListens(f *findings, _ Result) *diagnosis {
 	d.remedies = append(f.onTarget("start-winrm", "WinRM answers with the listeners that it has",
 		typed{[]string{"sc config WinRM start= auto", "net start WinRM"}, []string{"net stop WinRM"}},
 		typed{[]string{"systemctl enable --now casement"}, []string{"systemctl disable --now casement"}}), f.defaultListener()...)
-	if f.x.facts().older("6.2") {
-		d.remedies = append(d.remedies, steps("wmf", OnTarget, "WinRM 1.1 listens at port 80; 2.0 and later at 5985", "install Windows Management Framework 3.0 or later"))
-	}
+	d.remedies = append(d.remedies, f.framework()...)
 	return d
 }
 

@@ -69,8 +69,7 @@ func wrongPin(f *findings, r Result) *diagnosis {
 func (f *findings) newCertificate(id string) []Remedy {
 	name := f.urlHost()
 	return f.onTarget(id, "the listener of https shows a certificate for "+name,
-		typed{[]string{`powershell -Command "$c = New-SelfSignedCertificate -DnsName ` + name + ` -CertStoreLocation Cert:\LocalMachine\My; ` +
-			`winrm set winrm/config/listener?Address=*+Transport=HTTPS ('@{CertificateThumbprint=\"' + $c.Thumbprint + '\"}')"`}, nil},
+		f.selfSigned(name),
 		typed{[]string{"casement cert add CERTIFICATE.pem KEY.pem", "casement winrm set 'winrm/config/listener?Address=*+Transport=HTTPS' '@{CertificateThumbprint=\"THUMBPRINT\"}'"}, nil})
 }
 

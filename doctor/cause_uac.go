@@ -56,11 +56,7 @@ func (f *findings) grantWithoutUAC(user string) []Remedy {
 		groups = append(groups, "Distributed COM Users")
 	}
 	if f.x.target.asks("winrm") {
-		group := "Remote Management Users"
-		if f.x.facts().older("6.2") {
-			group = "WinRMRemoteWMIUsers__"
-		}
-		groups = append(groups, group)
+		groups = append(groups, f.remoteUsers())
 	}
 	const rights = " 'Enable Account,Remote Enable'"
 	ns := strings.ReplaceAll(f.x.target.namespace(), `\`, "/") + " " + shellWord(user)

@@ -22,7 +22,7 @@ func managementOff(f *findings, r Result) *diagnosis {
 	policy := strings.Contains(r.Detail, "Group Policy")
 	ours := f.x.facts().kind == casementHost
 	byPolicy := Remedy{ID: "policy", Where: InDomain, Prompt: "steps", Effect: "every machine that the policy is for may be managed", Commands: []string{
-		`gpedit.msc: Computer Configuration\Administrative Templates\Windows Components\Windows Remote Management (WinRM)\WinRM Service: "Allow remote server management through WinRM": Enabled or Not Configured`, "gpupdate /force   on " + f.name()}}
+		f.managementPolicy(), "gpupdate /force   on " + f.name()}}
 	if ours {
 		byPolicy.Where, byPolicy.Prompt = OnTarget, "sh"
 		byPolicy.Commands = []string{`casement gpedit clear 'WinRM Service\Allow remote server management through WinRM'`}
@@ -30,7 +30,7 @@ func managementOff(f *findings, r Result) *diagnosis {
 		byPolicy.Fix = f.fixable(casementHost, byPolicy.Commands)
 	}
 	bySwitch := f.onTarget("remote-management", "WinRM answers the network, its listener and its firewall rules are on; DCOM is not touched",
-		typed{[]string{`%windir%\system32\Configure-SMRemoting.exe -enable`}, []string{`%windir%\system32\Configure-SMRemoting.exe -disable`}},
+		f.switchManagement(),
 		typed{[]string{"casement Configure-SMRemoting.exe -enable"}, []string{"casement Configure-SMRemoting.exe -disable"}})
 	const key = `'HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Service' /v AllowRemoteAccess /t REG_DWORD /d `
 	if ours {
@@ -110,10 +110,7 @@ func quotaUsedUp(f *findings, r Result) *diagnosis {
 
 // grants give an account rights without making it an administrator.
 func (f *findings) grants(user string) []Remedy {
-	group := "Remote Management Users"
-	if f.x.facts().older("6.2") {
-		group = "WinRMRemoteWMIUsers__"
-	}
+	group := f.remoteUsers()
 	const effect = "sees less than an administrator"
 	word := `"` + user + `"`
 	if !strings.ContainsAny(user, " \t\"&|<>^%") {

@@ -36,7 +36,7 @@ func (f *findings) fixable(kind hostKind, commands []string) bool {
 	}
 	for _, c := range commands {
 		switch {
-		case strings.Contains(c, ".msc"): // a window
+		case strings.Contains(c, ".msc"), strings.Contains(c, `"THUMBPRINT"`): // a window; a word that is to be filled in
 			return false
 		case kind == casementHost && native(c, channel == "winrm") == nil:
 			return false
