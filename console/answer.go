@@ -87,6 +87,18 @@ func (rq *request) scripted() bool {
 	return strings.HasPrefix(rq.Request.Header.Get("Accept"), "application/json")
 }
 
+// answerKind is the kind of answer that the page's script takes: a question or what failed
+// is no error of its request, and so none in the browser's console.
+const answerKind = "application/vnd.casement.answer+json"
+
+// unasked is the status of an answer to a script where the page's own gets 200.
+func (rq *request) unasked(status int) int {
+	if strings.Contains(rq.Request.Header.Get("Accept"), answerKind) {
+		return http.StatusOK
+	}
+	return status
+}
+
 // form registers a form of a page: it changes something, and answers with what came
 // of it, with a question, or with what failed; to the script as JSON, else as pages.
 func (c *Console) form(pattern string, role Role, do func(*request) (result, error)) {
@@ -102,7 +114,7 @@ func (c *Console) form(pattern string, role Role, do func(*request) (result, err
 		var ask *confirmation
 		switch {
 		case errors.As(err, &ask) && rq.scripted():
-			return rq.json(http.StatusConflict, map[string]any{"confirm": ask})
+			return rq.json(rq.unasked(http.StatusConflict), map[string]any{"confirm": ask})
 		case errors.As(err, &ask):
 			c.render(rq, http.StatusOK, "confirm.html", page{Title: ask.Title, Nav: "/servers", Data: struct {
 				*confirmation
@@ -111,7 +123,14 @@ func (c *Console) form(pattern string, role Role, do func(*request) (result, err
 			}{ask, local(rq.PostForm.Get("back"))}})
 			return nil
 		case err != nil && rq.scripted():
-			writeProblem(rq, rq.problemOf(err))
+			p := rq.problemOf(err)
+			if rq.unasked(p.Status) == http.StatusOK {
+				if p.Status >= http.StatusInternalServerError {
+					c.log.Error("a request of the console failed", "request", rq.id, "path", rq.URL.Path, "user", rq.who.User, "error", err)
+				}
+				return rq.json(http.StatusOK, map[string]any{"problem": p.Error(), "request": rq.id})
+			}
+			writeProblem(rq, p)
 			return nil
 		case err != nil:
 			return err

@@ -126,7 +126,7 @@ func (j *job) invokeEach(ctx context.Context, p InvokeParameters, in cim.Argumen
 	j.sent = true
 	for _, path := range paths {
 		words := "done"
-		switch result, err := s.Invoke(ctx, path, p.Method, in, cim.OperationOptions{}); {
+		switch result, err := s.Invoke(ctx, path, p.Method, in, cim.OperationOptions{Timeout: patience(ctx)}); {
 		case err != nil && ctx.Err() != nil:
 			return Result{}, err
 		case err != nil:
@@ -163,7 +163,17 @@ func (j *job) invoke(ctx context.Context, namespace string, path cim.ObjectPath,
 		}
 	}
 	j.sent = true
-	return s.Invoke(ctx, path, method, in, cim.OperationOptions{})
+	return s.Invoke(ctx, path, method, in, cim.OperationOptions{Timeout: patience(ctx)})
+}
+
+// patience is how long a server may work on one call: as long as the action may take,
+// less the time to hear of it. What is asked at a refresh has a shorter one.
+func patience(ctx context.Context) time.Duration {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return 0
+	}
+	return max(time.Until(end)-answerLimit, time.Second)
 }
 
 // instanceOf is the path of the instance of a class with one key.

@@ -53,14 +53,14 @@ function question(c, again) {
 export async function send(path, body) {
   let a;
   try {
-    a = await fetch(path, { method: "POST", body, headers: { Accept: "application/json" } });
+    a = await fetch(path, { method: "POST", body, headers: { Accept: "application/json, application/vnd.casement.answer+json" } });
   } catch {
     report("The console did not answer; whether it was done is not known. Look at Work before you try again.", "problem");
     return null;
   }
   const d = await a.json().catch(() => ({}));
-  if (a.status === 409 && d.confirm) { question(d.confirm, (b) => send(path, b)); return null; }
-  if (!a.ok) { report(d.detail || "The console refused (" + a.status + ").", "problem"); return null; }
+  if (d.confirm) { question(d.confirm, (b) => send(path, b)); return null; }
+  if (!a.ok || d.problem) { report(d.problem || d.detail || "The console refused (" + a.status + ").", "problem"); return null; }
   const here = location.pathname + location.search;
   if (d.reload) { if (d.location && d.location !== here) location.assign(d.location); else again(); return d; }
   if (d.location && d.location !== here && d.location !== "/") { location.assign(d.location); return d; }

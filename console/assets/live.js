@@ -139,7 +139,9 @@ function rows(box, list) {
 
 function fill(box, data) {
   const f = data.f || {};
-  const targets = [...box.querySelectorAll("[data-f]")];
+  // What is in a row of the box, or follows a topic of its own, is not the box's.
+  const own = (e) => { const of = e.closest("tr[data-key], [data-live]"); return of === box || of === null || of.contains(box); };
+  const targets = [...box.querySelectorAll("[data-f]")].filter(own);
   if (box.dataset.f) targets.push(box);
   for (const e of targets) if (f[e.dataset.f] !== undefined) put(e, f[e.dataset.f]);
   for (const e of box.querySelectorAll("[data-shape]")) {

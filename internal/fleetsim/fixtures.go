@@ -25,7 +25,7 @@ type objects struct {
 // newObjects is the object manager of all hosts: the classes of providers/host,
 // with made-up instances.
 func newObjects(log *slog.Logger) (*objects, error) {
-	p := &provider{instances: map[string][]*cim.Instance{}, states: map[string]string{}, held: map[string]bool{}, has: map[*cim.Instance]func(Kind) bool{}}
+	p := &provider{instances: map[string][]*cim.Instance{}, states: map[string]string{}, held: map[string]bool{}, stops: map[string]int{}, has: map[*cim.Instance]func(Kind) bool{}}
 	taken := map[string]bool{}
 	for _, of := range []cimom.Provider{host.NewFiles(host.Options{}), host.New(host.Options{})} {
 		for _, c := range of.Classes() {
@@ -55,6 +55,7 @@ type provider struct {
 	mu     sync.Mutex
 	states map[string]string // of services that are not as all hosts have them: HOST00001/Spooler
 	held   map[string]bool   // hosts that answer nothing that their services are told
+	stops  map[string]int    // how often a service was told to stop: HOST00001/Spooler
 }
 
 func (p *provider) Classes() []*cim.Class { return p.classes }
@@ -208,6 +209,9 @@ func (p *provider) fill() error {
 		name := fmt.Sprintf("service%02d", n+1)
 		if known, ok := namedServices[n]; ok {
 			name = known
+		}
+		if name == dependent {
+			mode = "Manual"
 		}
 		if err := p.add("Win32_Service", values{"Name": name, "DisplayName": fmt.Sprintf("Service %d", n+1),
 			"State": state, "StartMode": mode, "Started": started, "Status": "OK"}); err != nil {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/service"
 )
 
@@ -223,6 +224,14 @@ func (f *Fleet) Hold(name string) error {
 		f.objects.provider.hold(name, true)
 	}
 	return err
+}
+
+// Stops is how often a service of a host was told to stop.
+func (f *Fleet) Stops(host, service string) int {
+	p := f.objects.provider
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stops[host+"/"+cim.Fold(service)]
 }
 
 func (f *Fleet) number(name string) (int, error) {

@@ -40,8 +40,9 @@ func Main() {
 }
 
 // simulate tells which hosts there are, then does what comes in, a line each: "usage",
-// or "kill", "revive" or "hold" and the name of a host. It answers with a line of JSON:
-// the usage, or a text that is empty where it was done.
+// or "kill", "revive" or "hold" and the name of a host, or "stops" with a host and a
+// service. It answers with a line of JSON: the usage, how often, or a text that is empty
+// where it was done.
 func simulate(text string) error {
 	var o Options
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
@@ -59,6 +60,10 @@ func simulate(text string) error {
 		switch verb {
 		case "usage":
 			err = out.Encode(Measure())
+			continue
+		case "stops":
+			host, service, _ := strings.Cut(name, " ")
+			err = out.Encode(f.Stops(host, service))
 			continue
 		case "kill":
 			done = f.Kill(name)

@@ -7,8 +7,8 @@ import (
 	"github.com/casementhq/casement/cimom"
 )
 
-// namedServices are those of the services of a host, by number, that people know;
-// all of them run, with the start type Automatic. Fax needs Spooler.
+// namedServices are those of the services of a host, by number, that people know; all of
+// them run, and start by themselves but for Fax, which needs Spooler.
 var namedServices = map[int]string{1: "Spooler", 4: dependent, 7: "W32Time"}
 
 const dependent = "Fax"
@@ -73,6 +73,9 @@ func (p *provider) Invoke(ctx context.Context, r *cimom.Request, path cim.Object
 	}
 	p.mu.Lock()
 	held := p.held[host]
+	if cim.EqualFold(method, "StopService") {
+		p.stops[host+"/"+cim.Fold(name)]++
+	}
 	p.mu.Unlock()
 	if held {
 		<-ctx.Done()

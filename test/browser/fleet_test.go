@@ -110,3 +110,15 @@ func (f *fleet) tell(verb, name string) {
 		f.t.Fatalf("%s %s: %v %s", verb, name, err, problem)
 	}
 }
+
+// stops is how often a service of a host was told to stop.
+func (f *fleet) stops(host, service string) (n int) {
+	f.t.Helper()
+	if _, err := fmt.Fprintln(f.in, "stops", host, service); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := f.out.Decode(&n); err != nil {
+		f.t.Fatal(err)
+	}
+	return n
+}
