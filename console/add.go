@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/doctor"
 	"github.com/casementhq/casement/pool"
 	"github.com/casementhq/casement/pool/find"
@@ -26,9 +25,7 @@ type addPage struct {
 	Tab         string
 	Names       string // as typed
 	Terms       string
-	Domain      string
-	Controller  string
-	User        string
+	Directory   directoryForm
 	Text        string
 	Problem     string
 	Notes       []string
@@ -100,8 +97,7 @@ func (c *Console) postAdd(rq *request) error {
 	if rq.MultipartForm != nil {
 		defer rq.MultipartForm.RemoveAll() //nolint:errcheck // the system clears it
 	}
-	p := addPage{Tab: rq.Form.Get("tab"), Names: rq.Form.Get("names"), Terms: rq.Form.Get("terms"), Domain: rq.Form.Get("domain"), Controller: rq.Form.Get("controller"),
-		User: rq.Form.Get("user"), Text: rq.Form.Get("text"), Credential: rq.Form.Get("credential"), Tags: rq.Form.Get("tags")}
+	p := addPage{Tab: rq.Form.Get("tab"), Names: rq.Form.Get("names"), Terms: rq.Form.Get("terms"), Directory: directoryOf(rq.Form), Text: rq.Form.Get("text"), Credential: rq.Form.Get("credential"), Tags: rq.Form.Get("tags")}
 	if !slices.Contains(addTabs, p.Tab) {
 		p.Tab = "name"
 	}
@@ -160,7 +156,7 @@ func (c *Console) readAdd(rq *request, p *addPage) ([]pool.Server, error) {
 	case "dns":
 		return findDNS(rq.Context(), p)
 	case "directory":
-		return findDirectory(rq, p)
+		return c.findDirectory(rq, p)
 	case "import":
 		text, name := p.Text, ""
 		if f, h, err := rq.FormFile("file"); err == nil {
@@ -236,33 +232,6 @@ func findDNS(ctx context.Context, p *addPage) ([]pool.Server, error) {
 	}
 	if len(list) == 0 {
 		return nil, &problem{Status: http.StatusUnprocessableEntity, Text: "DNS knows none of these."}
-	}
-	return list, nil
-}
-
-func findDirectory(rq *request, p *addPage) ([]pool.Server, error) {
-	if p.Domain == "" && p.Controller == "" {
-		return nil, &problem{Status: http.StatusUnprocessableEntity, Text: "No domain is named."}
-	}
-	ctx, cancel := context.WithTimeout(rq.Context(), testTime)
-	defer cancel()
-	o := find.DirectoryOptions{Domain: p.Domain, Controller: p.Controller, Credentials: auth.Credentials{Username: p.User, Password: rq.Form.Get("password")},
-		Name: rq.Form.Get("like"), System: rq.Form.Get("system")}
-	if rq.Form.Get("security") == "ldaps" {
-		o.Security = find.LDAPS
-	}
-	found, err := find.InDirectory(ctx, o)
-	if err != nil {
-		return nil, &problem{Status: http.StatusBadGateway, Text: "The directory of " + cmpOr(p.Domain, p.Controller) + " could not be asked: " + err.Error() + ".", Err: err}
-	}
-	var list []pool.Server
-	for _, k := range found.Computers {
-		if lists.CheckName(k.Name) == nil {
-			list = append(list, pool.Server{Name: k.Name, Note: k.System})
-		}
-	}
-	if len(list) == 0 {
-		return nil, &problem{Status: http.StatusUnprocessableEntity, Text: "The directory has no such computer."}
 	}
 	return list, nil
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/casementhq/casement"
+	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/pool"
 )
@@ -188,6 +189,16 @@ func (p *memoryPool) RemoveCredential(_ context.Context, name string) error {
 	defer p.mu.Unlock()
 	delete(p.creds, name)
 	return nil
+}
+
+func (p *memoryPool) Opened(_ context.Context, name string) (auth.Credentials, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, ok := p.creds[name]
+	if !ok {
+		return auth.Credentials{}, errNoSuch
+	}
+	return auth.Credentials{Username: c.User, Password: p.secrets[name]}, nil
 }
 
 func (p *memoryPool) Connect(context.Context, string) (*casement.Connection, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/casementhq/casement"
+	"github.com/casementhq/casement/auth"
 	"github.com/casementhq/casement/pool"
 )
 
@@ -41,6 +42,8 @@ type Pool interface {
 	// SetCredential makes or replaces one. An empty password keeps the one that is.
 	SetCredential(ctx context.Context, c pool.Credential, password []byte) error
 	RemoveCredential(ctx context.Context, name string) error
+	// Opened is one with its password, for one sign-in of this process.
+	Opened(ctx context.Context, name string) (auth.Credentials, error)
 
 	// Connect opens a connection to a server with the credential that is bound to
 	// it. The caller closes it.

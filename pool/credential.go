@@ -201,12 +201,28 @@ func (p *Pool) bound(ctx context.Context, s Server) (c storedCredential, ok bool
 	return c, false, nil
 }
 
+// Opened is a named credential with its password, for one sign-in of this process: the
+// caller shows it to nobody and forgets it. cim.ErrNotFound, cim.ErrAccessDenied where it
+// is not sealed for this process.
+func (p *Pool) Opened(ctx context.Context, name string) (auth.Credentials, error) {
+	c, err := p.credential(ctx, name)
+	if err != nil {
+		return auth.Credentials{}, err
+	}
+	opened, _, err := p.opened(c)
+	return opened, err
+}
+
 // secret is who we are at a server, opened for one sign-in. The caller forgets it.
 func (p *Pool) secret(ctx context.Context, s Server) (auth.Credentials, wsmanclient.Scheme, error) {
 	c, ok, err := p.bound(ctx, s)
 	if err != nil || !ok {
 		return auth.Credentials{}, wsmanclient.Automatic, err
 	}
+	return p.opened(c)
+}
+
+func (p *Pool) opened(c storedCredential) (auth.Credentials, wsmanclient.Scheme, error) {
 	own, err := p.own(false)
 	if err != nil {
 		return auth.Credentials{}, "", err

@@ -28,7 +28,7 @@ function question(c, again) {
   form.append(el("h2", { id: "ask-title", text: c.title }));
   if (c.again) form.append(el("p", { class: "problem", role: "alert", text: c.again }));
   if (c.effect) form.append(el("p", { text: c.effect }));
-  if (c.list?.length) form.append(el("ul", { class: "list" }, ...c.list.map((n) => el("li", { text: n }))));
+  if (c.list?.length) form.append(el("ul", { class: "list", tabindex: "0", "aria-label": c.title }, ...c.list.map((n) => el("li", { text: n }))));
   const option = c.option ? el("input", { type: "checkbox" }) : null;
   if (option) form.append(el("p", {}, el("label", {}, option, " " + c.option.label)));
   if (typed) form.append(el("p", {}, el("label", {}, "Type " + c.what + ", ", el("code", { text: c.type }))), typed);
@@ -49,6 +49,13 @@ function question(c, again) {
   cancel.focus();
 }
 
+// same tells whether an address is that of this page, however its query is written.
+function same(address) {
+  if (!address) return false;
+  const u = new URL(address, location), text = (q) => { const p = new URLSearchParams(q); p.sort(); return p.toString(); };
+  return u.pathname === location.pathname && text(u.search) === text(location.search);
+}
+
 // send does what a form does, and asks where a question comes back.
 export async function send(path, body) {
   let a;
@@ -61,7 +68,7 @@ export async function send(path, body) {
   const d = await a.json().catch(() => ({}));
   if (d.confirm) { question(d.confirm, (b) => send(path, b)); return null; }
   if (!a.ok || d.problem) { report(d.problem || d.detail || "The console refused (" + a.status + ").", "problem"); return null; }
-  const here = location.pathname + location.search;
+  const here = same(d.location) ? d.location : "";
   if (d.reload) { if (d.location && d.location !== here) location.assign(d.location); else again(); return d; }
   if (d.location && d.location !== here && d.location !== "/") { location.assign(d.location); return d; }
   if (d.message) report(d.message, "done", d.undo);
