@@ -71,11 +71,15 @@ type (
 		Body struct {
 			Domain     string `json:"domain,omitempty"`
 			Controller string `json:"controller,omitempty" doc:"Where it is not one that DNS names for the domain"`
-			User       string `json:"user" doc:"Who asks the directory"`
-			Password   string `json:"password" doc:"Used for this one question, and kept nowhere"`
+			Base       string `json:"base,omitempty" doc:"Where to search from; the domain where it is empty"`
+			Credential string `json:"credential,omitempty" doc:"The name of one, in place of user and password"`
+			User       string `json:"user,omitempty" doc:"Who asks the directory"`
+			Password   string `json:"password,omitempty" doc:"Used for this one question, and kept nowhere"`
 			Like       string `json:"like,omitempty" doc:"What names look like, with * for anything"`
 			System     string `json:"system,omitempty" doc:"What operating systems look like"`
-			Security   string `json:"security,omitempty" enum:"sealed,ldaps"`
+			Clients    bool   `json:"clients,omitempty" doc:"Clients too"`
+			Security   string `json:"security,omitempty" enum:"sealed,starttls,ldaps"`
+			Thumbprint string `json:"thumbprint,omitempty" doc:"SHA-256 of the controller's certificate, where its issuer is not known"`
 		}
 	}
 	findAnswer struct {
@@ -152,9 +156,10 @@ func (c *Console) apiMine(a *api) {
 	})
 	operation(a, Operator, "POST", "/find/directory", "find-directory", "Computers of a directory. Nothing is added", func(rq *request, in *findDirectoryInput) (*body[findAnswer], error) {
 		b := in.Body
-		p := addPage{Domain: b.Domain, Controller: b.Controller, User: b.User}
-		rq.Form = url.Values{"password": {b.Password}, "like": {b.Like}, "system": {b.System}, "security": {b.Security}} // as the page's form has them
-		list, err := findDirectory(rq, &p)
+		p := addPage{Directory: directoryForm{Domain: b.Domain, Controller: b.Controller, Base: b.Base, Security: strings.TrimPrefix(b.Security, "sealed"), Thumbprint: b.Thumbprint, SignIn: b.Credential,
+			User: b.User, Like: b.Like, System: b.System, Clients: b.Clients}}
+		rq.Form = url.Values{"password": {b.Password}} // as the page's form has it
+		list, err := c.findDirectory(rq, &p)
 		return answer(foundServers(list, p.Notes), err)
 	})
 }
