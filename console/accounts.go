@@ -11,7 +11,8 @@ import (
 )
 
 // The classes of WMI show users and groups and change neither: what does, on Windows
-// as on a Casement host, is net.exe in a shell of WinRM. See checklist 2.118.
+// as on a Casement host, is net.exe in a shell of WinRM: by this name, since Samba has a
+// net, too. See checklist 2.118.
 
 // The changes of a user or group.
 const (
@@ -132,7 +133,7 @@ func (ch accountChange) command(windows bool) string {
 			}
 			return powershell("$u=([ADSI]'WinNT://.,computer').Create('User'," + psQuote(ch.User) + ");$u.SetPassword($p);$u.SetInfo();" + more)
 		}
-		line := `net user "` + ch.User + `" "*" /add`
+		line := `net.exe user "` + ch.User + `" "*" /add`
 		if ch.FullName != "" {
 			line += ` "/fullname:` + ch.FullName + `"`
 		}
@@ -144,17 +145,17 @@ func (ch accountChange) command(windows bool) string {
 		if windows {
 			return powershell("([ADSI](" + psQuote("WinNT://./"+ch.User+",user") + ")).SetPassword($p)")
 		}
-		return `net user "` + ch.User + `" "*"`
+		return `net.exe user "` + ch.User + `" "*"`
 	case userEnable:
-		return `net user "` + ch.User + `" /active:yes`
+		return `net.exe user "` + ch.User + `" /active:yes`
 	case userDisable:
-		return `net user "` + ch.User + `" /active:no`
+		return `net.exe user "` + ch.User + `" /active:no`
 	case userDelete:
-		return `net user "` + ch.User + `" /delete`
+		return `net.exe user "` + ch.User + `" /delete`
 	case memberAdd:
-		return `net localgroup "` + ch.Group + `" "` + ch.User + `" /add`
+		return `net.exe localgroup "` + ch.Group + `" "` + ch.User + `" /add`
 	default:
-		return `net localgroup "` + ch.Group + `" "` + ch.User + `" /delete`
+		return `net.exe localgroup "` + ch.Group + `" "` + ch.User + `" /delete`
 	}
 }
 

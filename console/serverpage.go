@@ -167,9 +167,9 @@ func serverCommand(s serverPage) []string {
 		return query("SELECT * FROM Win32_ServerFeature")
 	case "users":
 		if d, ok := s.Data.(usersData); ok && d.View == "groups" {
-			return append(query("SELECT * FROM Win32_GroupUser"), "winrs -r:"+name+" net localgroup GROUP NAME /add")
+			return append(query("SELECT * FROM Win32_GroupUser"), "winrs -r:"+name+" net.exe localgroup GROUP NAME /add")
 		}
-		return append(query("SELECT * FROM Win32_UserAccount WHERE LocalAccount = TRUE"), "winrs -r:"+name+" net user NAME /active:no")
+		return append(query("SELECT * FROM Win32_UserAccount WHERE LocalAccount = TRUE"), "winrs -r:"+name+" net.exe user NAME /active:no")
 	case "query":
 		if d, ok := s.Data.(*explorer); ok && d.WQL != "" && !strings.ContainsAny(d.WQL, "\"\n") {
 			return []string{"casement query " + name + " -n " + d.Namespace + " \"" + d.WQL + "\"", "Get-CimInstance -ComputerName " + name + " -Namespace " + d.Namespace + " -Query \"" + d.WQL + "\""}

@@ -22,14 +22,14 @@ func TestAccountCommands(t *testing.T) {
 		windows bool
 		want    string
 	}{
-		{accountChange{Do: memberAdd, User: `CORP\anna`, Group: "WinRMRemoteWMIUsers__"}, true, `net localgroup "WinRMRemoteWMIUsers__" "CORP\anna" /add`},
-		{accountChange{Do: memberAdd, User: `CORP\anna`, Group: "WinRMRemoteWMIUsers__"}, false, `net localgroup "WinRMRemoteWMIUsers__" "CORP\anna" /add`},
-		{accountChange{Do: memberRemove, User: "anna", Group: "Remote Management Users"}, true, `net localgroup "Remote Management Users" "anna" /delete`},
-		{accountChange{Do: userDisable, User: "anna"}, true, `net user "anna" /active:no`},
-		{accountChange{Do: userEnable, User: "anna"}, false, `net user "anna" /active:yes`},
-		{accountChange{Do: userDelete, User: "anna"}, false, `net user "anna" /delete`},
-		{accountChange{Do: userAdd, User: "anna", FullName: "Anna Z", Password: "x"}, false, `net user "anna" "*" /add "/fullname:Anna Z"`},
-		{accountChange{Do: userPassword, User: "anna", Password: "x"}, false, `net user "anna" "*"`},
+		{accountChange{Do: memberAdd, User: `CORP\anna`, Group: "WinRMRemoteWMIUsers__"}, true, `net.exe localgroup "WinRMRemoteWMIUsers__" "CORP\anna" /add`},
+		{accountChange{Do: memberAdd, User: `CORP\anna`, Group: "WinRMRemoteWMIUsers__"}, false, `net.exe localgroup "WinRMRemoteWMIUsers__" "CORP\anna" /add`},
+		{accountChange{Do: memberRemove, User: "anna", Group: "Remote Management Users"}, true, `net.exe localgroup "Remote Management Users" "anna" /delete`},
+		{accountChange{Do: userDisable, User: "anna"}, true, `net.exe user "anna" /active:no`},
+		{accountChange{Do: userEnable, User: "anna"}, false, `net.exe user "anna" /active:yes`},
+		{accountChange{Do: userDelete, User: "anna"}, false, `net.exe user "anna" /delete`},
+		{accountChange{Do: userAdd, User: "anna", FullName: "Anna Z", Password: "x"}, false, `net.exe user "anna" "*" /add "/fullname:Anna Z"`},
+		{accountChange{Do: userPassword, User: "anna", Password: "x"}, false, `net.exe user "anna" "*"`},
 		{accountChange{Do: userPassword, User: "o’neil", Password: "x"}, true,
 			`powershell.exe -NoProfile -NonInteractive -Command "$ErrorActionPreference='Stop';$p=[Console]::In.ReadLine();([ADSI]('WinNT://./o’’neil,user')).SetPassword($p)"`},
 	} {
@@ -88,7 +88,7 @@ func TestUserChanges(t *testing.T) {
 	if code != http.StatusOK || !r.Reload || r.Message != `Added CORP\anna to WinRMRemoteWMIUsers__ on srv01.` || r.Location != "/servers/srv01/users?view=groups" {
 		t.Errorf("%d %+v %s", code, r, detail)
 	}
-	if w := d.pool.works[0]; w.Action.Kind != pool.KindRun || !strings.Contains(string(w.Action.Parameters), `net localgroup \"WinRMRemoteWMIUsers__\" \"CORP\\anna\" /add`) {
+	if w := d.pool.works[0]; w.Action.Kind != pool.KindRun || !strings.Contains(string(w.Action.Parameters), `net.exe localgroup \"WinRMRemoteWMIUsers__\" \"CORP\\anna\" /add`) {
 		t.Errorf("the work: %s", w.Action.Parameters)
 	}
 	ends("w2", pool.Result{State: pool.Failed, Code: "2", Words: "exit code", Output: "System error 1376 has occurred.\r\n\r\nThe specified local group does not exist.\r\n"})
