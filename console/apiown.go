@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/casementhq/casement/console/internal/machine"
 	"github.com/casementhq/casement/pool"
 )
 
@@ -31,6 +32,48 @@ type (
 		Level string `json:"level" enum:"ok,info,attention,blocked,none"`
 		Count int    `json:"count" doc:"Servers"`
 		Path  string `json:"path,omitempty" doc:"What is filtered to just those"`
+	}
+	alertsAnswer struct {
+		Title    string        `json:"title"`
+		Own      bool          `json:"own" doc:"The card has criteria of its own"`
+		Criteria Criteria      `json:"criteria"`
+		Findings []alertAnswer `json:"findings"`
+	}
+	alertAnswer struct {
+		Server    string    `json:"server"`
+		Row       string    `json:"row" doc:"manageability, events, services, performance, checks"`
+		Level     string    `json:"level"`
+		Resource  string    `json:"resource"`
+		Value     string    `json:"value"`
+		Threshold string    `json:"threshold,omitempty"`
+		First     time.Time `json:"first,omitzero"`
+		Seen      time.Time `json:"seen,omitzero"`
+		Count     int       `json:"count,omitempty"`
+	}
+	cardInput struct {
+		Card string `path:"card" maxLength:"300" doc:"all, here, role:Web, group:tokyo" example:"all"`
+	}
+	manyEventsInput struct {
+		In     string   `query:"in" doc:"A card, or alerts: and a card for those of it that have alerts: alerts:all" default:"alerts:all"`
+		On     []string `query:"on,explode" doc:"Servers by name, in the place of a card"`
+		Q      string   `query:"q" doc:"Words, and - before those that must not be there"`
+		Level  []string `query:"level,explode" doc:"Error, Warning, Information, Audit Success, Audit Failure"`
+		Log    []string `query:"log,explode"`
+		Source []string `query:"source,explode"`
+		ID     string   `query:"id" doc:"Numbers and ranges; what has - before it is left out: 1,3,5-99,-76"`
+		Last   int      `query:"last" minimum:"1" maximum:"168" default:"24" doc:"Hours"`
+	}
+	manyEventsAnswer struct {
+		Title  string       `json:"title"`
+		Asked  int          `json:"asked" doc:"Servers"`
+		Left   int          `json:"left" doc:"Servers that were not asked: there are too many"`
+		Events []eventOfOne `json:"events"`
+		More   bool         `json:"more"`
+		Failed []string     `json:"failed" doc:"Why servers gave nothing"`
+	}
+	eventOfOne struct {
+		Server string        `json:"server"`
+		Event  machine.Event `json:"event"`
 	}
 	newKey struct {
 		Body struct {
@@ -112,6 +155,32 @@ func (c *Console) apiMine(a *api) {
 			out.Cards = append(out.Cards, card)
 		}
 		return answer(out, nil)
+	})
+	operation(a, Reader, "GET", "/alerts/{card}", "get-alerts", "What counts on a card of the dashboard, and what is wrong there", func(_ *request, in *cardInput) (*body[alertsAnswer], error) {
+		k, list, ok := c.cardOf(in.Card)
+		if !ok {
+			return nil, &problem{Status: http.StatusNotFound, Title: "Not found", Text: "There is no card " + in.Card + " on the dashboard."}
+		}
+		out := alertsAnswer{Title: k.Title, Findings: []alertAnswer{}}
+		out.Criteria, out.Own = c.criteria.of(k.Key)
+		for n, r := range cardRows {
+			found, _ := c.findingsOf(k, list, n)
+			for _, f := range found {
+				out.Findings = append(out.Findings, alertAnswer{f.Server, r.id, string(f.Level), f.Resource, f.Value, f.Threshold, f.First, f.Seen, f.Count})
+			}
+		}
+		return answer(out, nil)
+	})
+	operation(a, Reader, "GET", "/events", "list-events-of-many", "Events of many servers, the newest first", func(rq *request, _ *manyEventsInput) (*body[manyEventsAnswer], error) {
+		m, title, err := c.gatherEvents(rq)
+		out := manyEventsAnswer{title, m.Asked, m.Left, []eventOfOne{}, m.Cut, []string{}}
+		for _, e := range m.List {
+			out.Events = append(out.Events, eventOfOne{e.Server, e.Event})
+		}
+		for _, f := range m.Failed {
+			out.Failed = append(out.Failed, f.Text)
+		}
+		return answer(out, err)
 	})
 	operation(a, Reader, "GET", "/preferences", "get-preferences", "What who asks chose for the own eyes", func(rq *request, _ *struct{}) (*body[Prefs], error) { return answer(c.prefs(rq), nil) })
 	operation(a, Reader, "GET", "/keys", "list-keys", "Keys and display links: the own ones, to an Administrator all", func(rq *request, _ *struct{}) (*body[[]Token], error) {

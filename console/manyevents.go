@@ -125,15 +125,27 @@ func cardRowIDs() (ids []string) {
 }
 
 func (c *Console) showManyEvents(rq *request) error {
-	q, err := parseEventQuery(rq.URL.Query())
-	scope := eventScopeOf(rq.URL.Query())
-	m := manyEvents{eventsData: eventsData{Q: q, Path: "/events", Scope: scope.values(), Many: true}}
+	m, title, err := c.gatherEvents(rq)
 	if err != nil {
 		return err
 	}
+	c.finish(rq, &m.eventsData)
+	c.render(rq, http.StatusOK, "manyevents.html", page{Title: "Events · " + title, Nav: "/", Data: m, Wide: true,
+		Command: []string{"casement pool query --on NAME,... \"SELECT * FROM Win32_NTLogEvent WHERE Logfile = 'System' AND EventType <= 2\""}})
+	return nil
+}
+
+// gatherEvents asks the servers that the URL of a request names for events.
+func (c *Console) gatherEvents(rq *request) (m manyEvents, title string, err error) {
+	q, err := parseEventQuery(rq.URL.Query())
+	scope := eventScopeOf(rq.URL.Query())
+	m = manyEvents{eventsData: eventsData{Q: q, Path: "/events", Scope: scope.values(), Many: true}}
+	if err != nil {
+		return m, title, err
+	}
 	title, list, err := c.serversOf(scope)
 	if err != nil {
-		return err
+		return m, title, err
 	}
 	m.Title = title
 	all, _ := c.fleet.all()
@@ -190,10 +202,7 @@ func (c *Console) showManyEvents(rq *request) error {
 	if len(m.List) > eventsShown {
 		m.List, m.Cut = m.List[:eventsShown], true
 	}
-	c.finish(rq, &m.eventsData)
-	c.render(rq, http.StatusOK, "manyevents.html", page{Title: "Events · " + title, Nav: "/", Data: m, Wide: true,
-		Command: []string{"casement pool query --on NAME,... \"SELECT * FROM Win32_NTLogEvent WHERE Logfile = 'System' AND EventType <= 2\""}})
-	return nil
+	return m, title, nil
 }
 
 // askMany asks servers, a few at a time, each with a limit, all within the patience of

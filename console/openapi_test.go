@@ -16,6 +16,14 @@ import (
 // pageOperations are the operations that have the data of each page. A page without one
 // says why.
 var pageOperations = map[string]string{
+	"/alerts/{card}":                     "get-alerts",
+	"/alerts/{card}/{row}":               "get-alerts",
+	"/alerts/{card}/{row}/servers":       "get-alerts",
+	"/alerts/{card}/export":              "get-alerts",
+	"/events":                            "list-events-of-many",
+	"/events/export":                     "list-events-of-many",
+	"/servers/{name}/events/export":      "list-events",
+	"/servers/{name}/performance/export": "get-performance",
 	"/{$}":                               "get-dashboard",
 	"/servers":                           "list-servers",
 	"/groups/{tag}":                      "list-servers", // q=tag:…
@@ -256,6 +264,12 @@ func TestOwnOperations(t *testing.T) {
 	}
 	if _, body := d.call(token, "GET", "/api/v1/dashboard", ""); !strings.Contains(body, `"total":1`) {
 		t.Error(body)
+	}
+	if code, body := d.call(token, "GET", "/api/v1/alerts/all", ""); code != http.StatusOK || !strings.Contains(body, `"cpu":85`) {
+		t.Errorf("%d %s", code, body)
+	}
+	if code, body := d.call(token, "GET", "/api/v1/events?on=srv01&level=Error&level=Warning", ""); code != http.StatusOK || !strings.Contains(body, `"asked":1`) || !strings.Contains(body, "Asking srv01 failed") {
+		t.Errorf("%d %s", code, body)
 	}
 	if code, body := d.call(token, "POST", "/api/v1/find/dns", `{"terms":["127.0.0.1"]}`); code != http.StatusOK && code != http.StatusUnprocessableEntity && code != http.StatusBadGateway {
 		t.Errorf("%d %s", code, body)

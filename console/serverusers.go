@@ -15,7 +15,7 @@ import (
 type usersData struct {
 	Users  []machine.User
 	Groups []machine.Group
-	// All are the names of the groups, those that the filter leaves out included.
+	// All are the names of the groups that somebody can be added to, whatever the filter.
 	All                   []string
 	View                  string // users or groups
 	Text                  string
@@ -41,8 +41,12 @@ func (c *Console) loadUsers(ctx context.Context, rq *request, _ Entry, conn *cas
 		return err
 	})
 	d.TotalUsers, d.AllGroups = len(d.Users), len(d.Groups)
+	slices.SortStableFunc(d.Users, func(a, b machine.User) int { return last(d.Foreign(a.SID), d.Foreign(b.SID)) })
+	slices.SortStableFunc(d.Groups, func(a, b machine.Group) int { return last(d.Foreign(a.SID), d.Foreign(b.SID)) })
 	for _, g := range d.Groups {
-		d.All = append(d.All, g.Name)
+		if !d.Foreign(g.SID) {
+			d.All = append(d.All, g.Name)
+		}
 	}
 	words := strings.Fields(strings.ToLower(d.Text))
 	missing := func(parts ...string) bool {
@@ -54,6 +58,18 @@ func (c *Console) loadUsers(ctx context.Context, rq *request, _ Entry, conn *cas
 	})
 	d.Groups = slices.DeleteFunc(d.Groups, func(g machine.Group) bool { return missing(g.Name, g.Description, strings.Join(g.Members, "\n")) })
 	return d, cut, err
+}
+
+// last puts what cannot be changed behind what can.
+func last(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	default:
+		return -1
+	}
 }
 
 // Foreign tells whether an account is one of Unix, which the commands of Windows do
