@@ -37,6 +37,8 @@ type worker struct {
 	// settled is how old an attempt without a result must be until its worker counts
 	// as lost; its task comes again a little later.
 	settled time.Duration
+	// unadmitted says once that this worker opens no credential.
+	unadmitted sync.Once
 
 	mu      sync.Mutex
 	running map[string]context.CancelCauseFunc // by topic
@@ -179,6 +181,9 @@ func (w *worker) task(ctx context.Context, t bus.Task) (bus.Outcome, error) {
 	if err == nil {
 		j.server = entry.Server
 		if as, err = w.signIn(ctx, entry.Server); err != nil && errors.Is(err, cim.ErrAccessDenied) && p.o.NATS != "" {
+			w.unadmitted.Do(func() {
+				p.log.Warn("tasks are left to other workers: an administrator admits this one with 'casement pool workers add' and its key", "server", name, "error", err)
+			})
 			return bus.Again, nil // another worker may be admitted
 		}
 	}

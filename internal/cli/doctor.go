@@ -322,7 +322,11 @@ func (f *doctorFlags) mend(ctx context.Context, s Streams, d *dialer, host strin
 		if plan.Cuts != "" {
 			question = "Do this now, although it ends the connection"
 		}
-		if yes, err := confirm(s, question); err != nil || !yes {
+		yes, err := confirm(s, question, "--yes")
+		if err == nil && !yes {
+			_, err = fmt.Fprintln(s.Out, "Nothing was changed.")
+		}
+		if err != nil || !yes {
 			return r, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
@@ -67,6 +68,17 @@ func TestEveryCommandHasHelp(t *testing.T) {
 		}
 		if f := c.Flags().Lookup("password"); f != nil {
 			t.Errorf("%s has --password", c.CommandPath())
+		}
+		wide := strings.HasPrefix(c.CommandPath(), "casement pool") || c.Name() == "doctor"
+		for line := range strings.Lines(c.UsageString()) {
+			if n := utf8.RuneCountInString(line) - 1; n > helpWidth && !strings.Contains(c.Example, strings.TrimSpace(line)) {
+				t.Errorf("%s --help: %d columns: %s", c.CommandPath(), n, line)
+			}
+		}
+		for line := range strings.Lines(c.Long + "\n" + c.Example) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); wide && n > helpWidth {
+				t.Errorf("%s --help: %d columns: %s", c.CommandPath(), n, line)
+			}
 		}
 		for _, sub := range c.Commands() {
 			walk(sub)

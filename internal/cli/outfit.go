@@ -40,7 +40,7 @@ func (l *listing) fitted(width int, f fitting) (_ *listing, left []string) {
 	for n, name := range l.columns {
 		natural[n] = text.StringWidth(name)
 		for _, row := range l.rows {
-			natural[n] = max(natural[n], text.StringWidth(printable(cellText(row[n]))))
+			natural[n] = max(natural[n], min(text.StringWidth(printable(cellText(row[n]))), maxCell))
 		}
 		least[n] = natural[n]
 		if i := slices.IndexFunc(f.cut, func(c cut) bool { return c.column == name }); i >= 0 {

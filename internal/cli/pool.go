@@ -49,6 +49,21 @@ func newPool(s Streams) *cobra.Command {
 		}
 		return usageError("%w (see '%s --help'%s)", err, c.CommandPath(), hint)
 	})
+	c.PersistentPreRunE = func(*cobra.Command, []string) error {
+		named := 0
+		for _, file := range []string{f.cert, f.key, f.ca} {
+			if file != "" {
+				named++
+			}
+		}
+		switch {
+		case f.nats == "" && named > 0:
+			return usageError("--nats-cert, --nats-key and --nats-ca belong to --nats")
+		case f.nats != "" && named < 3:
+			return usageError("a cluster is reached by mutual TLS: --nats wants --nats-cert, --nats-key and --nats-ca, too")
+		}
+		return nil
+	}
 	for _, add := range poolCommands {
 		c.AddCommand(add(s, &f))
 	}

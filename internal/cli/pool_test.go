@@ -21,7 +21,9 @@ func TestPool(t *testing.T) {
 		return cli(t, stdin, append([]string{"casement", "pool"}, args...)...)
 	}
 
-	pool("", "list").want(t, 0, "")
+	pool("", "list").want(t, 0, "The pool is empty")
+	pool("", "credential", "list").want(t, 0, "There are no credentials")
+	pool("", "workers", "list").want(t, 0, "No worker is admitted")
 	pool("", "list", "-o", "csv").want(t, 0, "Name,Manageability,Level,Reason,")
 	pool("", "run", "all", "--", "true").want(t, 2, "the pool is empty; 'casement pool add NAME'")
 	pool("", "add", "web1,web2", "--tag", "web").want(t, 0, "2 added; the pool has 2.")
@@ -120,5 +122,6 @@ func TestPool(t *testing.T) {
 	pool("", "work", id, "two").want(t, 1, "two is none of the servers of this work")
 	pool("", "work", "no-such").want(t, 1, "no work has this name")
 	pool("", "worker").want(t, 2, "--nats URL is missing")
-	pool("", "list", "--nats", "tls://127.0.0.1:1").want(t, 1, "mutual TLS")
+	pool("", "list", "--nats", "tls://127.0.0.1:1").want(t, 2, "mutual TLS")
+	pool("", "list", "--nats-cert", "x.pem").want(t, 2, "belong to --nats")
 }

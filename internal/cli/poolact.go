@@ -81,7 +81,11 @@ func poolManagement(s Streams, f *poolFlags) *cobra.Command {
 		}
 		if !on && !yes {
 			question := fmt.Sprintf("Casement itself will lose %s, unless DCOM answers there. Switch remote management off", args[0])
-			if sure, err := confirm(s, question); err != nil || !sure {
+			sure, err := confirm(s, question, "--yes")
+			if err == nil && !sure {
+				_, err = fmt.Fprintln(s.Out, "Nothing was changed.")
+			}
+			if err != nil || !sure {
 				return err
 			}
 		}

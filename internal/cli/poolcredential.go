@@ -17,9 +17,9 @@ import (
 
 func init() { poolCommands = append(poolCommands, poolCredential, poolWorkers) }
 
-const credentialHelp = `Credentials are named accounts by which servers are managed. Passwords go in and never come out: they
-are sealed for the key of this pool, and of each worker that was admitted. A server uses the one
-that its entry names, else that of one of its tags, else the pool's.`
+const credentialHelp = `Credentials are named accounts by which servers are managed. Passwords go in and never come out:
+they are sealed for the key of this pool, and of each worker that was admitted. A server uses the
+one that its entry names, else that of one of its tags, else the pool's.`
 
 func poolCredential(s Streams, f *poolFlags) *cobra.Command {
 	c := &cobra.Command{Use: "credential", Short: "Keep the accounts by which servers are managed", Long: credentialHelp,
@@ -116,6 +116,10 @@ func credentialList(s Streams, f *poolFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(list) == 0 && *format == "table" {
+				fmt.Fprintln(s.Err, "There are no credentials. 'casement pool credential add NAME --user USER --for all' keeps the first.")
+				return nil
+			}
 			l := listing{format: *format, columns: []string{"Name", "User", "Authentication", "For"}}
 			for _, n := range list {
 				for i, what := range n.For {
@@ -149,7 +153,7 @@ func credentialRemove(s Streams, f *poolFlags) *cobra.Command {
 
 func poolWorkers(s Streams, f *poolFlags) *cobra.Command {
 	c := &cobra.Command{Use: "workers", Short: "Say which workers may open the credentials",
-		Long:    "Workers of a cluster open credentials only while their key is admitted. 'casement pool worker' prints its key.",
+		Long:    "Workers of a cluster open credentials only while their key is admitted. 'casement pool worker'\nprints its key.",
 		Example: "  casement pool workers list\n  casement pool workers add age1pq1... --note rack4"}
 	var note string
 	add := &cobra.Command{Use: "add KEY", Short: "Admit a worker: the credentials are sealed for it, too", Args: operands(1, 1, "a key"), Example: "  casement pool workers add age1pq1... --note rack4"}
@@ -164,7 +168,7 @@ func poolWorkers(s Streams, f *poolFlags) *cobra.Command {
 		})
 	}
 	remove := &cobra.Command{Use: "remove KEY", Short: "Dismiss a worker: the credentials are sealed anew without its key", Args: operands(1, 1, "a key"), Example: "  casement pool workers remove age1pq1...",
-		Long: "Dismiss a worker: the credentials are sealed anew without its key. Passwords that it opened before it\nmay have kept: change them."}
+		Long: "Dismiss a worker: the credentials are sealed anew without its key. Passwords that it opened before\nit may have kept: change them."}
 	remove.RunE = func(c *cobra.Command, args []string) error {
 		return f.with(c, func(ctx context.Context, p *pool.Pool) error {
 			if err := p.DismissWorker(ctx, args[0]); err != nil {
@@ -181,6 +185,10 @@ func poolWorkers(s Streams, f *poolFlags) *cobra.Command {
 			workers, err := p.Workers(ctx)
 			if err != nil {
 				return err
+			}
+			if len(workers) == 0 && *format == "table" {
+				fmt.Fprintln(s.Err, "No worker is admitted. 'casement pool worker' prints its key, and 'casement pool workers add KEY' admits it.")
+				return nil
 			}
 			l := listing{format: *format, columns: []string{"Since", "By", "Note", "Key"}}
 			for _, w := range workers {

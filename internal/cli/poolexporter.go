@@ -24,19 +24,21 @@ func init() { poolCommands = append(poolCommands, poolExporter) }
 func poolExporter(s Streams, f *poolFlags) *cobra.Command {
 	var file, listen string
 	c := &cobra.Command{Use: "exporter [SERVERS]", Short: "Serve queries to servers as metrics for Prometheus", Args: operands(0, 1, "one SERVERS at most"),
-		Long: `Ask the servers of the pool the queries of a file at an interval, and serve what they answered last as
-metrics, with nothing of Prometheus installed there. The file is JSON:
+		Long: `Ask the servers of the pool the queries of a file at an interval, and serve what they answered last
+as metrics, with nothing of Prometheus installed there. The file is JSON:
 
   {"interval": "1m", "timeout": "20s", "queries": [
     {"namespace": "root\\cimv2",
      "wql": "SELECT Name, FreeSpace FROM Win32_LogicalDisk WHERE DriveType = 3",
      "labels": {"volume": "Name"},
-     "metrics": [{"name": "windows_volume_free_bytes", "help": "Free space.", "type": "gauge", "value": "FreeSpace"}]}]}
+     "metrics": [{"name": "windows_volume_free_bytes", "help": "Free space.", "type": "gauge",
+                  "value": "FreeSpace"}]}]}
 
-labels are properties by the name of the label; the label server is always there. A value is a property
-that is a number, a truth value or a time; without one the rows with the same labels are counted. factor
-multiplies: 1024 makes kilobytes bytes. casement_server_up tells who answered. A server gives at most 5,000
-samples. Who joins or leaves the pool is seen at the next interval. The metrics of the pool are there too.
+labels are properties by the name of the label; the label server is always there. A value is a
+property that is a number, a truth value or a time; without one the rows with the same labels are
+counted. factor multiplies: 1024 makes kilobytes bytes. casement_server_up tells who answered. A
+server gives at most 5,000 samples. Who joins or leaves the pool is seen at the next interval. The
+metrics of the pool are there too.
 
 Exit codes: 0 stopped, 1 failed, 2 wrong command line.`,
 		Example: "  casement pool exporter --queries disks.json\n  casement pool exporter tag:web --queries web.json --listen 127.0.0.1:9986"}

@@ -39,10 +39,10 @@ func poolFind(s Streams, f *poolFlags) *cobra.Command {
 	var o findFlags
 	c := &cobra.Command{Use: "find {--directory [DOMAIN] | --dns NAMES...}", Short: "Look for servers in a directory or in DNS",
 		Long: "Look for servers, and with --add add those that the pool has not.\n\n" +
-			"--directory asks Active Directory for computers whose accounts are enabled, but not for clients: the\n" +
-			"controllers that DNS names for DOMAIN, or --controller. The connection is sealed by Kerberos or NTLM, or\n" +
-			"by TLS with --tls. Without --user the tickets of kinit are used; the password is asked for, or is\n" +
-			"CASEMENT_PASSWORD's.\n\n" +
+			"--directory asks Active Directory for computers whose accounts are enabled, but not for clients:\n" +
+			"the controllers that DNS names for DOMAIN, or --controller. The connection is sealed by Kerberos or\n" +
+			"NTLM, or by TLS with --tls. Without --user the tickets of kinit are used; the password is asked for,\n" +
+			"or is CASEMENT_PASSWORD's.\n\n" +
 			"--dns asks for names, as web1 or web[01:20].corp.example, and of addresses for their names: one, the\n" +
 			"first octets as 10.0.4., or a network of up to 1,024 addresses as 10.0.4.0/22. A name of an address\n" +
 			"that does not lead back to it is shown and not added.\n\nExit codes: 0 found, 1 failed or nothing found, 2 wrong command line.",

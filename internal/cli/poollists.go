@@ -42,10 +42,10 @@ func poolImport(s Streams, f *poolFlags) *cobra.Command {
 	var tags []string
 	var skip, dry bool
 	c := &cobra.Command{Use: "import FILE", Short: "Add the servers of a list", Args: operands(1, 1, "a file"),
-		Long: "Add the servers of a list, all or none: what is wrong with it is said with its line. FILE may be - for\n" +
-			"the standard input. The format is found out: our CSV and JSON, Windows Admin Center's CSV, Server\n" +
-			"Manager's ServerList.xml, one name or address per line, an inventory of Ansible (INI or YAML; groups\n" +
-			"become tags), a hosts file. Passwords and vaults of a list are not taken.\n\nExit codes: 0 added, 1 not added, 2 wrong command line.",
+		Long: "Add the servers of a list, all or none: what is wrong with it is said with its line. FILE may be -\n" +
+			"for the standard input. The format is found out: our CSV and JSON, Windows Admin Center's CSV,\n" +
+			"Server Manager's ServerList.xml, one name or address per line, an inventory of Ansible (INI or YAML;\n" +
+			"groups become tags), a hosts file. Passwords and vaults of a list are not taken.\n\nExit codes: 0 added, 1 not added, 2 wrong command line.",
 		Example: "  casement pool import ServerList.xml --tag tokyo\n  casement pool import inventory.yml --dry-run\n  getent hosts | casement pool import - --format hosts"}
 	c.Flags().StringVar(&format, "format", "", "the format, where it is not found out: "+formatNames(lists.Readable))
 	c.Flags().StringSliceVar(&tags, "tag", nil, "a tag for all; may be repeated")
@@ -103,7 +103,10 @@ func readList(s Streams, name string, as lists.Format) (*lists.List, error) {
 	}
 	list, err := lists.Read(in, as, name)
 	if errors.As(err, new(*lists.Error)) {
-		return nil, fmt.Errorf("%s: %w. Nothing was added", filepath.Base(name), err)
+		if name = filepath.Base(name); name == "-" {
+			name = "the standard input"
+		}
+		return nil, fmt.Errorf("%s: %w. Nothing was added", name, err)
 	}
 	return list, err
 }

@@ -31,9 +31,10 @@ func poolServe(s Streams, f *poolFlags) *cobra.Command {
 
 func poolWorker(s Streams, f *poolFlags) *cobra.Command {
 	c := &cobra.Command{Use: "worker --nats URL", Short: "Do work for a pool on a cluster", Args: operands(0, 0, "no operand"),
-		Long: "Take refreshes and tasks of the pool on a cluster and do them, until SIGTERM or Ctrl-C. The worker's key\n" +
-			"is printed: it opens no credential before 'casement pool workers add KEY' admits it.\n\nExit codes: 0 stopped, 1 failed, 2 wrong command line.",
-		Example: "  casement pool worker --nats tls://nats1:4222 --nats-cert worker.pem --nats-key worker.key --nats-ca ca.pem --identity worker.identity"}
+		Long: "Take refreshes and tasks of the pool on a cluster and do them, until SIGTERM or Ctrl-C. The\n" +
+			"worker's key is printed: it opens no credential before 'casement pool workers add KEY' admits it.\n\nExit codes: 0 stopped, 1 failed, 2 wrong command line.",
+		Example: "  casement pool worker --nats tls://nats1:4222 --nats-cert worker.pem --nats-key worker.key \\\n" +
+			"    --nats-ca ca.pem --identity worker.identity"}
 	f.metricsFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if f.nats == "" {

@@ -330,7 +330,7 @@ func poolTag(s Streams, f *poolFlags) *cobra.Command {
 func poolManageAs(s Streams, f *poolFlags) *cobra.Command {
 	var name string
 	c := &cobra.Command{Use: "manage-as SERVERS --credential NAME", Short: "Say with which credential servers are managed", Args: operands(1, 1, "servers"),
-		Long:    "Say with which credential servers are managed; an empty NAME goes back to that of a tag, else the pool's.\n\nExit codes: 0 done, 1 failed, 2 wrong command line or no such server.",
+		Long:    "Say with which credential servers are managed; an empty NAME goes back to that of a tag, else the\npool's.\n\nExit codes: 0 done, 1 failed, 2 wrong command line or no such server.",
 		Example: "  casement pool manage-as web1 --credential ops"}
 	c.Flags().StringVar(&name, "credential", "", "name of the credential ('casement pool credential list')")
 	c.RunE = func(c *cobra.Command, args []string) error {

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/casementhq/casement/cim"
@@ -75,8 +76,8 @@ func (t *poolTask) do(c *cobra.Command, s Streams, f *poolFlags, operand string,
 
 // waitForWork waits until a work has ended. While nobody else holds the pool, this
 // process does the work. The first Ctrl-C cancels it, the second leaves it.
-func waitForWork(ctx context.Context, s Streams, p *pool.Pool, f *poolFlags, id string) (pool.Work, []pool.Result, error) {
-	ctx, leave := context.WithCancelCause(ctx)
+func waitForWork(c context.Context, s Streams, p *pool.Pool, f *poolFlags, id string) (pool.Work, []pool.Result, error) {
+	ctx, leave := context.WithCancelCause(c)
 	defer leave(nil)
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -108,9 +109,19 @@ func waitForWork(ctx context.Context, s Streams, p *pool.Pool, f *poolFlags, id 
 			}
 		}
 	})
+	var taken atomic.Bool
+	if f.nats != "" {
+		hint := time.AfterFunc(waitingAfter, func() {
+			if !taken.Load() {
+				fmt.Fprintf(s.Err, "casement: nobody takes it yet: no worker runs, or none is admitted ('casement pool workers list'); Ctrl-C cancels it (%s)\n", id)
+			}
+		})
+		defer hint.Stop()
+	}
 	_, isTerminal := terminal(s.Err)
 	began := time.Now()
 	w, results, err := p.Wait(ctx, id, func(w pool.Work, _ []pool.Result) bool {
+		taken.Store(w.Tally.Waiting < len(w.Targets))
 		if isTerminal {
 			fmt.Fprintf(s.Err, "\r\x1b[K%s", progressOf(w, time.Since(began)))
 		}
@@ -118,6 +129,9 @@ func waitForWork(ctx context.Context, s Streams, p *pool.Pool, f *poolFlags, id 
 	})
 	if isTerminal {
 		fmt.Fprint(s.Err, "\r\x1b[K")
+	}
+	if err != nil && c.Err() != nil {
+		err = fmt.Errorf("%w; 'casement pool work %s' shows how it went on", err, id)
 	}
 	return w, results, err
 }
@@ -325,7 +339,7 @@ func poolService(s Streams, f *poolFlags) *cobra.Command {
 func poolWork(s Streams, f *poolFlags) *cobra.Command {
 	var cancel bool
 	c := &cobra.Command{Use: "work [ID [SERVER]]", Short: "List works; show one, or what it printed on a server", Args: operands(0, 2, "a work and a server at most"),
-		Long:    "List the works of the last 30 days, the newest first; with ID show one, server by server; with SERVER too,\nwhat it printed there.\n\nExit codes: 0 shown, 1 no such work, 2 wrong command line.",
+		Long:    "List the works of the last 30 days, the newest first; with ID show one, server by server; with\nSERVER too, what it printed there.\n\nExit codes: 0 shown, 1 no such work, 2 wrong command line.",
 		Example: "  casement pool work\n  casement pool work 20261120-140211-3f2a9c01d7\n  casement pool work 20261120-140211-3f2a9c01d7 --cancel"}
 	format := formatFlag(c)
 	c.Flags().BoolVar(&cancel, "cancel", false, "drop what waits of it, and tell what runs to stop")

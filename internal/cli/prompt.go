@@ -67,13 +67,13 @@ func readLine(r io.Reader) (string, error) {
 	return "", bufio.ErrTooLong
 }
 
-// confirm asks a question that is answered by yes or no.
-func confirm(s Streams, question string) (bool, error) {
+// confirm asks a question that is answered by yes or no; flag is what leaves it out.
+func confirm(s Streams, question, flag string) (bool, error) {
 	for range 3 {
 		fmt.Fprint(s.Err, question+" (Yes/No)? ")
 		answer, err := readLine(s.In)
 		if err != nil {
-			return false, fmt.Errorf("no answer to the question, nothing was changed; /f leaves it out: %w", err)
+			return false, fmt.Errorf("no answer to the question, nothing was changed; %s leaves it out: %w", flag, err)
 		}
 		switch strings.ToLower(strings.TrimSpace(answer)) {
 		case "y", "yes":

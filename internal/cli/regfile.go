@@ -47,7 +47,7 @@ func regExport(c *regCall) error {
 func (c *regCall) writeNew(file string, b []byte) error {
 	if !c.has("y") {
 		if _, err := os.Lstat(file); err == nil {
-			if yes, err := confirm(c.s, "The file "+file+" is there already. Replace it"); err != nil || !yes {
+			if yes, err := confirm(c.s, "The file "+file+" is there already. Replace it", "/f"); err != nil || !yes {
 				return regKept(err)
 			}
 		} else if !errors.Is(err, fs.ErrNotExist) {

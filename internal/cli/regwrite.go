@@ -30,7 +30,7 @@ func regAdd(c *regCall) error {
 	return withState(c.state, func(st *service.State) error {
 		if given && !c.has("f") {
 			if _, there := st.Hive.Snapshot().Local().Get(key, name); there {
-				if yes, err := confirm(c.s, fmt.Sprintf("The value %s is there already. Replace it", shownName(name))); err != nil || !yes {
+				if yes, err := confirm(c.s, fmt.Sprintf("The value %s is there already. Replace it", shownName(name)), "/f"); err != nil || !yes {
 					return regKept(err)
 				}
 			}
@@ -150,7 +150,7 @@ func regDelete(c *regCall) error {
 	}
 	return withState(c.state, func(st *service.State) error {
 		if !c.has("f") {
-			if yes, err := confirm(c.s, "Delete "+what); err != nil || !yes {
+			if yes, err := confirm(c.s, "Delete "+what, "/f"); err != nil || !yes {
 				return regKept(err)
 			}
 		}
