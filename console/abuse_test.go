@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -195,6 +197,37 @@ func TestSlowReaderIsCutOff(t *testing.T) {
 	})
 }
 
+// A file that is long in the making is not cut off while it is read.
+func TestLongAnswerGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
+		rq := &request{ResponseWriter: w}
+		begun := time.Now()
+		if _, err := rq.Write([]byte("x")); err != nil || !w.until.IsZero() {
+			t.Fatalf("an answer like others has the deadline %v, %v", w.until, err)
+		}
+		rq.goOn(10 * time.Minute)
+		if got := w.until.Sub(begun); got != 10*time.Minute+answerTime {
+			t.Errorf("%v for the first part", got)
+		}
+		for range 3 {
+			time.Sleep(14 * time.Minute)
+			if _, err := rq.Write([]byte("x")); err != nil || time.Until(w.until) < answerTime-time.Second {
+				t.Errorf("after a part there are %v, %v", time.Until(w.until), err)
+			}
+		}
+	})
+}
+
+// deadlineWriter remembers the deadline.
+type deadlineWriter struct {
+	*httptest.ResponseRecorder
+
+	until time.Time
+}
+
+func (w *deadlineWriter) SetWriteDeadline(t time.Time) error { w.until = t; return nil }
+
 // fromAddr is a connection from an address.
 type fromAddr struct {
 	net.Conn
@@ -251,12 +284,35 @@ func TestConnectionsAreBounded(t *testing.T) {
 func TestTopicsAreBounded(t *testing.T) {
 	d := newDesk(t, entry("srv01")).ready()
 	b := d.as("read")
-	for topic, want := range map[string]int{"doctor:srv01": http.StatusOK, "doctor:nowhere": http.StatusNotFound, "nothing": http.StatusNotFound} {
+	for topic, want := range map[string]int{"doctor:srv01": http.StatusOK, "doctor:nowhere": http.StatusNotFound, "perf:nowhere": http.StatusNotFound, "events:nowhere": http.StatusNotFound, "nothing": http.StatusNotFound} {
 		if a, body := d.get(b, "/live/poll?t="+topic); a.StatusCode != want {
 			t.Errorf("%s: %s %s", topic, a.Status, body)
 		}
 	}
+	many := "/live/poll?t=counts"
+	for n := range mostAsking + 1 {
+		many += "&t=services:srv01%3Fq=" + fmt.Sprint(n)
+	}
+	if a, body := d.get(b, many); a.StatusCode != http.StatusBadRequest || !strings.Contains(body, fmt.Sprint(mostAsking)) {
+		t.Errorf("%d topics that ask: %s %s", mostAsking+1, a.Status, body)
+	}
 	h := newHub()
+	h.follow("x", source{every: time.Hour, load: func(context.Context, string) (any, error) { return "", nil }})
+	var names []string
+	for n := range mostLoops + 10 {
+		names = append(names, fmt.Sprint("x:", n))
+	}
+	_, leave := h.subscribe(names)
+	_, also := h.subscribe(names[:1])
+	if h.loops != mostLoops {
+		t.Errorf("%d loops", h.loops)
+	}
+	also()
+	if leave(); h.loops != 0 {
+		t.Errorf("%d loops are left", h.loops)
+	}
+	h.close()
+	h = newHub()
 	id := h.id(7)
 	for n := range mostKnown + 100 {
 		h.changed(fmt.Sprint("work:", n))
@@ -461,4 +517,81 @@ func TestColumnsAreBounded(t *testing.T) {
 			t.Errorf("%s: %s %s", topic, a.Status, body)
 		}
 	}
+}
+
+// What a key makes ends with it, and what one user keeps is bounded.
+func TestKeysOfKeysEnd(t *testing.T) {
+	d := newDesk(t).ready()
+	token := d.key("oper", "Operator") // of one day
+	if got, text := d.call(token, "POST", "/api/v1/keys", `{"label":"more","role":"Operator","days":366}`); got != http.StatusOK {
+		t.Fatalf("%d %s", got, text)
+	}
+	list, err := listJSON[Token](t.Context(), d.c.store, tokenPrefix)
+	if err != nil || len(list) != 2 {
+		t.Fatal(list, err)
+	}
+	for _, k := range list {
+		if time.Until(k.Expires) > 25*time.Hour {
+			t.Errorf("%s is good until %v", k.Label, k.Expires)
+		}
+	}
+	p := Prefs{Views: []View{{Name: "x", Query: strings.Repeat("x", mostPrefs)}}}
+	if err := d.c.savePrefs(t.Context(), Account{User: "x"}, p); err == nil {
+		t.Error("more than the bound is kept")
+	}
+}
+
+// FuzzLocal asks where a browser would be sent by what a link says is next: to a path
+// of the console.
+func FuzzLocal(f *testing.F) {
+	for _, s := range []string{"/servers?q=a", "//evil.example", "/\\evil.example", "https://evil.example", "/a//b", "/%2f/evil.example", "javascript:alert(1)", "/\t/evil.example", "", "?", "/..//x", "/.//x"} {
+		f.Add(s)
+	}
+	base, err := url.Parse("https://console.example/signin")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, next string) {
+		to := local(next)
+		if to == "" || to[0] != '/' || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n") {
+			t.Fatalf("%q leads to %q", next, to)
+		}
+		u, err := base.Parse(to)
+		if err != nil || u.Host != "console.example" || u.Scheme != "https" {
+			t.Errorf("%q leads to %v, %v", next, u, err)
+		}
+	})
+}
+
+// FuzzRow reads whatever a worker may have written as a row.
+func FuzzRow(f *testing.F) {
+	for _, s := range []string{`{"a":1,"b":null,"c":"x","d":[1,{"e":2}]}`, "", "[]", `{"a"`, `{"a":1}{"b":2}`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		if names, values, err := rowOf(line); err == nil && len(names) != len(values) {
+			t.Errorf("%q has %d names and %d values", line, len(names), len(values))
+		}
+	})
+}
+
+// FuzzMemory reads whatever the store may have of a server's counters.
+func FuzzMemory(f *testing.F) {
+	m := &memory{coarse: newRing(coarseStep, coarseSlots)}
+	coarse := m.encode()
+	m.fine = newRing(fineStep, fineSlots)
+	both := m.encode()
+	f.Add([]byte{historyVersion}, uint16(0), true)
+	f.Add([]byte{historyVersion, 0x80}, uint16(1), false)
+	f.Fuzz(func(t *testing.T, begin []byte, drop uint16, fine bool) {
+		b := coarse
+		if fine {
+			b = both
+		}
+		b = slices.Clone(b[:len(b)-int(drop)%len(b)])
+		copy(b, begin)
+		if m, err := decodeMemory(b); err == nil && !bytes.Equal(m.encode(), b) {
+			t.Error("what was read is written in another way")
+		}
+	})
 }

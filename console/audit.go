@@ -25,6 +25,7 @@ func (c *Console) registerAudit() {
 		return c.act(rq, auditlog.Entry{Action: "export", Parameters: map[string]string{"what": "audit log"}}, func(*auditlog.Entry) error {
 			rq.Header().Set("Content-Type", "application/jsonl")
 			rq.Header().Set("Content-Disposition", `attachment; filename="audit.jsonl"`)
+			rq.goOn(0)
 			_, _ = io.Copy(rq, c.audit.Reader()) //nolint:errcheck // who asked has gone
 			return nil
 		})

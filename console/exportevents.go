@@ -115,6 +115,11 @@ func (c *Console) exportEvents(rq *request, list []Entry) error {
 	if err != nil {
 		return err
 	}
+	done, err := c.asks.begin(rq.who.User)
+	if err != nil {
+		return err
+	}
+	defer done()
 	w, err := c.newEventWriter(rq)
 	if err != nil {
 		return err
@@ -122,6 +127,7 @@ func (c *Console) exportEvents(rq *request, list []Entry) error {
 	entry := auditlog.Entry{Action: "export", Targets: namesOf(list), Parameters: map[string]string{"what": "events", "query": q.Values().Encode()}}
 	err = c.act(rq, entry, func(*auditlog.Entry) error {
 		for _, e := range list {
+			rq.goOn(exportPatience)
 			ctx, cancel := context.WithTimeout(rq.Context(), exportPatience)
 			err := c.followServer(ctx, e.Name, func(s cim.Session) error {
 				return machine.EachEvent(ctx, s, q.filter(), time.Now(), func(one machine.Event) error { return w.write(e.Name, one) })

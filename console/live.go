@@ -25,6 +25,8 @@ const (
 	liveWrite   = 10 * time.Second
 	mostTopics  = 400
 	mostStreams = 20
+	mostAsking  = 64     // topics of one stream for which somebody is asked again and again
+	mostLoops   = 512    // of all; what is followed beyond comes by the page alone
 	mostKnown   = 50_000 // topics of which it is remembered when they changed
 )
 
@@ -64,6 +66,7 @@ type hub struct {
 	rev    uint64
 	revs   map[string]uint64
 	topics map[string]*topic
+	loops  int // topics that have one
 }
 
 // topic is one that somebody follows.
@@ -144,8 +147,9 @@ func (h *hub) subscribe(names []string) (s *subscriber, done func()) {
 		if t == nil {
 			t = &topic{subs: map[*subscriber]bool{}}
 			h.topics[n] = t
-			if src, arg, ok := h.source(n); ok && src.loops() && h.ctx.Err() == nil {
+			if src, arg, ok := h.source(n); ok && src.loops() && h.ctx.Err() == nil && h.loops < mostLoops {
 				loop, stop := context.WithCancel(h.ctx)
+				h.loops++
 				t.stop = stop
 				h.running.Go(func() {
 					if src.run != nil {
@@ -170,6 +174,7 @@ func (h *hub) subscribe(names []string) (s *subscriber, done func()) {
 			if len(t.subs) == 0 {
 				if t.stop != nil {
 					t.stop()
+					h.loops--
 				}
 				delete(h.topics, n)
 			}
@@ -311,8 +316,15 @@ func (c *Console) asked(rq *request) ([]string, error) {
 	if len(names) > mostTopics {
 		return nil, &problem{Status: http.StatusBadRequest, Text: "At most " + strconv.Itoa(mostTopics) + " topics go with one stream."}
 	}
+	asking := 0
 	for _, n := range names {
 		src, arg, ok := c.live.source(n)
+		if src.loops() {
+			asking++
+		}
+		if asking > mostAsking {
+			return nil, &problem{Status: http.StatusBadRequest, Text: "At most " + strconv.Itoa(mostAsking) + " topics for which servers are asked go with one stream."}
+		}
 		if !ok || src.may != nil && !src.may(rq, arg) {
 			return nil, &problem{Status: http.StatusNotFound, Text: "There is no such topic."}
 		}

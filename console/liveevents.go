@@ -125,6 +125,11 @@ func (c *Console) newestEvents(ctx context.Context, arg string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	done, err := c.asks.begin(following)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	f := &eventFeed{server: e.Name, since: time.Now().Add(-time.Hour).UTC(), list: []liveEvent{}, how: "Live: asked each 10 s"}
 	q.Hours = 1
 	err = c.followServer(ctx, e.Name, func(s cim.Session) error {

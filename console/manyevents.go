@@ -95,7 +95,7 @@ func (c *Console) registerEvents() {
 	c.page("GET /servers/{name}/events/export", Reader, c.exportServerEvents)
 	c.form("/events/filters", Reader, c.saveEventFilter)
 	c.form("/events/filters/remove", Reader, c.removeEventFilter)
-	c.live.follow("events", source{role: Reader, run: c.runEvents, load: c.newestEvents})
+	c.live.follow("events", source{role: Reader, run: c.runEvents, may: c.ofServer, load: c.newestEvents})
 }
 
 // serversOf are the servers of a scope, and its title.
@@ -147,6 +147,11 @@ func (c *Console) gatherEvents(rq *request) (m manyEvents, title string, err err
 	if err != nil {
 		return m, title, err
 	}
+	done, err := c.asks.begin(rq.who.User)
+	if err != nil {
+		return err
+	}
+	defer done()
 	m.Title = title
 	all, _ := c.fleet.all()
 	for _, k := range c.cards(all) {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -69,5 +70,11 @@ func (c *Console) savePrefs(ctx context.Context, a Account, p Prefs) error {
 	if len(p.Views) > 100 || len(p.EventFilters) > 100 {
 		return &problem{Status: http.StatusBadRequest, Title: "Too many", Text: "At most 100 views are kept."}
 	}
+	if b, err := json.Marshal(p); err != nil || len(b) > mostPrefs {
+		return &problem{Status: http.StatusRequestEntityTooLarge, Title: "Too much", Text: "Views, queries and filters of one user are 512 KiB at most.", Next: "Remove some.", Err: err}
+	}
 	return putJSON(ctx, c.store, prefsKey(a), p)
 }
+
+// mostPrefs bounds what one user chose, in octets.
+const mostPrefs = 512 << 10

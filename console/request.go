@@ -36,8 +36,9 @@ type request struct {
 	c     *Console
 	id    string
 	who   who
-	token string // of the session, to end it
-	begun bool   // the answer has begun
+	token string    // of the session, to end it
+	begun bool      // the answer has begun
+	until time.Time // by when the next part of a long answer is read; zero for others
 }
 
 // WriteHeader and Write note that the answer has begun.
@@ -48,7 +49,17 @@ func (rq *request) WriteHeader(status int) {
 
 func (rq *request) Write(b []byte) (int, error) {
 	rq.begun = true
+	if !rq.until.IsZero() && time.Until(rq.until) < answerTime-time.Second {
+		rq.goOn(0)
+	}
 	return rq.ResponseWriter.Write(b)
+}
+
+// goOn gives an answer that may take longer than others, such as a file, more time:
+// for its next part to be made, and as much for that to be read as whole answers have.
+func (rq *request) goOn(making time.Duration) {
+	rq.until = time.Now().Add(making + answerTime)
+	_ = http.NewResponseController(rq.ResponseWriter).SetWriteDeadline(rq.until) //nolint:errcheck // not every writer has one
 }
 
 // Unwrap lets http.ResponseController find the writer.

@@ -93,9 +93,14 @@ func (c *Console) registerPerformance() {
 	c.serverTab("performance", "performance.html", c.loadPerformance)
 	c.form("/servers/{name}/performance", Operator, c.switchCounters)
 	c.page("GET /servers/{name}/performance/export", Reader, c.exportPerformance)
-	c.live.follow("perf", source{role: Reader, run: c.runPerformance, load: func(ctx context.Context, name string) (any, error) {
+	c.live.follow("perf", source{role: Reader, run: c.runPerformance, may: c.ofServer, load: func(ctx context.Context, name string) (any, error) {
+		done, err := c.asks.begin(following)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
 		var m map[string]any
-		err := c.samplePerformance(ctx, name, func(one map[string]any) bool { m = one; return false })
+		err = c.samplePerformance(ctx, name, func(one map[string]any) bool { m = one; return false })
 		return m, err
 	}})
 }

@@ -104,6 +104,9 @@ func (c *Console) makeKey(rq *request, label, roleName string, days int, display
 		role = Reader
 	}
 	t := Token{Label: label, User: rq.who.User, Role: role.String(), Display: display, Expires: time.Now().UTC().Add(time.Duration(days) * 24 * time.Hour)}
+	if rq.who.Token != "" && t.Expires.After(rq.who.Ends) {
+		t.Expires = rq.who.Ends // what a key makes ends with it
+	}
 	var secret string
 	action := map[bool]string{true: "display-add", false: "key-add"}[display]
 	err = c.act(rq, auditlog.Entry{Action: action, Parameters: map[string]string{"label": label, "role": t.Role}}, func(*auditlog.Entry) error {

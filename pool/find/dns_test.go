@@ -100,3 +100,25 @@ func TestInDNS(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
+
+// FuzzExpand reads whatever somebody may look for: what DNS is asked for is bounded, and
+// names and addresses alone.
+func FuzzExpand(f *testing.F) {
+	for _, s := range []string{"web[01:20].corp.example", "10.0.4.", "10.0.4.0/22", "fd00::/118", "[", "[a:z][a:z][a:z]", "0.0.0.0/0", "[1:99999999999999999999]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, term string) {
+		list, err := expand(term)
+		if err != nil {
+			return
+		}
+		if len(list) > MostAddresses {
+			t.Errorf("%q is %d", term, len(list))
+		}
+		for _, name := range list {
+			if _, err := netip.ParseAddr(name); err != nil && strings.ContainsAny(name, " /;$`'\"") {
+				t.Errorf("%q asks for %q", term, name)
+			}
+		}
+	})
+}
