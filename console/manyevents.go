@@ -149,7 +149,7 @@ func (c *Console) gatherEvents(rq *request) (m manyEvents, title string, err err
 	}
 	done, err := c.asks.begin(rq.who.User)
 	if err != nil {
-		return err
+		return m, title, err
 	}
 	defer done()
 	m.Title = title
