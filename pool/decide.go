@@ -48,6 +48,7 @@ const (
 var stateOfCode = map[uint32]State{
 	uint32(codeNoConnection):                      NotComputerAccessible,
 	uint32(wsman.CodeNetworkTimedOut):             NotComputerAccessible,
+	uint32(wsman.CodeDestinationUnreachable):      NotComputerAccessible, // also a connection that is taken and reset, as by the firewall of a host
 	uint32(codeTLS):                               NotComputerAccessible,
 	dcom.FromWin32(dcom.RPC_S_SERVER_UNAVAILABLE): NotComputerAccessible,
 	0x800706D9:               NotComputerAccessible, // EPT_S_NOT_REGISTERED

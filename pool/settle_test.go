@@ -53,6 +53,8 @@ func TestStateOfReport(t *testing.T) {
 	}{
 		// The twelve faults of spec/console.md 3.3 that block WinRM.
 		{"tcp.5985", "0x80338112", WinRM, NotComputerAccessible},
+		{"tcp.5985", "0x80338012", WinRM, NotComputerAccessible},
+		{"http", "0x80338012", WinRM, NotComputerAccessible}, // taken and reset, by the firewall of the host
 		{"tcp.5986", "", WinRM, NotComputerAccessible},
 		{"tls", "0x803381BA", WinRM, NotComputerAccessible},
 		{"clock", "", WinRM, KerberosAuthentication},

@@ -342,21 +342,41 @@ func (h *labHost) follow(t *testing.T, r *doctor.Report, id string) {
 	}
 }
 
+// advised asks the doctor until a remedy is advised.
+func (h *labHost) advised(t *testing.T, id string) *doctor.Report {
+	t.Helper()
+	var r *doctor.Report
+	settles(t, func() string {
+		if r, _ = h.examine(t); slices.ContainsFunc(r.Remedies, func(m doctor.Remedy) bool { return m.ID == id }) {
+			return ""
+		}
+		return fmt.Sprintf("no %s of %+v", id, failures(r))
+	})
+	return r
+}
+
 // fix has the doctor do it: what he would do is shown, and nothing done without a yes.
 func (h *labHost) fix(t *testing.T, says ...string) {
 	t.Helper()
 	args := slices.Concat([]string{"doctor", h.ask}, h.more, []string{"--fix"})
-	out, errOut, code := h.lab.run(t, h.user, args...) // the password is no yes
-	if strings.Contains(out, "\ndone: ") || !strings.Contains(out, "\nPlan for "+h.name) {
-		t.Errorf("without a yes: exit code %d\n%s%s", code, out, errOut)
+	says = append(says, "\nPlan for "+h.name)
+	lacks := func(text string, says ...string) bool {
+		return slices.ContainsFunc(says, func(s string) bool { return !strings.Contains(text, s) })
 	}
-	out, errOut, code = h.lab.run(t, h.user, append(args, "--yes")...)
-	for _, s := range append(says, "\nPlan for "+h.name, "\ndone: ") {
-		if !strings.Contains(out, s) {
-			t.Errorf("--fix does not say %q: exit code %d\n%s%s", s, code, out, errOut)
+	settles(t, func() string {
+		out, errOut, code := h.lab.run(t, h.user, args...) // the password, which is what there is to read, is no yes
+		if strings.Contains(out, "\ndone: ") {
+			t.Errorf("it is done without a yes: %s", out)
 		}
-	}
-	if code != 0 {
-		t.Errorf("--fix: exit code %d\n%s%s", code, out, errOut)
-	}
+		if lacks(out, says...) {
+			return fmt.Sprintf("the plan does not say %q: exit code %d\n%s%s", says, code, out, errOut)
+		}
+		return ""
+	})
+	settles(t, func() string {
+		if out, errOut, code := h.lab.run(t, h.user, append(args, "--yes")...); lacks(out, append(says, "\ndone: ")...) {
+			return fmt.Sprintf("--fix does not say %q: exit code %d\n%s%s", says, code, out, errOut)
+		}
+		return ""
+	})
 }
