@@ -321,7 +321,7 @@ func (c *Console) apiServer(a *api) {
 			return nil, err
 		}
 		d := c.management(rq.Context(), e)
-		return answer(managementAnswer{d.Enabled, d.Why, d.Typed}, nil)
+		return answer(managementAnswer(d), nil)
 	})
 	operation(a, Reader, "GET", "/servers/{name}/doctor", "get-report", "The doctor's newest report, as casement.doctor/1", func(rq *request, in *ServerName) (*body[json.RawMessage], error) {
 		e, err := c.entryOf(in.Name)
