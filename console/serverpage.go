@@ -212,6 +212,16 @@ type need struct {
 	Level, Text, Path string
 }
 
+// StoppedService is the name of the service that is to be started, "" where it is none.
+func (n need) StoppedService() string {
+	name, found := strings.CutPrefix(n.Text, "Service ")
+	name, _, whole := strings.Cut(name, ": ")
+	if !found || !whole || !strings.HasSuffix(n.Path, "/services") {
+		return ""
+	}
+	return name
+}
+
 // needs are what needs somebody at a server: the state's reason, then what passed a
 // threshold, then what could not be read.
 func needs(e Entry) []need {

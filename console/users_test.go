@@ -137,3 +137,19 @@ func TestUserChanges(t *testing.T) {
 		t.Error("the audit log does not tell that it failed")
 	}
 }
+
+// The overview starts a service that stands where it is told, and only a service.
+func TestOverviewStartsAService(t *testing.T) {
+	e := with(entry("srv01"), pool.Online, "")
+	s := *e.Snapshot
+	s.Alerts = []pool.Alert{{Resource: "Service Spooler", Value: "Stopped", Threshold: "Running"}, {Resource: "Disk C:", Value: "4 % free", Threshold: "10 %"}}
+	e.Snapshot = &s
+	d := newDesk(t, e).ready()
+	_, body := d.get(d.as("oper"), "/servers/srv01")
+	if !strings.Contains(body, `<input type="hidden" name="service" value="Spooler"><button name="do" value="start" aria-label="Start Spooler on srv01">Start</button>`) || strings.Count(body, `value="start"`) != 1 {
+		t.Errorf("the overview: %s", body)
+	}
+	if _, body = d.get(d.as("read"), "/servers/srv01"); !strings.Contains(body, `aria-label="Start Spooler on srv01" disabled title="Needs the role Operator`) {
+		t.Error("a Reader may start it")
+	}
+}
