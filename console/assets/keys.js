@@ -9,11 +9,12 @@ const list = [["?", "this list"], ["/", "filter"], ["g d", "dashboard"], ["g s",
 export function shortcuts() {
   if (document.querySelector("dialog[open]")) return;
   const off = document.documentElement.dataset.nokeys !== undefined;
-  const d = el("dialog", { "aria-labelledby": "keys-title" }, el("h2", { id: "keys-title", text: "Keyboard" }),
+  const d = el("dialog", { "aria-labelledby": "keys-title", tabindex: "-1" }, el("h2", { id: "keys-title", text: "Keyboard" }),
     ...(off ? [el("p", { text: "Keys of one letter are off; the Settings turn them on." })] : []),
     el("dl", { class: "keys" }, ...list.flatMap(([k, t]) => [el("dt", {}, ...k.split(" ").flatMap((x) => [x === "or" ? x : el("kbd", { text: x }), " "])), el("dd", { text: t })])),
-    el("div", { class: "actions" }, el("button", { type: "button", text: "Close", autofocus: true, onclick: (e) => e.target.closest("dialog").close() })));
+    el("div", { class: "actions" }, el("button", { type: "button", text: "Close", onclick: (e) => e.target.closest("dialog").close() })));
   show(d);
+  d.focus(); // not a button, which the rest of an Enter would press
 }
 
 const rowsOf = () => [...document.querySelectorAll("table[data-rows] tbody tr:not(.part)")].filter((r) => r.checkVisibility());

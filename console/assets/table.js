@@ -154,14 +154,17 @@ function order(form, update) {
   setInterval(look, 1000);
 }
 
-// names gives cells the names of their columns, which are shown where a row is a card.
+// names gives the cells of tables that are too wide for a phone the names of their
+// columns: each row is a card there.
 function names() {
-  for (const table of document.querySelectorAll("table.rows")) {
-    const heads = [...table.querySelectorAll("thead th")].map((h) => h.innerText.trim());
+  for (const table of document.querySelectorAll("main table:not(.cards-when-narrow)")) {
+    const heads = [...(table.tHead?.rows[0]?.cells || [])], box = table.closest(".scroll");
+    if (!box || (heads.length < 5 && box.scrollWidth <= box.clientWidth)) continue;
+    table.classList.add("stack");
     const rows = [...table.querySelectorAll("tbody tr:not(.part)"), ...[...table.querySelectorAll("template")].flatMap((t) => [...t.content.querySelectorAll("tr")])];
     for (const r of rows) {
       if (r.cells.length !== heads.length) continue;
-      [...r.cells].forEach((c, i) => { if (c.tagName === "TD" && heads[i] && c.dataset.label === undefined) c.dataset.label = heads[i]; });
+      [...r.cells].forEach((c, i) => { if (c.tagName === "TD" && !heads[i].querySelector(".hidden") && c.dataset.label === undefined) c.dataset.label = heads[i].textContent.trim(); });
     }
   }
 }

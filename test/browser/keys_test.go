@@ -141,8 +141,14 @@ func TestKeyboardAlone(t *testing.T) {
 	p.sees("#selection", "2 selected")
 	p.presses(kb.Escape)
 	p.presses("k")
+	// What comes live leaves focus and place where they are.
+	at := fmt.Sprintf(`document.activeElement == document.querySelector('tr[data-name="%s"] th a') && scrollY == %s`, row(0), fmt.Sprint(ask[float64](p, `scrollY`)))
+	p.until("the row's link", at)
+	contact := ask[string](p, `document.querySelector("tr.at time").dateTime`)
 	p.presses("r") // the row that one is at
 	p.sees("#alerts", "Refresh")
+	p.until("a later contact", fmt.Sprintf(`document.querySelector("tr.at time").dateTime > %q`, contact))
+	p.until("the row's link", at)
 
 	// The list, and a field where letters are letters.
 	p.presses("?")
@@ -200,6 +206,35 @@ func TestKeyboardAlone(t *testing.T) {
 	p.tabs("button Set")
 	p.presses(kb.Enter)
 	p.sees(`tr[data-name="`+names[1]+`"]`, "Online") // without a reload
+
+	// Enter opens; the menu of a row has two ways in.
+	p.until("the row", `(() => { document.querySelector('tr[data-name="`+names[0]+`"] a').focus(); return true; })()`)
+	p.presses(kb.Enter)
+	p.sees("h1", names[0])
+	p.opens(m.console + "servers/" + names[0] + "/users?q=Administrator")
+	p.sees("main", "Administrator")
+	p.presses("j")
+	for _, open := range []func(){func() { p.presses("m") }, func() { p.do(chromedp.KeyEvent(kb.F10, chromedp.KeyModifiers(chromedp.ModifierShift))) }} {
+		open()
+		p.until("the row's menu", `document.querySelector("tr details[open]")?.contains(document.activeElement)`)
+		p.marked()
+		p.presses(kb.Escape)
+		p.until("the menu to close", `!document.querySelector("tr details[open]") && document.activeElement.tagName == "SUMMARY"`)
+	}
+
+	// Ctrl+Enter runs a query, Ctrl+] leaves a shell.
+	p.opens(m.console + "servers/" + names[0] + "/query?wql=SELECT+Name+FROM+Win32_OperatingSystem")
+	p.until("the query", `(() => { document.getElementById("wql").focus(); return document.activeElement.value != ""; })()`)
+	p.do(chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	p.sees("main", "1 row")
+	p.opens(m.console + "servers/" + names[0] + "/shell")
+	p.tabs("a Skip to content")
+	p.presses(kb.Enter)
+	p.tabs("button Open a shell")
+	p.presses(kb.Enter)
+	p.until("the shell's field", `document.activeElement.id == "line"`)
+	p.do(chromedp.KeyEvent("]", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	p.until("the field to be left", `document.activeElement.id == "main"`)
 
 	// The other places, and the menu of who is signed in.
 	p.until("no field", `(() => { document.activeElement.blur(); return true; })()`)

@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long a person waits for something to appear.
-const patience = 20 * time.Second
+const patience = 45 * time.Second
 
 // person is somebody with a browser of their own: no cookie, cache or storage is
 // shared with another person.

@@ -133,6 +133,7 @@ func TestFirstMinute(t *testing.T) {
 				}
 				return r
 			}, tab))
+			p.hears(l.name + " " + tab)
 		}
 		for _, page := range []string{"", "servers", "servers/add", "servers/add?tab=import", "work", "query", "audit", "settings", "settings/credentials", "settings/roles", "settings/console", "settings/keys", "nowhere"} {
 			if page == "nowhere" {
@@ -141,6 +142,7 @@ func TestFirstMinute(t *testing.T) {
 			p.opens(m.console + page)
 			p.sees("h1", "")
 			p.looks(l.name + "-" + strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(page))
+			p.hears(l.name + " " + page)
 		}
 	}
 	p.sits(desk)
