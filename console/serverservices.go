@@ -161,12 +161,12 @@ func loadService(ctx context.Context, rq *request, _ Entry, conn *casement.Conne
 // serviceDeeds are what can be done to a service; how a page says it, and whether it
 // is asked before: see spec/console.md 3.6.
 var serviceDeeds = map[string]struct {
-	doing, ask string
+	doing, ask, button string
 }{
-	"start": {"Starting %s on %s", ""}, "resume": {"Resuming %s on %s", ""},
-	"stop": {"Stopping %s on %s", "Stop %s on %s"}, "restart": {"Restarting %s on %s", "Restart %s on %s"}, "pause": {"Pausing %s on %s", "Pause %s on %s"},
-	"automatic": {"Having %s start with %s", "Have %s start with %s"}, "manual": {"Having %s start by hand on %s", "Have %s start by hand only on %s"},
-	"disabled": {"Disabling %s on %s", "Disable %s on %s"},
+	"start": {"Starting %s on %s", "", ""}, "resume": {"Resuming %s on %s", "", ""},
+	"stop": {"Stopping %s on %s", "Stop %s on %s", "Stop"}, "restart": {"Restarting %s on %s", "Restart %s on %s", "Restart"}, "pause": {"Pausing %s on %s", "Pause %s on %s", "Pause"},
+	"automatic": {"Having %s start with %s", "Have %s start with %s", "Start with it"}, "manual": {"Having %s start by hand on %s", "Have %s start by hand only on %s", "By hand only"},
+	"disabled": {"Disabling %s on %s", "Disable %s on %s", "Disable"},
 }
 
 // doService starts, stops or changes a service.
@@ -201,7 +201,7 @@ func (c *Console) doService(rq *request) (result, error) {
 // serviceQuestion asks before a service is stopped or changed. It names those that need
 // it, and says where it is what Casement comes by.
 func (c *Console) serviceQuestion(rq *request, e Entry, do, name string) confirmation {
-	k := confirmation{Level: 1, Title: fmt.Sprintf(serviceDeeds[do].ask, name, e.Name), Do: "Yes", List: []string{e.Name}}
+	k := confirmation{Level: 1, Title: fmt.Sprintf(serviceDeeds[do].ask, name, e.Name), Do: serviceDeeds[do].button, List: []string{e.Name}}
 	if do == "automatic" || do == "manual" {
 		k.Effect = "It takes effect when the machine starts."
 		return k
@@ -230,15 +230,15 @@ func (c *Console) serviceQuestion(rq *request, e Entry, do, name string) confirm
 		k.Effect = "No running service needs it."
 		return k
 	}
-	k.Effect = plural(len(list), "running service") + " need it:"
+	k.Effect = plural(len(list), "running service") + " " + map[bool]string{true: "needs", false: "need"}[len(list) == 1] + " it:"
 	for _, d := range list {
 		k.Effect += " " + d.Name + ","
 	}
 	k.Effect = strings.TrimSuffix(k.Effect, ",") + ". "
 	if f := e.snapshot().Facts; f != nil && f.Windows {
-		k.Effect += "Windows refuses to stop it while they run: stop them first."
+		k.Effect += "Windows refuses to stop it while that runs."
 	} else {
-		k.Effect += "They are stopped with it."
+		k.Effect += "What needs it is stopped with it."
 	}
 	return k
 }

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/casementhq/casement/accounts"
 	"github.com/casementhq/casement/auth/ntlm"
 	"github.com/casementhq/casement/cim"
+	"github.com/casementhq/casement/providers/host"
 	"github.com/casementhq/casement/shell"
 )
 
@@ -96,5 +98,24 @@ func TestCreatedProcessesAreBounded(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("the end of a process made no room")
 		}
+	}
+}
+
+// What systemctl ends with is the error that a method's ReturnValue is made of; the codes
+// are those of systemctl(1), the texts those of systemd 252.
+func TestControlError(t *testing.T) {
+	for said, want := range map[string]struct {
+		code uint32
+		is   error
+	}{
+		"": {0, nil}, "Failed to stop x.service: Access denied": {4, host.ErrServiceDenied}, "Failed to stop x.service: Interactive authentication required.": {1, host.ErrServiceDenied},
+		"Failed to start x.service: Unit x.service not found.": {5, host.ErrNoService}, "Failed to start x.service: Unit x.service is masked.": {1, host.ErrServiceDisabled},
+	} {
+		if err := controlError(want.code, said); !errors.Is(err, want.is) {
+			t.Errorf("%d %q: %v", want.code, said, err)
+		}
+	}
+	if err := controlError(1, "Job for x.service failed."); err == nil || errors.Is(err, host.ErrServiceDenied) {
+		t.Errorf("a job that failed: %v", err)
 	}
 }

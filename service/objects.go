@@ -105,6 +105,7 @@ func (s *objects) registerAll(state *State, o Options, p *people) error {
 		WMISetting: func() host.WMISetting { return wmiSetting(state) }}
 	if systemd.Available(systemd.Options{}) {
 		hostOptions.Services = host.Systemd(systemd.Options{})
+		hostOptions.ControlService = (&serviceControl{starter: o.Starter, people: p}).do
 		hostOptions.Power = func(ctx context.Context, action systemd.PowerAction) error {
 			return systemd.Power(ctx, systemd.Options{}, action)
 		}

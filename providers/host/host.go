@@ -54,6 +54,9 @@ type Options struct {
 	LocalAccounts func() (LocalAccounts, error)
 	// Services is the service manager; nil: there is none, and Win32_Service has no instances.
 	Services Services
+	// ControlService does one of the deeds with a service as the Unix user that a caller is mapped to, where the
+	// service manager refuses this process: nil, or ErrServiceDenied, refuses the caller, too.
+	ControlService func(ctx context.Context, caller cim.Caller, do ServiceDeed, name string) error
 	// Server is this machine's name in references, where the class of a request has none.
 	Server string
 }

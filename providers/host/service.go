@@ -42,6 +42,19 @@ const (
 	StartDisabled StartMode = "Disabled"
 )
 
+// ServiceDeed is what is done with a service, in the words of systemctl.
+type ServiceDeed string
+
+// The deeds.
+const (
+	ServiceStart   ServiceDeed = "start"
+	ServiceStop    ServiceDeed = "stop"
+	ServiceEnable  ServiceDeed = "enable"
+	ServiceDisable ServiceDeed = "disable"
+	ServiceMask    ServiceDeed = "mask"
+	ServiceUnmask  ServiceDeed = "unmask"
+)
+
 // Service is one service unit, in the words of systemd.
 type Service struct {
 	Name          string // without ".service"

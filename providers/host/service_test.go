@@ -5,6 +5,7 @@ package host
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/casementhq/casement/cim"
@@ -170,5 +171,45 @@ func TestServiceMethods(t *testing.T) {
 	_, err := New(Options{}).invoke(context.Background(), "Win32_Service", "GetSecurityDescriptor", &call{caller: administrator(), path: service("ssh")})
 	if !errors.Is(err, cim.ErrMethodNotImplemented) {
 		t.Errorf("GetSecurityDescriptor: %v", err)
+	}
+}
+
+// Where the service manager refuses the service's own user, the caller's may be let.
+func TestServicesAsTheCaller(t *testing.T) {
+	f := newFakeServices()
+	f.fail = ErrServiceDenied
+	var done []string
+	var refusal error
+	p := New(Options{Services: f, ControlService: func(_ context.Context, caller cim.Caller, do ServiceDeed, name string) error {
+		if !caller.Token.Has(security.SIDAdministrators) {
+			t.Error("another caller")
+		}
+		done = append(done, string(do)+" "+name)
+		return refusal
+	}})
+	call := func(method, name, want string, in ...cim.NamedValue) {
+		t.Helper()
+		r, err := p.invoke(context.Background(), "Win32_Service", method, &call{caller: administrator(), path: service(name), in: in})
+		if err != nil || r.ReturnValue.String() != want {
+			t.Errorf("%s of %s: %v, %v; want %s", method, name, r.ReturnValue, err, want)
+		}
+	}
+	mode := func(s string) cim.NamedValue { return cim.NamedValue{Name: "StartMode", Value: cim.Str(s)} }
+	call("StartService", "network", "0")
+	call("StopService", "ssh", "0")
+	call("ChangeStartMode", "masked", "0", mode("Automatic"))
+	call("ChangeStartMode", "ssh", "0", mode("Manual"))
+	call("ChangeStartMode", "ssh", "0", mode("Disabled"))
+	if want := []string{"start network", "stop ssh", "unmask masked", "enable masked", "unmask ssh", "disable ssh", "mask ssh"}; !slices.Equal(done, want) {
+		t.Errorf("done: %q", done)
+	}
+	refusal = ErrServiceDenied
+	call("StopService", "ssh", "2")
+	p.o.ControlService = nil
+	call("StopService", "ssh", "2")
+	f.fail, done = nil, nil
+	call("StopService", "ssh", "0")
+	if len(done) > 0 {
+		t.Errorf("done as the caller: %q", done)
 	}
 }

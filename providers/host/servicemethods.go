@@ -42,6 +42,19 @@ func (p *Provider) changeService(ctx context.Context, c *call, method string, f 
 	return value, nil, nil
 }
 
+// asCaller does deeds as the caller's own Unix user where the service manager refuses this process, which is not root.
+func (p *Provider) asCaller(ctx context.Context, c *call, name string, err error, deeds ...ServiceDeed) error {
+	if !errors.Is(err, ErrServiceDenied) || p.o.ControlService == nil {
+		return err
+	}
+	for _, do := range deeds {
+		if err := p.o.ControlService(ctx, c.caller, do, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func startService(ctx context.Context, p *Provider, c *call) (uint32, cim.NamedArray, error) {
 	return p.changeService(ctx, c, "StartService", func(s *Service) (uint32, error) {
 		switch {
@@ -50,7 +63,7 @@ func startService(ctx context.Context, p *Provider, c *call) (uint32, cim.NamedA
 		case startMode(s.UnitFileState, s.LoadState) == StartDisabled:
 			return returnDisabled, nil
 		}
-		return returnOK, p.o.Services.Start(ctx, s.Name)
+		return returnOK, p.asCaller(ctx, c, s.Name, p.o.Services.Start(ctx, s.Name), ServiceStart)
 	})
 }
 
@@ -59,7 +72,7 @@ func stopService(ctx context.Context, p *Provider, c *call) (uint32, cim.NamedAr
 		if serviceState(s.ActiveState) == "Stopped" {
 			return returnNotActive, nil
 		}
-		return returnOK, p.o.Services.Stop(ctx, s.Name)
+		return returnOK, p.asCaller(ctx, c, s.Name, p.o.Services.Stop(ctx, s.Name), ServiceStop)
 	})
 }
 
@@ -76,7 +89,8 @@ func changeStartMode(ctx context.Context, p *Provider, c *call) (uint32, cim.Nam
 		return returnInvalidParameter, nil, nil
 	}
 	return p.changeService(ctx, c, "ChangeStartMode", func(s *Service) (uint32, error) {
-		return returnOK, p.o.Services.SetStartMode(ctx, s.Name, mode)
+		deeds := map[StartMode][]ServiceDeed{StartAuto: {ServiceUnmask, ServiceEnable}, StartManual: {ServiceUnmask, ServiceDisable}, StartDisabled: {ServiceMask}}[mode]
+		return returnOK, p.asCaller(ctx, c, s.Name, p.o.Services.SetStartMode(ctx, s.Name, mode), deeds...)
 	})
 }
 

@@ -90,7 +90,8 @@ func (*systemdServices) translate(err error) error {
 		return errors.Join(ErrServiceTimeout, err)
 	case strings.Contains(text, "is masked"):
 		return errors.Join(ErrServiceDisabled, err)
-	case strings.Contains(text, "Access denied"), strings.Contains(text, "authentication required"), strings.Contains(text, "AccessDenied"):
+	case strings.Contains(text, "Access denied"), strings.Contains(text, "authentication required"), strings.Contains(text, "AccessDenied"),
+		strings.Contains(text, "Permission denied"), strings.Contains(text, "PolicyKit1"): // the last two where no polkit answers
 		return errors.Join(ErrServiceDenied, err)
 	}
 	return err

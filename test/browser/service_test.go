@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -81,6 +82,8 @@ type machine struct {
 	cmd      *exec.Cmd
 	out, err text
 	done     chan struct{}
+	enter    []string // what leads into its namespaces
+	env      []string // more of its environment
 	// What it printed.
 	http, dcom, console, user, password string
 }
@@ -161,9 +164,10 @@ func (m *machine) field(word string) string {
 
 // command is casement as the owner of the machine's state folder runs it.
 func (m *machine) command(args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(context.WithoutCancel(m.t.Context()), binary(m.t), args...)
+	line := append(append(slices.Clone(m.enter), binary(m.t)), args...)
+	cmd := exec.CommandContext(context.WithoutCancel(m.t.Context()), line[0], line[1:]...)
 	cmd.Dir = m.dir
-	cmd.Env = []string{"HOME=" + m.dir, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "CASEMENT_HOSTS=" + filepath.Join(m.dir, "hosts.json")}
+	cmd.Env = append([]string{"HOME=" + m.dir, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "CASEMENT_HOSTS=" + filepath.Join(m.dir, "hosts.json")}, m.env...)
 	return cmd
 }
 
