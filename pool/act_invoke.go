@@ -94,11 +94,17 @@ const maxInvokes = 500
 // invokeEach calls a method on each instance that a query finds. It goes on after
 // one that fails; the output is a line for each.
 func (j *job) invokeEach(ctx context.Context, p InvokeParameters, in cim.Arguments) (Result, error) {
-	s, err := j.session(ctx, p.Namespace)
+	// The kept connections do without classes, and only those tell which properties are keys.
+	c, err := j.worker.pool.Connect(ctx, j.server.Name)
 	if err != nil {
 		return Result{}, err
 	}
-	defer s.Close() //nolint:errcheck // the answers are there
+	defer c.Close() //nolint:errcheck // the answers are there
+	s, err := c.Session(ctx, p.Namespace)
+	if err != nil {
+		return Result{}, err
+	}
+	defer s.Close() //nolint:errcheck // as above
 	rows, err := s.Query(ctx, p.Query, cim.QueryOptions{})
 	if err != nil {
 		return Result{}, err

@@ -107,6 +107,24 @@ func TestWorkOnARealHost(t *testing.T) {
 	if _, results = endedWork(t, p, w.ID); results[0].State != Failed || results[0].Code == "" {
 		t.Errorf("%+v", results)
 	}
+	// A method of each instance that a query finds: the rules of a group of the firewall.
+	enabled := func(want string) {
+		t.Helper()
+		w := startTest(t, p, KindQuery, QueryParameters{Namespace: `root\standardcimv2`, WQL: "SELECT Enabled FROM MSFT_NetFirewallRule WHERE DisplayGroup = 'Windows Management Instrumentation (WMI)'"}, "one")
+		_, results := endedWork(t, p, w.ID)
+		out, err := p.Output(ctx, w.ID, "one")
+		if err != nil || strings.Count(out, want) != 4 || strings.Count(out, "\n") != 4 {
+			t.Errorf("the rules are %s, want %s; %+v, %v", out, want, results, err)
+		}
+	}
+	enabled(`"Enabled":"2"`)
+	for _, method := range []string{"Enable", "Disable"} {
+		w = startTest(t, p, KindInvoke, InvokeParameters{Namespace: `root\standardcimv2`, Query: "SELECT * FROM MSFT_NetFirewallRule WHERE DisplayGroup = 'Windows Management Instrumentation (WMI)'", Method: method}, "one")
+		if _, results = endedWork(t, p, w.ID); results[0].State != Done || results[0].Words != "4 of 4" {
+			t.Errorf("%s: %+v", method, results)
+		}
+		enabled(map[string]string{"Enable": `"Enabled":"1"`, "Disable": `"Enabled":"2"`}[method])
+	}
 	w = startTest(t, p, KindService, ServiceParameters{Service: "no such service", Do: "start"}, "one")
 	if _, results = endedWork(t, p, w.ID); results[0].State != Failed || results[0].Code != "0x80338000" {
 		t.Errorf("%+v", results)
@@ -122,7 +140,7 @@ func TestWorkOnARealHost(t *testing.T) {
 		}
 	}
 	list, err := p.Works(ctx)
-	if err != nil || len(list) != 5 || list[0].ID != w.ID {
+	if err != nil || len(list) != 10 || list[0].ID != w.ID {
 		t.Errorf("%d works, the first %s, want %s: %v", len(list), list[0].ID, w.ID, err)
 	}
 }
