@@ -15,6 +15,7 @@ import (
 	"github.com/casementhq/casement/casementtest"
 	"github.com/casementhq/casement/cim"
 	"github.com/casementhq/casement/pool/internal/bus"
+	"github.com/casementhq/casement/settings"
 )
 
 // serveTest takes the pool's tasks until the test ends.
@@ -466,6 +467,24 @@ func BenchmarkAddServers(b *testing.B) {
 		p := openTest(b, testFolder(b))
 		if err := p.Add(b.Context(), list); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// A server whose remote management is switched off and on again is blocked and online
+// again, over the connection that is kept: checklist 3.12, 3.13.
+func TestSwitchedOffAndOn(t *testing.T) {
+	p, host := newHostPool(t, "one")
+	serveTest(t, p, ServeOptions{})
+	for n, k := range []struct {
+		on   bool
+		want State
+	}{{true, Online}, {false, ManagementDisabled}, {true, Online}, {false, ManagementDisabled}, {true, Online}} {
+		host.Apply(settings.SetAllowRemoteAccess(k.on))
+		w := startTest(t, p, KindRefresh, RefreshParameters{}, "one")
+		_, results := endedWork(t, p, w.ID)
+		if e, err := p.Get("one"); err != nil || e.Snapshot == nil || e.Snapshot.State != k.want {
+			t.Errorf("%d: %+v, %v; %+v", n, e.Snapshot, err, results)
 		}
 	}
 }

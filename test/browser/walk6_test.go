@@ -189,7 +189,7 @@ func TestBranch(t *testing.T) {
 	if out := b.must("", "status", b.state()); !strings.Contains(out, "enabled") {
 		t.Errorf("casement status: %s", out)
 	}
-	p.clicks(`.head.server button[value="refresh"]`)
+	m.must("", "pool", "refresh", b.address, m.state())
 	p.sees(".head.server", "Online")
 
 	// Off and, over DCOM, on.
