@@ -46,4 +46,13 @@ query();
 charts();
 events();
 for (const e of document.querySelectorAll("[data-doctor]")) on(e.dataset.doctor, (d) => { if (d?.done) again("The doctor has finished."); });
+// A page that says more about a state than follows live is loaded anew when that changes.
+for (const e of document.querySelectorAll("[data-reload]")) {
+  let was;
+  on(e.dataset.reload, (d) => {
+    const now = JSON.stringify([d?.f?.state?.t, d?.f?.reason?.t]);
+    if (was !== undefined && was !== now && !document.querySelector("dialog[open]")) location.reload();
+    was = now;
+  });
+}
 follow();
