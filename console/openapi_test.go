@@ -49,11 +49,11 @@ var pageOperations = map[string]string{
 	"/run":                               "start-work",
 	"/service":                           "start-work",
 	"/work":                              "list-work",
-	"/work/{id}":                         "get-work get-output cancel-work",
-	"/work/{id}/results.csv":             "get-work",
-	"/work/{id}/results.json":            "get-work",
-	"/work/{id}/select/{which}":          "get-work",
-	"/work/{id}/output/{server}":         "get-output",
+	workPath + "/{id}":                   "get-work get-output cancel-work",
+	workPath + "/{id}/results.csv":       "get-work",
+	workPath + "/{id}/results.json":      "get-work",
+	workPath + "/{id}/select/{which}":    "get-work",
+	workPath + "/{id}/output/{server}":   "get-output",
 	"/audit":                             "list-audit",
 	"/audit/log.jsonl":                   "list-audit",
 	"/settings":                          "get-preferences list-views save-view remove-view",
@@ -280,7 +280,7 @@ func TestOwnOperations(t *testing.T) {
 	}
 	d.c.workLimit = 0
 	code, body = d.call(token, "DELETE", "/api/v1/servers/srv01/groups/WinRMRemoteWMIUsers__/members/"+url.PathEscape(`CORP\anna`), "")
-	if code != http.StatusOK || !strings.Contains(body, "/work/w1") || !strings.Contains(string(d.pool.works[0].Action.Parameters), `\"CORP\\anna\" /delete`) {
+	if code != http.StatusOK || !strings.Contains(body, workPath+"/w1") || !strings.Contains(string(d.pool.works[0].Action.Parameters), `\"CORP\\anna\" /delete`) {
 		t.Errorf("%d %s", code, body)
 	}
 }

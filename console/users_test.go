@@ -101,7 +101,7 @@ func TestUserChanges(t *testing.T) {
 		t.Errorf("%d %s", code, detail)
 	}
 	d.c.workLimit = 0
-	if code, r, _, _ = post(k.Values); code != http.StatusOK || r.Location != "/work/w4" {
+	if code, r, _, _ = post(k.Values); code != http.StatusOK || r.Location != workPath+"/w4" {
 		t.Errorf("one that takes long: %d %+v", code, r)
 	}
 	code, _, k, _ = post(url.Values{"do": {"delete"}, "user": {"anna"}})
