@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -50,6 +51,9 @@ func (c *Console) noServer(name string) error {
 	names := make([]string, len(list))
 	for n, e := range list {
 		names[n] = e.Name
+		if slices.ContainsFunc(e.Former, func(f string) bool { return strings.EqualFold(f, name) }) {
+			return &problem{Status: http.StatusNotFound, Title: "No such server", Text: name + " is called " + e.Name + " now.", Near: []string{e.Name}, Moved: e.Name}
+		}
 	}
 	return &problem{Status: http.StatusNotFound, Title: "No such server", Text: "The pool has no server " + name + ".",
 		Next: "It may have been removed or renamed.", Near: near(name, names)}

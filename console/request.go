@@ -106,6 +106,7 @@ type problem struct {
 	Text   string
 	Next   string
 	Near   []string // names that are like the one that was not found
+	Moved  string   // the name that a server has now
 	Err    error    // for the log; never shown
 }
 
@@ -147,6 +148,15 @@ func (rq *request) fail(err error) {
 	}
 	if rq.api() || strings.HasPrefix(rq.URL.Path, "/live") {
 		writeProblem(rq, p)
+		return
+	}
+	if parts := strings.SplitN(rq.URL.EscapedPath(), "/", 4); p.Moved != "" && safe(rq.Method) && len(parts) > 2 && parts[1] == "servers" {
+		parts[2] = pathEscape(p.Moved)
+		to := strings.Join(parts, "/")
+		if rq.URL.RawQuery != "" {
+			to += "?" + rq.URL.RawQuery
+		}
+		http.Redirect(rq, rq.Request, to, http.StatusSeeOther)
 		return
 	}
 	rq.c.errorPage(rq, p)

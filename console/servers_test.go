@@ -131,3 +131,28 @@ func TestExportIsWhatIsShown(t *testing.T) {
 		}
 	}
 }
+
+// A name that a server had leads to the page under the name that it has: spec/console.md
+// 3.8.
+func TestRenamedServerRedirects(t *testing.T) {
+	e := with(entry("srv-new"), pool.Online, "")
+	e.Former = []string{"srv-older", "srv-old"}
+	d := newDesk(t, e, with(entry("other"), pool.Online, "")).ready()
+	b := d.as("oper")
+	for path, want := range map[string]string{
+		"/servers/SRV-old":                        "/servers/srv-new",
+		"/servers/srv-older/disks":                "/servers/srv-new/disks",
+		"/servers/srv-old/events?level=1&q=a%2Fb": "/servers/srv-new/events?level=1&q=a%2Fb",
+		"/servers/srv-old/services/Spooler":       "/servers/srv-new/services/Spooler",
+	} {
+		if a, _ := d.get(b, path); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != want {
+			t.Errorf("%s: %s %q, want %q", path, a.Status, a.Header.Get("Location"), want)
+		}
+	}
+	if a, body := d.get(b, "/api/v1/servers/srv-old"); a.StatusCode != http.StatusNotFound || !strings.Contains(body, "srv-old is called srv-new now.") {
+		t.Errorf("a program: %s %s", a.Status, body)
+	}
+	if a, page := d.get(b, "/servers/srv-nev"); a.StatusCode != http.StatusNotFound || !strings.Contains(page, `href="/servers/srv-new"`) {
+		t.Errorf("a name that none had: %s", a.Status)
+	}
+}

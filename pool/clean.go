@@ -17,6 +17,7 @@ const (
 	maxTags     = 64
 	maxTag      = 64
 	maxNote     = 4096
+	maxFormer   = 16
 )
 
 // Clean brings an entry into its one form and tells what is wrong with it:
@@ -44,6 +45,8 @@ func (s *Server) Clean() error {
 		return s.wrong("its thumbprint is not a SHA-256 in hexadecimal")
 	case len(s.Tags) > maxTags:
 		return s.wrong(fmt.Sprintf("it has more than %d tags", maxTags))
+	case len(s.Former) > maxFormer || slices.ContainsFunc(s.Former, func(n string) bool { return !isHost(n) }):
+		return s.wrong("its former names are not names, or too many")
 	case len(s.Note) > maxNote:
 		return s.wrong(fmt.Sprintf("its note is longer than %d octets", maxNote))
 	case len(s.Credential) > longestName || len(s.AddedBy) > longestName:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -167,7 +168,7 @@ func (p *Pool) Update(ctx context.Context, name string, change func(*Server) err
 }
 
 // Rename gives a server another name, under which it is asked anew: what was found under
-// the old one is forgotten. cim.ErrNotFound, cim.ErrAlreadyExists, and what Server.Clean
+// the old one is forgotten, and the old one stands in Former. cim.ErrNotFound, cim.ErrAlreadyExists, and what Server.Clean
 // returns.
 func (p *Pool) Rename(ctx context.Context, name, to string) error {
 	e, err := p.Get(name)
@@ -176,6 +177,8 @@ func (p *Pool) Rename(ctx context.Context, name, to string) error {
 	}
 	s := e.Server
 	if s.Name = to; keyOf(to) != keyOf(name) {
+		s.Former = append(slices.DeleteFunc(slices.Clone(s.Former), func(n string) bool { return keyOf(n) == keyOf(to) || keyOf(n) == keyOf(name) }), e.Name)
+		s.Former = s.Former[max(0, len(s.Former)-maxFormer):]
 		if err := p.Add(ctx, []Server{s}); err != nil {
 			return err
 		}

@@ -34,6 +34,9 @@ type Server struct {
 	Paused bool `json:"paused,omitempty"`
 	// NoCounters servers are not asked for performance counters.
 	NoCounters bool `json:"no_counters,omitempty"`
+	// Former are the names that it had before it was renamed, the newest last: what leads
+	// to them finds it.
+	Former []string `json:"former,omitempty"`
 	// Note is what people want to remember.
 	Note    string    `json:"note,omitempty"`
 	Added   time.Time `json:"added"`

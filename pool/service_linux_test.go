@@ -56,3 +56,20 @@ func TestServiceWithDependents(t *testing.T) {
 		t.Errorf("a dead host: %+v", r)
 	}
 }
+
+// A server that is renamed keeps the names that it had.
+func TestRenameKeepsFormerNames(t *testing.T) {
+	p := openTest(t, testFolder(t))
+	must(t, p.Add(t.Context(), []Server{{Name: "one", Tags: []string{"web"}}}))
+	must(t, p.Rename(t.Context(), "one", "two"))
+	must(t, p.Rename(t.Context(), "two", "three"))
+	e, err := p.Get("three")
+	must(t, err)
+	if strings.Join(e.Former, " ") != "one two" || e.Tags[0] != "web" {
+		t.Errorf("%+v", e.Server)
+	}
+	must(t, p.Rename(t.Context(), "three", "one"))
+	if e, err = p.Get("one"); err != nil || strings.Join(e.Former, " ") != "two three" {
+		t.Errorf("back at its first name: %v %+v", err, e.Server)
+	}
+}

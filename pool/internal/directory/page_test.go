@@ -110,13 +110,13 @@ func TestDirectoryFromThePage(t *testing.T) {
 		status int
 		want   string
 	}{
-		"a password":                 {oper, alice, 200, `aria-label="Add dc1.corp.test"`},
-		"a named credential":         {oper, named, 200, `aria-label="Add dc1.corp.test"`},
-		"LDAPS, a pin, a name":       {admin, with(named, "security", "ldaps", "thumbprint", pin, "like", "dc*"), 200, `aria-label="Add dc1.corp.test"`},
-		"StartTLS, a typed password": {oper, with(alice, "security", "starttls", "thumbprint", pin), 200, `aria-label="Add dc1.corp.test"`},
-		"a base without computers":   {oper, with(alice, "base", "CN=Users,DC=corp,DC=test"), 422, "The directory has no such computer under CN=Users,DC=corp,DC=test."},
-		"another certificate":        {oper, with(alice, "security", "ldaps", "thumbprint", strings.Repeat("0", 64)), 502, "the certificate is another one"},
-		"a wrong password":           {oper, with(alice, "password", "wrong"), 502, "could not be asked"},
+		"a password":                                {oper, alice, 200, `aria-label="Add dc1.corp.test"`},
+		"a named credential":                        {oper, named, 200, `aria-label="Add dc1.corp.test"`},
+		"LDAPS, a pin, a name":                      {admin, with(named, "security", "ldaps", "thumbprint", pin, "like", "dc*"), 200, `aria-label="Add dc1.corp.test"`},
+		"StartTLS, a typed password":                {oper, with(alice, "security", "starttls", "thumbprint", pin), 200, `aria-label="Add dc1.corp.test"`},
+		"a base without computers":                  {oper, with(alice, "base", "CN=Users,DC=corp,DC=test"), 422, "The directory has no such computer under CN=Users,DC=corp,DC=test."},
+		"another certificate":                       {oper, with(alice, "security", "ldaps", "thumbprint", strings.Repeat("0", 64)), 502, "the certificate is another one"},
+		"a wrong password":                          {oper, with(alice, "password", "wrong"), 502, "could not be asked"},
 		"an operator sends a password that is kept": {oper, with(named, "security", "ldaps", "thumbprint", pin), 422, "only an Administrator may send it over TLS"},
 		"no such credential":                        {oper, url.Values{"signin": {"none"}}, 404, "no credential has this name"},
 		"nobody":                                    {oper, url.Values{}, 422, "Who asks is not named."},
