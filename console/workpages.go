@@ -290,7 +290,7 @@ func resultText(r pool.Result) string {
 	switch {
 	case r.Words == "":
 		return r.Code
-	case r.Code == "":
+	case r.Code == "", strings.HasPrefix(r.Code, "0x") && strings.Contains(r.Words, r.Code): // the words have it, with its name
 		return r.Words
 	default:
 		return r.Words + " (" + r.Code + ")"
