@@ -1,6 +1,6 @@
 // The script of the console. Pages work without it; it makes them live. What comes
 // from servers is put in place as text only.
-import { again, follow, on } from "./live.js";
+import { again, follow, on, say } from "./live.js";
 import { forms } from "./dialogs.js";
 import { keys, shortcuts } from "./keys.js";
 import { tables } from "./table.js";
@@ -26,7 +26,8 @@ for (const i of document.querySelectorAll("input[data-some]")) i.indeterminate =
 for (const b of document.querySelectorAll("button[data-copy]")) {
   b.hidden = false;
   b.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(b.dataset.copy).textContent);
+    await navigator.clipboard.writeText(document.getElementById(b.dataset.copy).textContent.trim()); // a last line break would run it where it is pasted
+    say("Copied.");
     const was = b.textContent;
     b.textContent = "Copied";
     setTimeout(() => { b.textContent = was; }, 2000);
