@@ -275,8 +275,8 @@ func (c *Console) apiWork(a *api) {
 		return answer(workAnswer{w, w.Tally.State(), results}, err)
 	})
 	operation(a, Reader, "GET", "/work"+"/{id}/output/{name}", "get-output", "What a work printed on a server", func(rq *request, in *struct {
-		byID
-		byName
+		ID   string `path:"id" maxLength:"100"`
+		Name string `path:"name" maxLength:"253"`
 	}) (*body[string], error) {
 		return answer(c.pool.Output(rq.Context(), in.ID, in.Name))
 	})

@@ -374,3 +374,20 @@ func TestStream(t *testing.T) {
 	for range seen { //nolint:revive // until it is closed
 	}
 }
+
+// What a work printed on a server is had by the names of both.
+func TestAPIOutput(t *testing.T) {
+	d := newDesk(t, entry("srv01")).ready()
+	w, err := d.pool.Start(t.Context(), pool.Action{Kind: pool.KindRun}, []string{"srv01"}, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.pool.results[w.ID] = []pool.Result{{Work: w.ID, Server: "srv01", State: pool.Done, Ended: time.Now(), Output: "up 3 days"}}
+	token := d.key("read", "Reader")
+	if got, text := d.call(token, "GET", "/api/v1/work/"+w.ID+"/output/srv01", ""); got != http.StatusOK || !strings.Contains(text, "up 3 days") {
+		t.Errorf("%d: %s", got, text)
+	}
+	if got, text := d.call(token, "GET", "/api/v1/work/"+w.ID+"/output/srv02", ""); got != http.StatusNotFound {
+		t.Errorf("another server: %d: %s", got, text)
+	}
+}

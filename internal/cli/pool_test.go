@@ -44,6 +44,7 @@ func TestPool(t *testing.T) {
 	pool("", "add", "dead", "--address", "127.0.0.1", "--endpoint", "http://127.0.0.1:9/wsman", "--tag", "all").want(t, 0, "has 5")
 	pool("", "remove", "tag:web").want(t, 0, "2 removed")
 
+	pool("", "list", "state:ok").want(t, 0, "None was asked yet: 'casement pool refresh'")
 	pool("", "refresh", "tag:here").want(t, 0, "2 of 2 answer.")
 	pool("", "list", "state:ok,attention,info").want(t, 0, "one", "two", "Online")
 	pool("", "list", "-o", "csv", "tag:all").want(t, 0, "dead,Not yet checked,none")

@@ -103,6 +103,10 @@ Exit codes: 0 listed, 1 failed, 2 wrong command line.`,
 			if len(left) > 0 {
 				fmt.Fprintf(s.Err, "Not shown, for want of width: %s; -o list has all.\n", strings.Join(left, ", "))
 			}
+			asked := func(e pool.Entry) bool { return e.Snapshot != nil || e.Paused }
+			if *format == "table" && !slices.ContainsFunc(all, asked) {
+				fmt.Fprintln(s.Err, "None was asked yet: 'casement pool refresh' does, and 'casement pool serve' again and again.")
+			}
 			if len(args) > 0 && *format == "table" {
 				fmt.Fprintf(s.Err, "%d of %d, filtered\n", len(picked), len(all))
 			}
