@@ -76,7 +76,7 @@ var errNoRule = &problem{Status: http.StatusBadRequest, Title: "Not understood",
 func (c *Console) switchRules(rq *request, e Entry, rule, group, what string, on bool) (o outcome, doing string, err error) {
 	parameters := pool.InvokeParameters{Namespace: machine.FirewallNamespace, Method: map[bool]string{true: "Enable", false: "Disable"}[on]}
 	if rule != "" {
-		parameters.Path = (cim.ObjectPath{Class: "MSFT_NetFirewallRule", Keys: []cim.Key{{Name: "InstanceID", Value: cim.Str(rule)}}}).Relative()
+		parameters.Query = "SELECT * FROM MSFT_NetFirewallRule WHERE InstanceID = " + machine.Quote(rule) // which is no key of it
 	} else {
 		parameters.Query = "SELECT * FROM MSFT_NetFirewallRule WHERE DisplayGroup = " + machine.Quote(group)
 	}
