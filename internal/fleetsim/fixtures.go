@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,7 +26,7 @@ type objects struct {
 // newObjects is the object manager of all hosts: the classes of providers/host,
 // with made-up instances.
 func newObjects(log *slog.Logger) (*objects, error) {
-	p := &provider{instances: map[string][]*cim.Instance{}, states: map[string]string{}, held: map[string]bool{}, stops: map[string]int{}, has: map[*cim.Instance]func(Kind) bool{}}
+	p := &provider{instances: map[string][]*cim.Instance{}, states: map[string]string{}, held: map[string]bool{}, stops: map[string]int{}, logged: map[string][]*cim.Instance{}, has: map[*cim.Instance]func(Kind) bool{}}
 	taken := map[string]bool{}
 	for _, of := range []cimom.Provider{host.NewFiles(host.Options{}), host.New(host.Options{})} {
 		for _, c := range of.Classes() {
@@ -53,9 +54,10 @@ type provider struct {
 	has       map[*cim.Instance]func(Kind) bool // the hosts that have one; nil: all
 
 	mu     sync.Mutex
-	states map[string]string // of services that are not as all hosts have them: HOST00001/Spooler
-	held   map[string]bool   // hosts that answer nothing that their services are told
-	stops  map[string]int    // how often a service was told to stop: HOST00001/Spooler
+	states map[string]string          // of services that are not as all hosts have them: HOST00001/Spooler
+	held   map[string]bool            // hosts that answer nothing that their services are told
+	stops  map[string]int             // how often a service was told to stop: HOST00001/Spooler
+	logged map[string][]*cim.Instance // events of hosts that happened since they began
 }
 
 func (p *provider) Classes() []*cim.Class { return p.classes }
@@ -74,7 +76,7 @@ func (p *provider) List(ctx context.Context, r *cimom.Request, yield func(*cim.I
 	class := cim.Fold(r.Class.Name)
 	name, kind := contextValue(r, contextHost), Kind(contextValue(r, contextKind))
 	for round := 0; ; round++ {
-		for _, i := range p.instances[class] {
+		for _, i := range p.of(name, class) {
 			if has := p.has[i]; has != nil && !has(kind) {
 				continue
 			}
@@ -98,6 +100,39 @@ func (p *provider) List(ctx context.Context, r *cimom.Request, yield func(*cim.I
 			return err
 		}
 	}
+}
+
+// of are the instances of a class that a host has or may have.
+func (p *provider) of(name, class string) []*cim.Instance {
+	list := p.instances[class]
+	if class != cim.Fold(eventClass) {
+		return list
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append(slices.Clone(list), p.logged[name]...)
+}
+
+const eventClass = "Win32_NTLogEvent"
+
+// log writes an error into the log of a host.
+func (p *provider) log(name string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	class := p.instances[cim.Fold(eventClass)][0].Class()
+	i := cim.NewInstance(class)
+	for property, text := range (values{"Logfile": "System", "RecordNumber": fmt.Sprint(5000 + len(p.logged[name])), "EventCode": "41", "EventType": "1", "SourceName": "Kernel-Power",
+		"Message": "The system has rebooted without cleanly shutting down first.", "TimeGenerated": stamp(0)}) {
+		value, err := cim.ParseValue(i.Get(property).Type(), text)
+		if err == nil {
+			err = i.Set(property, value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	p.logged[name] = append(p.logged[name], i)
+	return nil
 }
 
 func contextValue(r *cimom.Request, name string) string {

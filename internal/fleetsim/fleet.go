@@ -234,6 +234,15 @@ func (f *Fleet) Stops(host, service string) int {
 	return p.stops[host+"/"+cim.Fold(service)]
 }
 
+// Log writes an error into the log of a host, with the time of now.
+func (f *Fleet) Log(name string) error {
+	_, err := f.number(name)
+	if err == nil {
+		err = f.objects.provider.log(name)
+	}
+	return err
+}
+
 func (f *Fleet) number(name string) (int, error) {
 	n := slices.IndexFunc(f.Hosts, func(h Host) bool { return h.Name == name })
 	if n < 0 {

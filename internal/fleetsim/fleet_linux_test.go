@@ -196,6 +196,12 @@ func TestServicesAndDeath(t *testing.T) {
 	if got, err := tell(0, "Fax", "StopService"); err != nil || got != 6 {
 		t.Errorf("after it came back: %d, %v", got, err)
 	}
+	check(t, p.Log(p.Hosts[1].Name))
+	for n, want := range []int{0, 1} {
+		if rows, _, err := ask(t.Context(), p.Hosts[n].URL, p.User, p.Password, "SELECT * FROM Win32_NTLogEvent WHERE EventCode = 41", "Message"); err != nil || rows != want {
+			t.Errorf("host %d has %d new events, %v", n, rows, err)
+		}
+	}
 	if p.Kill("HOST00009") == nil {
 		t.Error("a host that is not there is killed")
 	}

@@ -40,7 +40,7 @@ func Main() {
 }
 
 // simulate tells which hosts there are, then does what comes in, a line each: "usage",
-// or "kill", "revive" or "hold" and the name of a host, or "stops" with a host and a
+// or "kill", "revive", "hold" or "log" and the name of a host, or "stops" with a host and a
 // service. It answers with a line of JSON: the usage, how often, or a text that is empty
 // where it was done.
 func simulate(text string) error {
@@ -71,6 +71,8 @@ func simulate(text string) error {
 			done = f.Revive(context.Background(), name)
 		case "hold":
 			done = f.Hold(name)
+		case "log":
+			done = f.Log(name)
 		default:
 			done = fmt.Errorf("fleetsim: there is no verb %q", verb)
 		}
@@ -156,6 +158,9 @@ func (p *Process) Revive(name string) error { return p.tell("revive", name) }
 
 // Hold keeps one from answering: see Fleet.Hold.
 func (p *Process) Hold(name string) error { return p.tell("hold", name) }
+
+// Log writes an error into the log of one: see Fleet.Log.
+func (p *Process) Log(name string) error { return p.tell("log", name) }
 
 func (p *Process) tell(verb, name string) error {
 	if _, err := io.WriteString(p.in, verb+" "+name+"\n"); err != nil {

@@ -95,10 +95,12 @@ func (f *fleet) join(m *machine, tags ...string) {
 }
 
 // kill ends a host at once, revive starts it again, hold lets it take what its services
-// are told and never answer.
+// are told and never answer, log writes an error into its log.
 func (f *fleet) kill(name string)   { f.t.Helper(); f.tell("kill", name) }
 func (f *fleet) revive(name string) { f.t.Helper(); f.tell("revive", name) }
 func (f *fleet) hold(name string)   { f.t.Helper(); f.tell("hold", name) }
+
+func (f *fleet) log(name string) { f.t.Helper(); f.tell("log", name) }
 
 func (f *fleet) tell(verb, name string) {
 	f.t.Helper()
