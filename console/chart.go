@@ -43,7 +43,8 @@ func (c chart) Summary() string {
 	text := fmt.Sprintf("%s: last %s, between %s and %s, %s on average, from %s", c.Title, percentText(last), percentText(low), percentText(high),
 		percentText(sum/float64(len(c.Points))), plural(len(c.Points), "sample"))
 	if c.Threshold > 0 {
-		text += fmt.Sprintf("; at or above %s %s", percentText(c.Threshold), map[bool]string{true: "once", false: countText(c.Passed()) + " times"}[c.Passed() == 1])
+		often := map[int]string{0: "never", 1: "once"}[c.Passed()]
+		text += fmt.Sprintf("; %s at or above %s", cmpOr(often, countText(c.Passed())+" times"), percentText(c.Threshold))
 	}
 	return text + "."
 }

@@ -158,7 +158,10 @@ func (h *history) points(name string, counter int, from time.Time) []point {
 	var list []point
 	for _, p := range fine {
 		for len(coarse) > 0 && coarse[0].At.Before(p.At) {
-			list, coarse = append(list, coarse[0]), coarse[1:]
+			if p.At.Sub(coarse[0].At) >= coarseStep { // else it is of the same ten minutes, and its own is not known better
+				list = append(list, coarse[0])
+			}
+			coarse = coarse[1:]
 		}
 		list = append(list, p)
 	}

@@ -241,7 +241,7 @@ func TestHistoryOutlivesTheConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = newConsole(t, p, dir)
-	if got := c.history.points("srv01", counterCPU, time.Now().Add(-time.Hour)); len(got) != 2 || got[1].Value != half && got[0].Value != half {
+	if got := c.history.points("srv01", counterCPU, time.Now().Add(-time.Hour)); len(got) == 0 || got[len(got)-1].Value != half {
 		t.Errorf("after a restart: %+v", got)
 	}
 	waitFor(t, "the pool", func() bool { _, whole := c.fleet.all(); return whole })
