@@ -69,6 +69,9 @@ type hub struct {
 	loops  int // topics that have one
 }
 
+// errTooLive is what a topic has that would be one too many.
+var errTooLive = &problem{Text: "too many servers are looked at; this page shows what was when it was opened"}
+
 // topic is one that somebody follows.
 type topic struct {
 	subs map[*subscriber]bool
@@ -147,7 +150,14 @@ func (h *hub) subscribe(names []string) (s *subscriber, done func()) {
 		if t == nil {
 			t = &topic{subs: map[*subscriber]bool{}}
 			h.topics[n] = t
-			if src, arg, ok := h.source(n); ok && src.loops() && h.ctx.Err() == nil && h.loops < mostLoops {
+			if src, arg, ok := h.source(n); ok && src.loops() && h.ctx.Err() == nil {
+				if h.loops >= mostLoops {
+					t.last, _ = encodeTopic(n, nil, errTooLive) //nolint:errcheck // a text
+					h.rev++
+					h.revs[n] = h.rev
+					t.subs[s] = true
+					continue
+				}
 				loop, stop := context.WithCancel(h.ctx)
 				h.loops++
 				t.stop = stop

@@ -458,3 +458,43 @@ func TestCountersAreSwitched(t *testing.T) {
 		}
 	}
 }
+
+// So many servers are looked at at once, and no more; what ends makes room.
+func TestLookedAtIsBounded(t *testing.T) {
+	h := newHub()
+	defer h.close()
+	h.follow("x", source{run: func(ctx context.Context, _ string, tell func(any, error)) {
+		tell("here", nil)
+		<-ctx.Done()
+	}})
+	var names []string
+	for n := range mostLoops {
+		names = append(names, fmt.Sprint("x:", n))
+	}
+	_, leave := h.subscribe(names)
+	ask := func() string {
+		_, done := h.subscribe([]string{"x:more"})
+		defer done()
+		var text string
+		waitFor(t, "an answer", func() bool {
+			list, _, _ := h.collect(t.Context(), []string{"x:more"}, map[string]uint64{}, map[string]time.Time{}, false)
+			for _, m := range list {
+				text = string(m)
+			}
+			return text != ""
+		})
+		return text
+	}
+	if got := ask(); !strings.Contains(got, "too many servers") {
+		t.Errorf("one more: %s", got)
+	}
+	leave()
+	waitFor(t, "room", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.loops == 0
+	})
+	if got := ask(); !strings.Contains(got, "here") {
+		t.Errorf("after the others left: %s", got)
+	}
+}

@@ -10,7 +10,10 @@ export function charts() {
   const need = document.querySelector("[data-need]");
   if (need) on("counts", (d) => d && dashboard(need, d));
   const topic = document.querySelector('[data-live^="perf:"]')?.dataset.live;
-  if (topic) on(topic, (d) => { if (d?.at) { sample("cpu", d.at, d.cpu); sample("memory", d.at, d.memory); } });
+  if (topic) on(topic, (d, error) => {
+    if (error) document.querySelector('[data-f="perf.how"]').textContent = "Not live: " + error;
+    if (d?.at) { sample("cpu", d.at, d.cpu); sample("memory", d.at, d.memory); }
+  });
 }
 
 function dashboard(need, d) {

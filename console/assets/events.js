@@ -60,7 +60,8 @@ export function events() {
     how.textContent = [...counts].map(([h, n]) => (many ? n + (n === 1 ? " server: " : " servers: ") : "") + h).join("; ");
   };
 
-  for (const t of topics) on(t, (d) => {
+  for (const t of topics) on(t, (d, error) => {
+    if (error) tellHow(t, "Not live: " + error);
     if (!d?.events) return;
     tellHow(t, d.how);
     const before = complete.get(t);
