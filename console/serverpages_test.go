@@ -349,19 +349,19 @@ func TestManagementFollows(t *testing.T) {
 		e, _ := d.c.fleet.get("srv01")
 		return d.c.management(t.Context(), e).Word()
 	}
-	for deadline := time.Now().Add(10 * time.Second); look() != "Enabled" && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	follows := func(want string) { // the host takes its settings a moment later
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); look() != want && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		}
+		if got := look(); got != want {
+			t.Errorf("it is %s, not %s", got, want)
+		}
 	}
-	if got := look(); got != "Enabled" {
-		t.Errorf("on: %s", got)
-	}
+	follows("Enabled")
 	host.Apply(settings.SetAllowRemoteAccess(false))
-	if got := look(); got != "Disabled" {
-		t.Errorf("off: %s", got)
-	}
+	follows("Disabled")
 	host.Apply(settings.SetAllowRemoteAccess(true))
-	if got := look(); got != "Enabled" {
-		t.Errorf("on again: %s", got)
-	}
+	follows("Enabled")
 	host.Close()
 	if got := look(); got != "Not known" {
 		t.Errorf("gone: %s", got)
