@@ -164,7 +164,7 @@ func TestTasksOfACard(t *testing.T) {
 	if len(lines) != 9 || !strings.HasPrefix(lines[1], "srv01,Manageability,blocked,Online - Access denied,no right,") || !strings.Contains(body, "srv05,Performance,attention,Disk C:,4\u202f% free,10\u202f% free,") {
 		t.Errorf("%d lines: %s", len(lines), body)
 	}
-	if _, body := d.get(b, "/"); !strings.Contains(body, "0 of 8") || !strings.Contains(body, `href="/work/w1">Open<`) {
+	if _, body := d.get(b, "/"); !strings.Contains(body, "0 of 8") || !strings.Contains(body, `href="`+workPage("w1")+`">Open<`) {
 		t.Error("the dashboard does not show the work")
 	}
 }
