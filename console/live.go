@@ -57,7 +57,7 @@ func (s source) loops() bool { return s.every > 0 || s.run != nil }
 // hub knows who follows what. Its methods are safe for concurrent use.
 type hub struct {
 	sources map[string]source
-	ctx     context.Context //nolint:containedctx // of the goroutines of topics, which end with close
+	ctx     context.Context // of what topics have running; it ends with Close
 	stop    context.CancelFunc
 	running sync.WaitGroup
 

@@ -9,9 +9,10 @@ import (
 )
 
 // How large the stripped binary for linux/amd64 may be, in octets. 40 MB of 2^20 were planned for the full build and 25 for the one without the
-// pool, with 5 to 8 for the product's own code; that is about 15 by now, both ends of both transports, the doctor and the console together. ADR 9 has the parts.
+// pool, with 5 to 8 for the product's own code; that is about 17 by now, both ends of both transports, the doctor and the console with its API together.
+// ADR 9 has the parts.
 const (
-	mostBinary = 46 << 20
+	mostBinary = 48 << 20
 	mostSmall  = 27 << 20
 )
 
