@@ -53,6 +53,7 @@ func (p *person) types(text string) { p.t.Helper(); p.presses(text) }
 // Walks 1 and 2 by keyboard alone: every stop of Tab is seen, and every key of
 // spec/console.md 3.7 does what the list says.
 func TestKeyboardAlone(t *testing.T) {
+	t.Parallel()
 	m := up(t)
 	var names []string
 	for range 2 {

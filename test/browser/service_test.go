@@ -26,7 +26,9 @@ var built struct {
 }
 
 func TestMain(m *testing.M) {
+	reserve()
 	code := m.Run()
+	giveBack()
 	if built.path != "" {
 		os.RemoveAll(filepath.Dir(built.path))
 	}

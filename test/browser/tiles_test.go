@@ -7,6 +7,7 @@ import (
 // Events come while somebody looks and wait while they are paused; a chart goes on by
 // itself, has a table with the same, and is switched off and on.
 func TestTilesAreLive(t *testing.T) {
+	t.Parallel()
 	f := simulate(t, 1)
 	name := f.Hosts[0].Name
 	m := up(t)

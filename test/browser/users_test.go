@@ -21,6 +21,7 @@ func (m *machine) answers(address, user, password string) string {
 // Users and groups are changed from the page, and the host knows it at once: checklist
 // 2.118.
 func TestUsersWalk(t *testing.T) {
+	t.Parallel()
 	m := up(t)
 	h, address := host(t)
 	manages(m, address)

@@ -27,6 +27,7 @@ func (p *person) awaits(css, text string) {
 // Walk 10: a bad day. A list with a mistake, a fifth of the servers gone at once, the
 // console killed in the middle of a work, a session that ends.
 func TestBadDay(t *testing.T) {
+	t.Parallel()
 	f := simulate(t, 212)
 	m := up(t)
 	f.join(m)

@@ -17,6 +17,7 @@ func (p *person) servers() []string {
 // to just those five; they are filtered by their source, the filter is saved, is there on
 // the next day, and its address shows a colleague the same.
 func TestMondayMorning(t *testing.T) {
+	t.Parallel()
 	f := simulate(t, 212, `"Dead":0.009`, `"Full":0.004`, `"Failing":0.023`)
 	var failing []string
 	kinds := map[string]int{}

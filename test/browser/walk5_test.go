@@ -47,6 +47,7 @@ func (p *person) tells(service, do string) {
 // Walk 5: a service is stopped on one server, with what needs it, and started again; then
 // one is restarted on fourteen, of which one dies in the middle.
 func TestAService(t *testing.T) {
+	t.Parallel()
 	f := simulate(t, 14)
 	m := up(t)
 	f.join(m, "web")

@@ -30,6 +30,7 @@ func (p *person) strikes(key string, code int64) {
 
 // Walk 7: ask everything. Classes, completion, a mistake, one server, a selection of 14.
 func TestAskEverything(t *testing.T) {
+	t.Parallel()
 	m := up(t)
 	_, address := host(t)
 	manages(m, address)

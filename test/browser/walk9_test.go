@@ -10,6 +10,7 @@ import (
 // something, and says why; the same calls to the API are refused, and an Administrator
 // finds who, when and what.
 func TestMayOnlyLook(t *testing.T) {
+	t.Parallel()
 	m := up(t)
 	_, address := host(t)
 	manages(m, address)

@@ -24,22 +24,44 @@ func (p *person) signIn(user, password string) {
 
 var hostNumber atomic.Int32
 
+// addresses are made for hosts before any browser runs, and go when all have ended: one
+// that comes or goes meanwhile changes the network, at which Chromium gives up what it
+// is loading. A listener has an address of an interface; one that exists is another test's.
+var addresses struct {
+	free chan string
+	all  []string
+	err  error
+}
+
+func reserve() {
+	const most = 24
+	addresses.free = make(chan string, most)
+	for n := 11; n < 250 && len(addresses.all) < most; n++ {
+		address := fmt.Sprintf("127.77.%d.7", n)
+		if out, err := exec.Command("ip", "addr", "add", address+"/32", "dev", "lo").CombinedOutput(); err != nil {
+			addresses.err = fmt.Errorf("an address cannot be made: %w: %s", err, out)
+			continue
+		}
+		addresses.free <- address
+		addresses.all = append(addresses.all, address)
+	}
+}
+
+func giveBack() {
+	for _, address := range addresses.all {
+		_ = exec.Command("ip", "addr", "del", address+"/32", "dev", "lo").Run()
+	}
+}
+
 // host is a machine at an address of its own, with the standard ports, where the
 // Administrator has the password of the tests.
 func host(t *testing.T) (m *machine, address string) {
 	t.Helper()
-	// A listener has an address of an interface; one that exists is another test's.
-	for {
-		address = fmt.Sprintf("127.77.%d.7", 10+hostNumber.Add(1))
-		out, err := exec.Command("ip", "addr", "add", address+"/32", "dev", "lo").CombinedOutput()
-		if err == nil {
-			break
-		}
-		if !strings.Contains(string(out), "File exists") && !strings.Contains(string(out), "already assigned") || hostNumber.Load() > 200 {
-			missing(t, fmt.Sprintf("an address cannot be made: %v: %s", err, out))
-		}
+	select {
+	case address = <-addresses.free:
+	default:
+		missing(t, fmt.Sprintf("no address is free: %v", addresses.err))
 	}
-	t.Cleanup(func() { _ = exec.Command("ip", "addr", "del", address+"/32", "dev", "lo").Run() })
 	m = newMachine(t)
 	m.start("--http", address+":5985", "--https", address+":5986", "--console", "off")
 	m.must(password+"\n", "user", "passwd", "Administrator", "--password-stdin", m.state())
@@ -55,6 +77,7 @@ func (p *person) fills(css, text string) {
 
 // Walk 1 and 2: the first minute, and red to green.
 func TestFirstMinute(t *testing.T) {
+	t.Parallel()
 	m := up(t)
 	var names []string
 	for range 3 {
