@@ -28,6 +28,8 @@ const (
 	chartHeight = 120
 	// chartGap is from when on two points are not joined: a refresh is missing.
 	chartGap = 26 * time.Minute
+	// shortLine is what stands for a point that nothing is joined to.
+	shortLine = 6
 )
 
 // Summary is the chart in a sentence.
@@ -84,9 +86,13 @@ func (c chart) SVG() template.HTML {
 		fmt.Fprintf(&b, `<line class="threshold" x1="0" x2="%d" y1="%.1f" y2="%.1f"/>`, chartWidth, y(c.Threshold), y(c.Threshold))
 	}
 	line := []string{}
-	end := func() {
-		if len(line) == 1 { // a point alone is a short line
-			line = append(line, line[0])
+	at := func(x, v float64) {
+		line = append(line, strconv.FormatFloat(x, 'f', 1, 64)+","+strconv.FormatFloat(y(v), 'f', 1, 64))
+	}
+	x := func(p point) float64 { return p.At.Sub(c.From).Seconds() / width * chartWidth }
+	end := func(last point) {
+		if len(line) == 1 { // a point alone is a short line, which is seen
+			at(max(0, x(last)-shortLine), last.Value)
 		}
 		if len(line) > 0 {
 			fmt.Fprintf(&b, `<polyline class="line" points="%s"/>`, strings.Join(line, " "))
@@ -95,11 +101,13 @@ func (c chart) SVG() template.HTML {
 	}
 	for n, p := range c.Points {
 		if n > 0 && p.At.Sub(c.Points[n-1].At) > chartGap {
-			end()
+			end(c.Points[n-1])
 		}
-		line = append(line, strconv.FormatFloat(p.At.Sub(c.From).Seconds()/width*chartWidth, 'f', 1, 64)+","+strconv.FormatFloat(y(p.Value), 'f', 1, 64))
+		at(x(p), p.Value)
 	}
-	end()
+	if len(c.Points) > 0 {
+		end(c.Points[len(c.Points)-1])
+	}
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String()) // #nosec G203 -- numbers, and a title that is escaped
 }

@@ -222,7 +222,7 @@ func TestChart(t *testing.T) {
 	at := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 	c := chart{Title: `<x>`, From: at, To: at.Add(40 * time.Minute), Points: []point{{at, 0}, {at.Add(10 * time.Minute), 100}, {at.Add(40 * time.Minute), 50}}, Threshold: 85}
 	svg := string(c.SVG())
-	if !strings.Contains(svg, `points="0.0,116.0 160.0,4.0"`) || !strings.Contains(svg, `points="640.0,60.0 640.0,60.0"`) { // half an hour is a gap
+	if !strings.Contains(svg, `points="0.0,116.0 160.0,4.0"`) || !strings.Contains(svg, `points="640.0,60.0 634.0,60.0"`) { // half an hour is a gap
 		t.Errorf("the line: %s", svg)
 	}
 	if strings.Contains(svg, "<x>") || strings.Contains(svg, "style=") {
