@@ -292,7 +292,7 @@ func (c *Console) liveCounts(ctx context.Context, _ string) (any, error) {
 	}
 	need := []map[string]string{}
 	for _, e := range d.Need {
-		b := badgeOf(e)
+		b := needBadge(e)
 		need = append(need, map[string]string{"name": e.Name, "href": serverPath(e.Name, ""), "level": b.Level, "state": b.Word, "tip": b.Tip})
 	}
 	return map[string]any{"f": f, "need": need}, nil

@@ -143,6 +143,16 @@ func badgeOf(e Entry) badge {
 	return b
 }
 
+// needBadge is the badge in the line of what needs somebody: one that is online says
+// what is wrong.
+func needBadge(e Entry) badge {
+	b := badgeOf(e)
+	if reason := e.Reason(); e.State() == pool.Online && reason != "" {
+		b.Word = short(reason)
+	}
+	return b
+}
+
 // followPool keeps the fleet as the pool is, until ctx ends.
 func (c *Console) followPool(ctx context.Context) {
 	for ctx.Err() == nil {

@@ -18,7 +18,7 @@ func (p *pages) funcs() template.FuncMap {
 	return template.FuncMap{
 		"asset": func(name string) string { return p.urls[name] },
 		"ago":   ago, "clock": clock, "bytes": sizeText, "percent": percentText, "count": countText, "took": tookText,
-		"badge": badgeOf, "lower": strings.ToLower, "join": strings.Join, "rfc": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"badge": badgeOf, "needbadge": needBadge, "lower": strings.ToLower, "join": strings.Join, "rfc": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"tip": timeTip, "add1": func(n int) int { return n + 1 }, "plural": plural, "workpage": workPage, "auditbadge": auditBadge, "level": levelBadge, "dict": dict,
 		"used": usedPart, "transport": transportText, "deref": func(b *bool) bool { return b != nil && *b }, "offset": func(v *float64) string { return signed(*v) + " s" },
 	}

@@ -498,3 +498,15 @@ func TestLookedAtIsBounded(t *testing.T) {
 		t.Errorf("after the others left: %s", got)
 	}
 }
+
+// Who is online and needs somebody says what is wrong.
+func TestNeedSaysWhy(t *testing.T) {
+	e := Entry{Entry: pool.Entry{Server: pool.Server{Name: "web03"}, Snapshot: &pool.Snapshot{State: pool.Online, Level: pool.LevelAttention, Alerts: []pool.Alert{{Resource: "CPU", Value: "98 %"}}}}}
+	if b := needBadge(e); b.Word != "CPU: 98 %" || b.Level != "attention" {
+		t.Errorf("%+v", b)
+	}
+	e.Snapshot.State, e.Snapshot.Level = pool.AccessDenied, pool.LevelBlocked
+	if b := needBadge(e); b.Word != "Online - Access denied" {
+		t.Errorf("%+v", b)
+	}
+}

@@ -29,7 +29,7 @@ func (f *findings) letIn() []Remedy {
 			Effect: "hosts reach port 135 and the sinks of unsecapp; a program with sinks of its own needs a rule for itself"}}
 	}
 	m := here("let-callback-in", "the kernel lets "+host+" in; on Windows: the rules DCOM and UnsecApp",
-		fmt.Sprintf("nft add rule inet filter input ip saddr %s tcp dport { %s } accept", host, f.x.dcom.callback.whereTo()))
+		fmt.Sprintf("nft insert rule inet filter input ip saddr %s tcp dport { %s } accept", host, f.x.dcom.callback.whereTo()))
 	m.Undo = nftUndo
 	m.Verify = f.again("--callbacks", "--sink-port", fmt.Sprint(f.x.dcom.callback.ports.Objects))
 	return []Remedy{m, f.ownRules()}

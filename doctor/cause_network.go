@@ -112,7 +112,7 @@ func (f *findings) openPort() []Remedy {
 		[]string{`netsh advfirewall firewall set rule group="windows remote management" new enable=no`}}
 	single := typed{[]string{`netsh advfirewall firewall add rule name="WinRM ` + port + `" dir=in action=allow protocol=TCP localport=` + port},
 		[]string{`netsh advfirewall firewall delete rule name="WinRM ` + port + `"`}}
-	linux := []string{"nft add rule inet filter input tcp dport " + port + " accept"}
+	linux := []string{"nft insert rule inet filter input tcp dport " + port + " accept"}
 	var list []Remedy
 	if port == defaultPort {
 		list = f.onTarget("firewall-group", "hosts of the local network alone on the public profile, all on the others", group,

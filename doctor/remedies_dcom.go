@@ -43,7 +43,7 @@ func (f *findings) openWMI(port uint16) []Remedy {
 		typed{[]string{"casement firewall enable " + ownGroup}, []string{"casement firewall disable " + ownGroup}})
 	return append(list, f.onTarget("wmi-rules", "the same as rules of their own",
 		typed{[]string{ruleDCOM, ruleWMI}, []string{undoRule("DCOM"), undoRule("WMI")}},
-		typed{[]string{fmt.Sprintf("nft add rule inet filter input tcp dport %d accept", port)}, nftUndo})...)
+		typed{[]string{fmt.Sprintf("nft insert rule inet filter input tcp dport %d accept", port)}, nftUndo})...)
 }
 
 // nftUndo takes a rule of nft away.

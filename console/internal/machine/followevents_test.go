@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,14 +41,24 @@ func logged(t testing.TB, record, code int, kind string, at time.Time) *cim.Inst
 type journal struct {
 	cim.Session
 
+	push chan *cim.Instance // nil: there is no subscription
+
+	mu    sync.Mutex
 	list  []*cim.Instance
 	asked []string
-	push  chan *cim.Instance // nil: there is no subscription
+}
+
+func (j *journal) log(i *cim.Instance) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.list = append(j.list, i)
 }
 
 func (j *journal) Query(_ context.Context, query string, _ cim.QueryOptions) (cim.Enumerator, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	j.asked = append(j.asked, query)
-	return &page{list: j.list}, nil
+	return &page{list: slices.Clone(j.list)}, nil
 }
 
 func (j *journal) Subscribe(_ context.Context, query string, _ cim.SubscribeOptions) (cim.Enumerator, error) {
@@ -115,7 +127,7 @@ func TestFollowEvents(t *testing.T) {
 					if push != nil {
 						push <- i
 					} else {
-						j.list = append(j.list, i)
+						j.log(i)
 					}
 				}
 				if push != nil {
