@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -78,22 +79,24 @@ func hideWords(s string, words map[string]string) string {
 	return domainText.ReplaceAllString(s, "NAME")
 }
 
-// walk changes every text that may name something.
+// walk changes every text that may name something. Lists are made anew: those of
+// remedies may be shared by reports.
 func (r *Report) walk(f func(string) string) {
-	each := func(list []string) {
+	each := func(list []string) []string {
+		list = slices.Clone(list)
 		for n := range list {
 			list[n] = f(list[n])
 		}
+		return list
 	}
 	r.Target.Input, r.From, r.Account, r.Command = f(r.Target.Input), f(r.From), f(r.Account), f(r.Command)
-	each(r.Target.Addresses)
+	r.Target.Addresses = each(r.Target.Addresses)
 	for t, s := range r.Summary {
 		r.Summary[t] = f(s)
 	}
 	cause := func(c *Cause) {
 		c.Title, c.Test = f(c.Title), f(c.Test)
-		each(c.For)
-		each(c.Against)
+		c.For, c.Against = each(c.For), each(c.Against)
 	}
 	if r.Cause != nil {
 		cause(r.Cause)
@@ -111,7 +114,6 @@ func (r *Report) walk(f func(string) string) {
 	for n := range r.Remedies {
 		m := &r.Remedies[n]
 		m.Effect, m.Verify = f(m.Effect), f(m.Verify)
-		each(m.Commands)
-		each(m.Undo)
+		m.Commands, m.Undo = each(m.Commands), each(m.Undo)
 	}
 }
