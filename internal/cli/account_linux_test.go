@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -84,7 +85,7 @@ func pty(t *testing.T) (master, slave *os.File) {
 func TestPasswordPrompt(t *testing.T) {
 	dir := state(t)
 	master, slave := pty(t)
-	screen := make(chan string, 1)
+	screen := shown(master)
 	typed := func(lines ...string) {
 		go func() {
 			for _, l := range lines {
@@ -93,18 +94,6 @@ func TestPasswordPrompt(t *testing.T) {
 			}
 		}()
 	}
-	go func() {
-		var all bytes.Buffer
-		buf := make([]byte, 1024)
-		for {
-			n, err := master.Read(buf)
-			all.Write(buf[:n])
-			if err != nil || strings.Contains(all.String(), "END OF TEST") {
-				screen <- all.String()
-				return
-			}
-		}
-	}()
 	var out bytes.Buffer
 	run := func(args ...string) int { return Main(args, Streams{In: slave, Out: &out, Err: slave}) }
 	typed("typed secret", "typed secret")
@@ -166,4 +155,22 @@ func TestProgressBar(t *testing.T) {
 	if r := cli(t, "", "casement", "cp", file, "srv:"+dir+"/copy2").want(t, 0); r.err != "" {
 		t.Errorf("without a terminal: %q", r.err)
 	}
+}
+
+// shown collects what a terminal shows until it shows END OF TEST.
+func shown(master io.Reader) <-chan string {
+	screen := make(chan string, 1)
+	go func() {
+		var all bytes.Buffer
+		buf := make([]byte, 1024)
+		for {
+			n, err := master.Read(buf)
+			all.Write(buf[:n])
+			if err != nil || strings.Contains(all.String(), "END OF TEST") {
+				screen <- all.String()
+				return
+			}
+		}
+	}()
+	return screen
 }

@@ -25,19 +25,7 @@ func TestPoolProgress(t *testing.T) {
 	pool("", "add", "dead", "--address", "127.0.0.1", "--endpoint", "http://127.0.0.1:9/wsman").want(t, 0)
 
 	master, slave := pty(t)
-	screen := make(chan string, 1)
-	go func() {
-		var all bytes.Buffer
-		buf := make([]byte, 1024)
-		for {
-			n, err := master.Read(buf)
-			all.Write(buf[:n])
-			if err != nil || strings.Contains(all.String(), "END OF TEST") {
-				screen <- all.String()
-				return
-			}
-		}
-	}()
+	screen := shown(master)
 	var out bytes.Buffer
 	if code := Main([]string{"casement", "pool", "run", "all", "--", "sleep 0.3; echo hello"}, Streams{In: slave, Out: &out, Err: slave}); code != 1 {
 		t.Errorf("exit code %d", code)
@@ -48,7 +36,7 @@ func TestPoolProgress(t *testing.T) {
 	if _, err := slave.WriteString("END OF TEST"); err != nil {
 		t.Fatal(err)
 	}
-	shown := <-screen
+	text := <-screen
 	for _, want := range []string{
 		`\r\x1b\[K0 of 3( · \d running)?( · \d waiting)? · 0 s`,                                          // it began
 		`\r\x1b\[K[012] of 3 .*running.* s`,                                                              // it went on
@@ -56,8 +44,8 @@ func TestPoolProgress(t *testing.T) {
 		`\r\x1b\[K0 of 2( · \d running)?( · \d waiting)? · 0 s`,
 		`\d+ s\r\x1b\[KEND OF TEST`,
 	} {
-		if !regexp.MustCompile(want).MatchString(shown) {
-			t.Errorf("the terminal does not show %q:\n%q", want, shown)
+		if !regexp.MustCompile(want).MatchString(text) {
+			t.Errorf("the terminal does not show %q:\n%q", want, text)
 		}
 	}
 	if text := out.String(); !strings.Contains(text, "one: hello") || !strings.Contains(text, "2 of 2 answer.") || strings.Contains(text, "\x1b") {
